@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .strictMemorySafety(), .treatAllWarnings(as: .error),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], linker: [LinkerSetting] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linker)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+    swiftSettings: strict)
+}
+
+let package = Package(
+  name: "martlet",
+  products: [
+    .library(name: "Martlet", targets: ["Martlet"]),
+    .executable(name: "martlet", targets: ["MartletCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: ["FullFoundation"]),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    .target(name: "CMartletKernels", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
+    .systemLibrary(name: "CPCRE2"),
+    module("MartletCore"),
+    module("MartletCompute", ["CMartletKernels"]),
+    module("MartletModel", ["MartletCore", "MartletCompute"]),
+    module(
+      "MartletEngine", ["MartletCore", .product(name: "DequeModule", package: "swift-collections")]),
+    module("MartletText", ["MartletCore", "CPCRE2"], linker: [.linkedLibrary(":libpcre2-8.a")]),
+    module(
+      "MartletServer",
+      [
+        "MartletCore", "MartletText", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    module("Martlet", ["MartletCore", "MartletCompute", "MartletModel", "MartletEngine", "MartletText"]),
+    .executableTarget(
+      name: "MartletCLI",
+      dependencies: [
+        "Martlet", "MartletCore", "MartletCompute", "MartletModel", "MartletEngine", "MartletText", "MartletServer",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: strict),
+    tests("MartletCore"),
+    tests("MartletCompute", ["CMartletKernels"], resources: [.copy("Goldens")]),
+    tests("MartletModel", ["MartletCore", "MartletCompute"], resources: [.copy("Goldens")]),
+    tests("MartletEngine", ["MartletCore"]),
+    tests("MartletText", ["MartletCore"], resources: [.copy("Goldens")]),
+    tests(
+      "MartletServer",
+      ["MartletCore", "MartletText", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+    tests("Martlet", ["MartletCore", "MartletText"]),
+  ]
+)

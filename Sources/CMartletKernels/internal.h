@@ -1,0 +1,34 @@
+/// What the files of the CPU backend share: the parallel region and the op prototypes of each variant.
+#pragma once
+#include "martlet_kernels.h"
+
+/// One piece of a parallel region. Pieces are claimed from an atomic counter: any worker may run any piece, so a
+/// result must not depend on `worker` (it only selects private scratch; 0 <= worker < mk_stream_width).
+typedef void (*mk_task)(void *context, uint32_t piece, uint32_t worker);
+
+/// Runs pieces 0..<pieces on the stream's team and returns when all are done. Not reentrant.
+void mk_parallel(mk_stream *stream, uint32_t pieces, mk_task task, void *context);
+uint32_t mk_stream_width(const mk_stream *stream);
+
+/// Prototypes of an op set; `V` is reference, avx2 or avx512.
+#define MK_DECLARE_LINEAR(V)                                                                                   \
+  mk_status mk_##V##_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes);          \
+  mk_status mk_##V##_matrix_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out); \
+  mk_status mk_##V##_embedding(mk_stream *stream, const mk_embedding_args *args);                               \
+  mk_status mk_##V##_linear(mk_stream *stream, const mk_linear_args *args);
+#define MK_DECLARE_OPS(V)                                                               \
+  mk_status mk_##V##_norm(mk_stream *stream, const mk_norm_args *args);                  \
+  mk_status mk_##V##_rope_kv(mk_stream *stream, const mk_rope_kv_args *args);            \
+  mk_status mk_##V##_attention(mk_stream *stream, const mk_attention_args *args);        \
+  mk_status mk_##V##_gated(mk_stream *stream, const mk_gated_args *args);                \
+  mk_status mk_##V##_adjust_logits(mk_stream *stream, const mk_adjust_args *args);       \
+  mk_status mk_##V##_sample(mk_stream *stream, const mk_sample_args *args);              \
+  mk_status mk_##V##_logprobs(mk_stream *stream, const mk_logprob_args *args);
+MK_DECLARE_LINEAR(reference)
+MK_DECLARE_LINEAR(avx2)
+MK_DECLARE_LINEAR(avx512)
+MK_DECLARE_OPS(reference)
+MK_DECLARE_OPS(avx2)
+MK_DECLARE_OPS(avx512)
+
+size_t mk_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs);

@@ -1,0 +1,10 @@
+/// Why a request was not admitted.
+package enum AdmissionError: Error, Equatable, Sendable {
+  case emptyPrompt
+  /// The prompt alone, or prompt plus `maxTokens`, does not fit. `limit` is the context length.
+  case promptTooLong(tokens: Int, limit: Int)
+  /// A token id outside the vocabulary.
+  case unknownToken(Int32, vocabularySize: Int)
+  case queueFull(limit: Int)
+  case shuttingDown
+}

@@ -1,0 +1,6 @@
+/// Why a generation ended.
+package enum FinishReason: Sendable, Equatable {
+  case stopToken(TokenID)
+  case length
+  case aborted(AbortReason)
+}

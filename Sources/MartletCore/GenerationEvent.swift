@@ -1,0 +1,8 @@
+/// What the engine tells about one generation: at most one `prefilled`, any number of `token`, exactly one `finished`.
+package enum GenerationEvent: Sendable, Equatable {
+  /// The prompt is in the cache. `promptLogprobs` covers positions `LogprobOptions.promptStart`..<prompt end; position 0
+  /// has no logprob and is left out.
+  case prefilled(promptLogprobs: [TokenLogprobs])
+  case token(TokenID, TokenLogprobs?)
+  case finished(FinishReason, GenerationUsage)
+}

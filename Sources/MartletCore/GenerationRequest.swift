@@ -1,0 +1,22 @@
+/// A valid request for one generation: everything the engine needs, nothing it has to check again but its size.
+package struct GenerationRequest: Sendable {
+  package let prompt: [TokenID]
+  package let sampling: SamplingParameters
+  package let stop: StopCriteria
+  package let logprobs: LogprobOptions
+  package let namespace: CacheNamespace
+  /// Higher runs first among the waiting.
+  package let priority: Int
+
+  package init(
+    prompt: [TokenID], sampling: SamplingParameters, stop: StopCriteria, logprobs: LogprobOptions = .none,
+    namespace: CacheNamespace = .shared, priority: Int = 0
+  ) {
+    self.prompt = prompt
+    self.sampling = sampling
+    self.stop = stop
+    self.logprobs = logprobs
+    self.namespace = namespace
+    self.priority = priority
+  }
+}

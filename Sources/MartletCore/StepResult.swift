@@ -1,0 +1,15 @@
+/// What a step produced, a row for each `StepPlan.rows`.
+package struct StepResult: Sendable {
+  package struct Row: Sendable {
+    /// Empty when the row does not sample; more than one when drafts were accepted. An id of -1 reports logits without
+    /// any finite value.
+    package var sampled: [TokenID] = []
+    /// As long as `sampled` when the request wants output logprobs, else empty.
+    package var logprobs: [TokenLogprobs] = []
+    package var promptLogprobs: [TokenLogprobs] = []
+    package init() {}
+  }
+
+  package var rows: [Row]
+  package init(rows: [Row]) { self.rows = rows }
+}

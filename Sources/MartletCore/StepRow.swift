@@ -1,0 +1,27 @@
+/// One sequence's part of a step: a chunk of its prompt, or its next token.
+package struct StepRow: Sendable {
+  package let request: RequestID
+  package let slot: SlotIndex
+  package let input: StepInput
+  /// Absolute position of the first input token.
+  package let start: Int
+  /// Pages of positions 0..<(start + input.count), in order; the last may be partly filled.
+  package let pages: [PageIndex]
+  /// Draw a token from the last position.
+  package let samples: Bool
+  /// Input offsets whose logits score the prompt's next token: offset i scores the token at position start + i + 1.
+  package let promptLogprobs: Range<Int>
+
+  package init(
+    request: RequestID, slot: SlotIndex, input: StepInput, start: Int, pages: [PageIndex], samples: Bool,
+    promptLogprobs: Range<Int> = 0..<0
+  ) {
+    self.request = request
+    self.slot = slot
+    self.input = input
+    self.start = start
+    self.pages = pages
+    self.samples = samples
+    self.promptLogprobs = promptLogprobs
+  }
+}

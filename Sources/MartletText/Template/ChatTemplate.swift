@@ -1,0 +1,9 @@
+/// A compiled chat template (Jinja). Rendering has budgets on steps, output and nesting and cannot reach anything
+/// outside its context.
+package struct ChatTemplate: Sendable {
+  package let source: String
+  /// - Throws: a syntax error with line and column.
+  package init(source: String) throws(TemplateError) { self.source = source }
+  /// Renders with the given top-level variables (messages, tools, add_generation_prompt, bos_token, ...).
+  package func render(_ context: JSONObject, now: TemplateClock = .system) throws(TemplateError) -> String { "" }
+}
