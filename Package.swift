@@ -26,7 +26,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: ["FullFoundation"]),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
@@ -35,8 +34,7 @@ let package = Package(
     module("MartletCore"),
     module("MartletCompute", ["CMartletKernels"]),
     module("MartletModel", ["MartletCore", "MartletCompute"]),
-    module(
-      "MartletEngine", ["MartletCore", .product(name: "DequeModule", package: "swift-collections")]),
+    module("MartletEngine", ["MartletCore"]),
     module("MartletText", ["MartletCore", "CPCRE2"], linker: [.linkedLibrary(":libpcre2-8.a")]),
     module(
       "MartletServer",
