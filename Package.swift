@@ -49,7 +49,9 @@ let package = Package(
         "Martlet", "MartletCore", "MartletCompute", "MartletModel", "MartletEngine", "MartletText", "MartletServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
-      ], swiftSettings: strict),
+      ], swiftSettings: strict,
+      // The binary carries the Swift runtime, so that it runs where no toolchain is installed.
+      linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
     tests("MartletCore"),
     tests("MartletCompute", ["CMartletKernels"], resources: [.copy("Goldens")]),
     tests("MartletModel", ["MartletCore", "MartletCompute"], resources: [.copy("Goldens")]),

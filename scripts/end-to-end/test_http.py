@@ -1,0 +1,136 @@
+"""What a stranger sends with curl: native routes, bad input, and the neighbours' peace."""
+
+import json
+import threading
+import time
+
+import httpx
+import pytest
+
+from conftest import Server
+
+
+def test_health_routes(raw):
+    for path in ["/health", "/health_generate", "/ready"]:
+        assert raw.get(path).status_code == 200
+
+
+def test_native_generate(raw):
+    body = {"text": "The capital of France is", "sampling_params": {"temperature": 0, "max_new_tokens": 8}}
+    reply = raw.post("/generate", json=body).json()
+    assert "Paris" in reply["text"]
+    meta = reply["meta_info"]
+    assert meta["completion_tokens"] == len(reply["output_ids"]) == 8
+    assert meta["finish_reason"] == {"type": "length", "length": 8}
+
+
+def test_native_stream_is_cumulative(raw):
+    body = {"text": "One, two,", "stream": True, "sampling_params": {"temperature": 0, "max_new_tokens": 8}}
+    texts, done = [], False
+    with raw.stream("POST", "/generate", json=body) as reply:
+        for line in reply.iter_lines():
+            if line == "data: [DONE]":
+                done = True
+            elif line.startswith("data: "):
+                texts.append(json.loads(line[6:])["text"])
+    assert done
+    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:]))
+
+
+def test_native_batch_with_logprobs(raw):
+    body = {"text": ["Hello", "The sun is"], "return_logprob": True, "logprob_start_len": 0, "top_logprobs_num": 2,
+            "sampling_params": {"temperature": 0, "max_new_tokens": 4}}
+    replies = raw.post("/generate", json=body).json()
+    assert len(replies) == 2
+    for reply in replies:
+        meta = reply["meta_info"]
+        assert len(meta["input_token_logprobs"]) == meta["prompt_tokens"]
+        assert len(meta["output_token_logprobs"]) == 4
+        assert [entry[1] for entry in meta["output_token_logprobs"]] == reply["output_ids"]
+
+
+def test_second_request_hits_the_prefix_cache(raw):
+    body = {"text": "A long shared prefix. " * 30 + str(time.time()), "sampling_params": {"temperature": 0, "max_new_tokens": 4}}
+    first = raw.post("/generate", json=body).json()
+    second = raw.post("/generate", json=body).json()
+    assert second["meta_info"]["cached_tokens"] > 100
+    assert second["text"] == first["text"]
+
+
+def test_tokenize_round_trip(raw):
+    text = "Grüße, 世界! 👩‍👩‍👧 <|im_start|>\n\n  x"
+    tokens = raw.post("/tokenize", json={"prompt": text}).json()
+    assert tokens["count"] == len(tokens["tokens"])
+    back = raw.post("/detokenize", json={"tokens": tokens["tokens"], "skip_special_tokens": False}).json()
+    assert back["text"] == text
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"[]", b"null", b'{"messages":', b"\xff\xfe", b'{"messages": "x"}', b'{"messages": []}',
+    b'{"messages": [{"role": "user"}]}', b'{"messages": [{"role": 7, "content": "x"}]}',
+    b'{"messages": [{"role": "user", "content": "\xc3"}]}',
+    b'{"messages": [{"role": "user", "content": "x"}], "max_tokens": 1e400}',
+    b'{"messages": [{"role": "user", "content": "x"}], "max_tokens": 99999999999999999999}',
+    b'{"messages": [{"role": "user", "content": "x"}], "n": -3}',
+    b'{"messages": [{"role": "user", "content": "x"}], "temperature": "hot"}',
+    b'{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/y.png"}}]}]}',
+    b"[" * 100000,
+])
+def test_bad_bodies_are_client_errors(raw, body):
+    reply = raw.post("/v1/chat/completions", content=body, headers={"content-type": "application/json"})
+    assert 400 <= reply.status_code < 500, reply.text
+    assert reply.json()["message"]
+
+
+def test_unknown_route(raw):
+    assert raw.get("/v1/nothing").status_code == 404
+
+
+def test_a_client_that_leaves_frees_its_pages(server):
+    with httpx.Client(base_url=server.url, timeout=60) as http:
+        body = {"text": "Count for ever:", "stream": True, "sampling_params": {"max_new_tokens": 4000, "ignore_eos": True}}
+        with http.stream("POST", "/generate", json=body) as reply:
+            next(reply.iter_lines())
+    started = time.monotonic()
+    server.wait_until_idle(5)
+    assert time.monotonic() - started < 2
+
+
+def test_bad_input_does_not_disturb_a_neighbour(server):
+    body = {"text": "The history of Rome", "sampling_params": {"temperature": 0.9, "sampling_seed": 5, "max_new_tokens": 96}}
+    with httpx.Client(base_url=server.url, timeout=60) as http:
+        alone = http.post("/generate", json=body).json()["text"]
+        result = {}
+        worker = threading.Thread(target=lambda: result.update(http.post("/generate", json=body).json()))
+        worker.start()
+        with httpx.Client(base_url=server.url, timeout=60) as other:
+            while worker.is_alive():
+                other.post("/generate", content=b"{bad")
+                other.post("/generate", json={"input_ids": [1 << 40]})
+                other.post("/generate", json={"text": "hi", "sampling_params": {"max_new_tokens": 2}})
+        worker.join()
+    assert result["text"] == alone
+
+
+def test_keys_close_the_server():
+    server = Server("--api-key", "secret").wait_until_ready()
+    try:
+        assert httpx.get(server.url + "/v1/models").status_code == 401
+        assert httpx.get(server.url + "/health").status_code == 200
+        allowed = httpx.get(server.url + "/v1/models", headers={"authorization": "Bearer secret"})
+        assert allowed.status_code == 200
+    finally:
+        server.stop()
+
+
+def test_idle_server_uses_no_cpu(server):
+    server.wait_until_idle()
+    time.sleep(0.5)
+
+    def ticks() -> int:
+        fields = open(f"/proc/{server.process.pid}/stat").read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    time.sleep(2)
+    assert ticks() - before <= 2
