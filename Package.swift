@@ -52,6 +52,8 @@ let package = Package(
       ], swiftSettings: strict,
       // The binary carries the Swift runtime, so that it runs where no toolchain is installed.
       linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+    .executableTarget(
+      name: "OfflineBatch", dependencies: ["Martlet"], path: "Examples/OfflineBatch", swiftSettings: strict),
     tests("MartletCore"),
     tests("MartletCompute", ["CMartletKernels"], resources: [.copy("Goldens")]),
     tests("MartletModel", ["MartletCore", "MartletCompute"], resources: [.copy("Goldens")]),
