@@ -2,7 +2,6 @@
 /// operation per element, none contracted.
 #pragma once
 #include "formats.h"
-#include <float.h>
 
 /// Tokens are stored in groups of `width`; a group is its blocks in order, and a block of a group of n tokens is
 /// arrays over the tokens, so that a kernel reaches all of them by constant offsets:
@@ -18,13 +17,16 @@ static inline size_t mk_activation_bytes(size_t tokens, uint32_t cols) {
 static inline __attribute__((always_inline)) void mk_quantize_block(const float *x, uint8_t *block, uint32_t width,
                                                                     uint32_t token) {
 #pragma clang fp contract(off)
-  float largest = 0;
-  int finite = 1;
+  // Magnitudes order like their bits, and NaN and infinity above all: an integer maximum vectorises.
+  int32_t largest_bits = 0;
   for (int i = 0; i < MK_BLOCK; i++) {
-    const float magnitude = __builtin_fabsf(x[i]);
-    largest = magnitude > largest ? magnitude : largest;
-    finite &= magnitude <= FLT_MAX;
+    int32_t bits;
+    memcpy(&bits, &x[i], 4);
+    bits &= 0x7FFFFFFF;
+    largest_bits = bits > largest_bits ? bits : largest_bits;
   }
+  const bool finite = largest_bits < 0x7F800000;
+  const float largest = mk_float_from_bits((uint32_t)largest_bits);
   const bool usable = finite && largest > 1e-30f;
   float scale = largest / 127.0f;
   if (!usable) scale = finite ? 0.0f : __builtin_nanf("");

@@ -1,9 +1,243 @@
-#include "packed.h"
+/// `linear` for processors with AVX-512 (F, BW, DQ, VL) and VNNI. A vector holds one value of each of a strip's 16 rows.
+#include "strips.h"
 
 mk_status mk_avx512_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes) {
-  return mk_reference_matrix_packed_bytes(dtype, rows, cols, bytes);
+  return mk_strips_packed_bytes(dtype, rows, cols, bytes);
 }
+
 mk_status mk_avx512_matrix_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out) {
-  return mk_reference_matrix_pack(stream, source, destination, out);
+  return mk_strips_pack(stream, source, destination, out);
 }
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma clang attribute push(                                                                          \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), \
+    apply_to = function)
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
+                           uint8_t *out) {
+  mk_quantize_group(x, stride, cols, first, count, out);
+}
+
+/// Planes of a block to eight vectors of unsigned bytes; see packed.h.
+INLINE void unpack(uint8_t bits, const uint8_t *planes, __m512i *w) {
+  if (bits == 8) {
+    UNROLL for (int j = 0; j < 8; j++) w[j] = _mm512_loadu_si512(planes + 64 * j);
+    return;
+  }
+  uint8_t shift = 0;
+  if (bits >= 4) {
+    const __m512i nibble = _mm512_set1_epi8(15);
+    UNROLL for (int p = 0; p < 4; p++) {
+      const __m512i both = _mm512_loadu_si512(planes + 64 * p);
+      w[p] = _mm512_and_si512(both, nibble);
+      w[p + 4] = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
+    }
+    planes += 256;
+    shift = 4;
+  }
+  if (bits == 2 || bits == 3 || bits == 6) {
+    const __m512i pair = _mm512_set1_epi8((char)(3 << shift));
+    UNROLL for (int j = 0; j < 8; j++) {
+      const __m512i four = _mm512_loadu_si512(planes + 64 * (j % 2));
+      const int right = j / 2 * 2 - shift;
+      const __m512i moved =
+          right >= 0 ? _mm512_srli_epi16(four, (unsigned)right) : _mm512_slli_epi16(four, (unsigned)-right);
+      const __m512i high = _mm512_and_si512(moved, pair);
+      w[j] = shift ? _mm512_or_si512(w[j], high) : high;
+    }
+    planes += 128;
+    shift += 2;
+  }
+  if (bits == 3 || bits == 5) {
+    const __m512i one = _mm512_set1_epi8((char)(1 << shift));
+    UNROLL for (int j = 0; j < 8; j++) {
+      __mmask64 mask;
+      memcpy(&mask, planes + 8 * j, 8);
+      w[j] = _mm512_mask_add_epi8(w[j], mask, w[j], one);
+    }
+  }
+}
+
+typedef struct {
+  __m512 scale[2], minimum[2];
+} vector_scales;
+
+INLINE __m512 load_halves(const uint8_t *from) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)from));
+}
+
+INLINE __m512 load_signed(const uint8_t *from) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from)));
+}
+
+/// Scales of one block. Sub-scales and sub-minima stay below 128, so that reading them as signed bytes fits all formats.
+INLINE vector_scales load_scales(const mk_format format, const uint8_t *unit, size_t block_subs, uint32_t block) {
+  vector_scales out;
+  out.scale[0] = out.scale[1] = load_halves(unit);
+  out.minimum[0] = out.minimum[1] = format.minimum ? load_halves(unit + 32) : _mm512_setzero_ps();
+  if (!format.super) return out;
+  const uint8_t *subs = unit + (format.minimum ? 64 : 32) + block * block_subs;
+  const __m512 sign = _mm512_set1_ps(-0.0f);
+  const __m512 minimum = _mm512_xor_ps(out.minimum[0], sign);
+  UNROLL for (int h = 0; h < format.sub_blocks; h++) {
+    out.scale[h] = _mm512_mul_ps(out.scale[h], load_signed(subs + 16 * h));
+    if (format.minimum) out.minimum[h] = _mm512_mul_ps(minimum, load_signed(subs + 16 * (format.sub_blocks + h)));
+  }
+  return out;
+}
+
+INLINE __m512i broadcast_integer(const uint8_t *from) {
+  int32_t value;
+  memcpy(&value, from, 4);
+  return _mm512_set1_epi32(value);
+}
+
+INLINE __m512 broadcast_float(const uint8_t *from) {
+  float value;
+  memcpy(&value, from, 4);
+  return _mm512_set1_ps(value);
+}
+
+/// Exact dot products over vectors [first, end): sum of (code - offset) * x for each token.
+INLINE void dot(const mk_format format, uint32_t n, const __m512i *w, int first, int end, const uint8_t *x,
+                const uint8_t *negated, __m512i *dots) {
+  UNROLL for (uint32_t t = 0; t < n; t++) {
+    dots[t] = format.offset ? _mm512_slli_epi32(broadcast_integer(negated + 4 * t), __builtin_ctz(format.offset))
+                            : _mm512_setzero_si512();
+  }
+  UNROLL for (int j = first; j < end; j++) {
+    UNROLL for (uint32_t t = 0; t < n; t++) {
+      dots[t] = _mm512_dpbusd_epi32(dots[t], w[j], broadcast_integer(x + 32 * t + 4 * j));
+    }
+  }
+}
+
+/// sums[t] gains the block's share, in the order of operations of the reference.
+INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, const vector_scales scales,
+                      const uint8_t *x, __m512 *sums) {
+  const uint8_t *fields = x + 32 * n, *negated = fields + 8 * n, *halves = negated + 4 * n;
+  __m512i dots[MK_GROUP_MAX];
+  UNROLL for (int h = 0; h < format.sub_blocks; h++) {
+    const bool whole = format.sub_blocks == 1;
+    dot(format, n, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4, x, whole ? negated : halves + 4 * n * h, dots);
+    UNROLL for (uint32_t t = 0; t < n; t++) {
+      const __m512 scale = _mm512_mul_ps(scales.scale[h], broadcast_float(fields + 4 * t));
+      sums[t] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(dots[t]), sums[t]);
+    }
+  }
+  if (!format.minimum) return;
+  UNROLL for (int h = 0; h < format.sub_blocks; h++) {
+    UNROLL for (uint32_t t = 0; t < n; t++) {
+      __m512 sum = broadcast_float(fields + 4 * n + 4 * t);
+      if (format.sub_blocks == 2) {
+        int32_t minus;
+        float scale;
+        memcpy(&minus, halves + 4 * (n * h + t), 4);
+        memcpy(&scale, fields + 4 * t, 4);
+        sum = _mm512_set1_ps(scale * (float)-minus);
+      }
+      sums[t] = _mm512_fmadd_ps(scales.minimum[h], sum, sums[t]);
+    }
+  }
+}
+
+INLINE void store(const mk_tile *tile, uint32_t n, const __m512 *sums) {
+  const __mmask16 lanes = (__mmask16)((1u << tile->lanes) - 1);
+  UNROLL for (uint32_t t = 0; t < n; t++) {
+    const __m512 sum = tile->bias ? _mm512_add_ps(sums[t], _mm512_maskz_loadu_ps(lanes, tile->bias)) : sums[t];
+    _mm512_mask_storeu_ps(tile->y + (size_t)t * tile->y_stride, lanes, sum);
+  }
+}
+
+/// Vectors of weights are read once and meet n tokens.
+INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
+  const mk_format format = mk_formats[dtype];
+  const mk_strip_shape shape = mk_strip_shape_of(&format, 256);
+  const uint32_t blocks = tile->cols / MK_BLOCK, per_unit = format.super ? 8 : 1;
+  const uint8_t *codes = tile->strip, *unit = tile->scales, *x = tile->group;
+  __m512 sums[MK_GROUP_MAX];
+  UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
+  for (uint32_t first = 0; first < blocks; first += per_unit, unit += shape.unit_scales) {
+    for (uint32_t block = 0; block < per_unit; block++) {
+      if (n == 1) {
+        UNROLL for (int line = 0; line < format.bits; line++) {
+          _mm_prefetch((const char *)codes + 2048 + 64 * line, _MM_HINT_T0);
+        }
+      }
+      __m512i w[8];
+      unpack(format.bits, codes, w);
+      add_block(format, n, w, load_scales(format, unit, shape.block_subs, block), x, sums);
+      codes += shape.block_codes;
+      x += n * MK_TOKEN_BLOCK_BYTES;
+    }
+  }
+  store(tile, n, sums);
+}
+
+INLINE __m512 load_column(mk_dtype dtype, const uint8_t *from) {
+  if (dtype == MK_F32) return _mm512_loadu_ps(from);
+  if (dtype == MK_F16) return load_halves(from);
+  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)from));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
+  const size_t step = (size_t)MK_STRIP * mk_formats[dtype].bytes;
+  const uint8_t *strip = tile->strip;
+  __m512 sums[MK_GROUP_MAX];
+  UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
+  for (uint32_t k = 0; k < tile->cols; k++, strip += step) {
+    const __m512 w = load_column(dtype, strip);
+    UNROLL for (uint32_t t = 0; t < n; t++) {
+      sums[t] = _mm512_fmadd_ps(w, _mm512_set1_ps(tile->x[(size_t)t * tile->x_stride + k]), sums[t]);
+    }
+  }
+  store(tile, n, sums);
+}
+
+#define KERNEL(D, N, KIND) \
+  static void tile_##D##_##N(const mk_tile *tile) { KIND##_tile(MK_##D, N, tile); }
+#define KERNELS(D, KIND)                                                                          \
+  KERNEL(D, 1, KIND) KERNEL(D, 2, KIND) KERNEL(D, 3, KIND) KERNEL(D, 4, KIND) KERNEL(D, 5, KIND)    \
+  KERNEL(D, 6, KIND) KERNEL(D, 7, KIND) KERNEL(D, 8, KIND)
+#define ENTRY(D)                                                                                   \
+  [MK_##D] = {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4, tile_##D##_5, tile_##D##_6,   \
+              tile_##D##_7, tile_##D##_8}
+
+KERNELS(F32, float)
+KERNELS(F16, float)
+KERNELS(BF16, float)
+KERNELS(Q4_0, quantized)
+KERNELS(Q4_1, quantized)
+KERNELS(Q5_0, quantized)
+KERNELS(Q5_1, quantized)
+KERNELS(Q8_0, quantized)
+KERNELS(Q2_K, quantized)
+KERNELS(Q3_K, quantized)
+KERNELS(Q4_K, quantized)
+KERNELS(Q5_K, quantized)
+KERNELS(Q6_K, quantized)
+
+#pragma clang attribute pop
+
+mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
+  static const mk_strip_variant variant = {
+      .group = 8,
+      .quantize_group = quantize_group,
+      .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
+                  ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)},
+  };
+  return mk_strips_linear(stream, args, &variant);
+}
+
+#else
+
 mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) { return mk_reference_linear(stream, args); }
+
+#endif

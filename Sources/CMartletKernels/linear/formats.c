@@ -1,26 +1,6 @@
 /// The layouts of GGUF's tensor types, read one block of 32 columns at a time.
 #include "formats.h"
 
-const mk_format *mk_format_of(mk_dtype dtype) {
-  static const mk_format formats[] = {
-      [MK_F32] = {.columns = 1, .bytes = 4},
-      [MK_F16] = {.columns = 1, .bytes = 2},
-      [MK_BF16] = {.columns = 1, .bytes = 2},
-      [MK_Q4_0] = {32, 18, 4, 8, 1, true, false, false},
-      [MK_Q4_1] = {32, 20, 4, 0, 1, true, false, true},
-      [MK_Q5_0] = {32, 22, 5, 16, 1, true, false, false},
-      [MK_Q5_1] = {32, 24, 5, 0, 1, true, false, true},
-      [MK_Q8_0] = {32, 34, 8, 128, 1, true, false, false},
-      [MK_Q2_K] = {256, 84, 2, 0, 2, true, true, true},
-      [MK_Q3_K] = {256, 110, 3, 4, 2, true, true, false},
-      [MK_Q4_K] = {256, 144, 4, 0, 1, true, true, true},
-      [MK_Q5_K] = {256, 176, 5, 0, 1, true, true, true},
-      [MK_Q6_K] = {256, 210, 6, 32, 2, true, true, false},
-  };
-  if (dtype >= sizeof formats / sizeof formats[0] || formats[dtype].bytes == 0) return NULL;
-  return &formats[dtype];
-}
-
 size_t mk_row_bytes(mk_dtype dtype, uint32_t cols) {
   const mk_format *format = mk_format_of(dtype);
   if (!format || cols % format->columns != 0) return 0;

@@ -47,8 +47,28 @@ static inline float mk_float_from_half(uint16_t half) {
 
 static inline float mk_float_from_bfloat(uint16_t value) { return mk_float_from_bits((uint32_t)value << 16); }
 
+/// Here rather than in formats.c so that kernels see constants.
+enum { MK_FORMAT_COUNT = MK_Q6_K + 1 };
+static const mk_format mk_formats[MK_FORMAT_COUNT] = {
+    [MK_F32] = {1, 4, 32, 0, 0, false, false, false},
+    [MK_F16] = {1, 2, 16, 0, 0, false, false, false},
+    [MK_BF16] = {1, 2, 16, 0, 0, false, false, false},
+    [MK_Q4_0] = {32, 18, 4, 8, 1, true, false, false},
+    [MK_Q4_1] = {32, 20, 4, 0, 1, true, false, true},
+    [MK_Q5_0] = {32, 22, 5, 16, 1, true, false, false},
+    [MK_Q5_1] = {32, 24, 5, 0, 1, true, false, true},
+    [MK_Q8_0] = {32, 34, 8, 128, 1, true, false, false},
+    [MK_Q2_K] = {256, 84, 2, 0, 2, true, true, true},
+    [MK_Q3_K] = {256, 110, 3, 4, 2, true, true, false},
+    [MK_Q4_K] = {256, 144, 4, 0, 1, true, true, true},
+    [MK_Q5_K] = {256, 176, 5, 0, 1, true, true, true},
+    [MK_Q6_K] = {256, 210, 6, 32, 2, true, true, false},
+};
+
 /// NULL for an unknown dtype.
-const mk_format *mk_format_of(mk_dtype dtype);
+static inline const mk_format *mk_format_of(mk_dtype dtype) {
+  return dtype < MK_FORMAT_COUNT && mk_formats[dtype].bytes != 0 ? &mk_formats[dtype] : NULL;
+}
 
 /// Reads block `index` of a row in the file's layout; `row` may have any alignment.
 void mk_file_block(mk_dtype dtype, const uint8_t *row, uint32_t index, mk_block *out);

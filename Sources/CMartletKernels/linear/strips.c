@@ -1,0 +1,134 @@
+/// `linear` over packed strips: splits the outputs and tokens in pieces and hands tiles to a variant's micro-kernels.
+#include "strips.h"
+
+/// Pieces aim at this much time: short enough that a preempted helper delays little, long enough to claim cheaply.
+enum { PIECE_MAX_NANOSECONDS = 40000, PIECE_MIN_NANOSECONDS = 4000, PIECES_PER_WORKER = 4, STRIPS_PER_PIECE = 4 };
+
+typedef struct {
+  const mk_linear_args *args;
+  const mk_strip_variant *variant;
+  uint32_t cols, groups, strips;
+  uint32_t strips_per_piece, groups_per_piece, group_chunks;
+} strips_context;
+
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t quotient_up(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
+
+static uint32_t tokens_in_group(const strips_context *context, uint32_t group) {
+  return smaller(context->variant->group, context->args->rows - group * context->variant->group);
+}
+
+static void quantize_piece(void *opaque, uint32_t piece, uint32_t worker) {
+  (void)worker;
+  const strips_context *context = opaque;
+  const mk_linear_args *args = context->args;
+  const uint32_t first = piece * context->variant->group;
+  uint8_t *out = (uint8_t *)args->workspace + mk_activation_bytes(first, context->cols);
+  context->variant->quantize_group(args->x, args->x_stride, context->cols, first, tokens_in_group(context, piece), out);
+}
+
+/// Multiplies strips [first, end) of a segment with groups [group_first, group_end); a group's activations stay in the
+/// first-level cache while the strips pass.
+static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t offset, uint32_t first,
+                     uint32_t end, uint32_t group_first, uint32_t group_end) {
+  const mk_linear_args *args = context->args;
+  const mk_matrix *matrix = &segment->matrix;
+  const mk_strip_shape shape = mk_strip_shape_of(mk_format_of(matrix->dtype), matrix->cols);
+  for (uint32_t group = group_first; group < group_end; group++) {
+    const uint32_t token = group * context->variant->group, tokens = tokens_in_group(context, group);
+    const mk_tile_kernel kernel = context->variant->kernels[matrix->dtype][tokens - 1];
+    mk_tile tile = {
+        .group = (const uint8_t *)args->workspace + mk_activation_bytes(token, context->cols),
+        .x = args->x + (size_t)token * args->x_stride,
+        .x_stride = args->x_stride,
+        .cols = context->cols,
+        .y_stride = args->y_stride,
+    };
+    for (uint32_t strip = first; strip < end; strip++) {
+      const uint32_t row = strip * MK_STRIP;
+      tile.strip = (const uint8_t *)matrix->data + strip * shape.bytes;
+      tile.scales = tile.strip + shape.scales_offset;
+      tile.lanes = smaller(MK_STRIP, matrix->rows - row);
+      tile.bias = segment->bias ? segment->bias + row : NULL;
+      tile.y = args->y + (size_t)token * args->y_stride + offset + row;
+      kernel(&tile);
+    }
+  }
+}
+
+static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
+  (void)worker;
+  const strips_context *context = opaque;
+  uint32_t first = piece / context->group_chunks * context->strips_per_piece;
+  uint32_t left = smaller(context->strips_per_piece, context->strips - first);
+  const uint32_t group_first = piece % context->group_chunks * context->groups_per_piece;
+  const uint32_t group_end = smaller(group_first + context->groups_per_piece, context->groups);
+  uint32_t offset = 0;
+  const mk_linear_segment *segment = context->args->segments;
+  for (; left > 0; segment++) {
+    const uint32_t strips = mk_strip_count(segment->matrix.rows);
+    if (first < strips) {
+      const uint32_t count = smaller(left, strips - first);
+      multiply(context, segment, offset, first, first + count, group_first, group_end);
+      left -= count;
+      first = 0;
+    } else {
+      first -= strips;
+    }
+    offset += segment->matrix.rows;
+  }
+}
+
+/// Nanoseconds of one group of tokens on one strip, roughly: reading the strip or multiplying, whichever is longer.
+static uint64_t tile_cost(const strips_context *context, const mk_matrix *matrix, uint32_t tokens) {
+  const mk_format *format = mk_format_of(matrix->dtype);
+  const uint64_t reading = mk_strip_shape_of(format, matrix->cols).bytes / 10;
+  const uint64_t cols = context->cols;
+  const uint64_t multiplying = format->quantized ? cols / 32 * (4 + 3 * tokens) : cols * (1 + tokens) / 3;
+  return 1 + (reading > multiplying ? reading : multiplying);
+}
+
+static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
+  const mk_linear_args *args = context->args;
+  uint64_t total = 0;
+  const uint32_t tokens = smaller(args->rows, context->variant->group);
+  for (uint32_t s = 0; s < args->segment_count; s++) {
+    const uint32_t strips = mk_strip_count(args->segments[s].matrix.rows);
+    context->strips += strips;
+    total += strips * tile_cost(context, &args->segments[s].matrix, tokens);
+  }
+  const uint64_t tile = total / context->strips, all_groups = tile * context->groups;
+  uint64_t target = total * context->groups / ((uint64_t)workers * PIECES_PER_WORKER);
+  if (target > PIECE_MAX_NANOSECONDS) target = PIECE_MAX_NANOSECONDS;
+  if (target < PIECE_MIN_NANOSECONDS) target = PIECE_MIN_NANOSECONDS;
+  if (all_groups * STRIPS_PER_PIECE <= target) {
+    context->groups_per_piece = context->groups;
+    context->strips_per_piece = (uint32_t)(target / all_groups);
+  } else {
+    context->strips_per_piece = context->groups == 1 ? 1 + (uint32_t)(target / tile) : STRIPS_PER_PIECE;
+    const uint64_t groups = target / (tile * context->strips_per_piece);
+    context->groups_per_piece = groups == 0 ? 1 : groups > context->groups ? context->groups : (uint32_t)groups;
+  }
+  context->group_chunks = quotient_up(context->groups, context->groups_per_piece);
+  return quotient_up(context->strips, context->strips_per_piece) * context->group_chunks;
+}
+
+mk_status mk_strips_linear(mk_stream *stream, const mk_linear_args *args, const mk_strip_variant *variant) {
+  mk_linear_needs needs;
+  const mk_status status = mk_check_linear(args, &needs);
+  if (status != MK_OK || !needs.work) return status;
+  if (!stream) return MK_INVALID_ARGUMENT;
+  if (needs.unpacked) return mk_reference_linear(stream, args);
+  strips_context context = {.args = args, .variant = variant, .cols = needs.cols};
+  context.groups = quotient_up(args->rows, variant->group);
+  const uint32_t pieces = plan_pieces(&context, mk_stream_width(stream));
+  if (needs.quantized) {
+    if (context.groups == 1) {
+      quantize_piece(&context, 0, 0);
+    } else {
+      mk_parallel(stream, context.groups, quantize_piece, &context);
+    }
+  }
+  mk_parallel(stream, pieces, linear_piece, &context);
+  return MK_OK;
+}
