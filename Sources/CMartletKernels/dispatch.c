@@ -1,1 +1,53 @@
-#include "martlet_kernels.h"
+/// The CPU's kernel tables and the choice among them.
+#include "internal.h"
+#include "memory.h"
+#include "plain.h"
+#include "team.h"
+
+#define MK_CPU_TABLE(V, NAME, DESCRIPTION)                                                                    \
+  {                                                                                                          \
+      .abi_version = MK_ABI_VERSION, .name = NAME, .description = DESCRIPTION,                                 \
+      .stream_create = mk_cpu_stream_create, .stream_destroy = mk_cpu_stream_destroy,                          \
+      .stream_synchronize = mk_cpu_stream_synchronize, .stream_statistics = mk_cpu_stream_statistics,          \
+      .memory_allocate = mk_cpu_memory_allocate, .memory_free = mk_cpu_memory_free,                            \
+      .memory_upload = mk_cpu_memory_upload, .memory_download = mk_cpu_memory_upload,                          \
+      .matrix_packed_bytes = mk_##V##_matrix_packed_bytes, .matrix_pack = mk_##V##_matrix_pack,                \
+      .linear_workspace_bytes = mk_linear_workspace, .kv_layer_bytes = mk_plain_kv_layer_bytes,                \
+      .attention_workspace_bytes = mk_plain_attention_workspace_bytes,                                         \
+      .sample_workspace_bytes = mk_plain_sample_workspace_bytes, .embedding = mk_##V##_embedding,              \
+      .norm = mk_##V##_norm, .linear = mk_##V##_linear, .rope_table = mk_plain_rope_table,                     \
+      .rope_kv = mk_##V##_rope_kv, .attention = mk_##V##_attention, .gated = mk_##V##_gated,                   \
+      .gather = mk_plain_gather, .scale = mk_plain_scale, .soft_cap = mk_plain_soft_cap,                       \
+      .adjust_logits = mk_##V##_adjust_logits, .sample = mk_##V##_sample, .logprobs = mk_##V##_logprobs,       \
+  }
+
+static const mk_table reference_table = MK_CPU_TABLE(reference, "cpu-reference", "scalar C on any processor");
+
+#if defined(__x86_64__)
+static const mk_table avx2_table = MK_CPU_TABLE(avx2, "cpu-avx2", "AVX2, FMA and F16C");
+static const mk_table avx512_table = MK_CPU_TABLE(avx512, "cpu-avx512", "AVX-512 with VNNI integer dot products");
+
+static int has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+static int has_avx512(void) {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
+}
+
+const mk_table *mk_cpu_table(mk_cpu_variant variant) {
+  switch (variant) {
+  case MK_CPU_BEST: return has_avx512() ? &avx512_table : has_avx2() ? &avx2_table : &reference_table;
+  case MK_CPU_REFERENCE: return &reference_table;
+  case MK_CPU_AVX2: return has_avx2() ? &avx2_table : NULL;
+  case MK_CPU_AVX512: return has_avx512() ? &avx512_table : NULL;
+  default: return NULL;
+  }
+}
+#else
+const mk_table *mk_cpu_table(mk_cpu_variant variant) {
+  return variant == MK_CPU_BEST || variant == MK_CPU_REFERENCE ? &reference_table : NULL;
+}
+#endif

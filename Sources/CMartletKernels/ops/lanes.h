@@ -1,0 +1,139 @@
+/// Sixteen-lane vectors that every instruction set can carry: one zmm, two ymm or four xmm. All float reductions are
+/// written in lanes with a fixed folding order, so that each variant gives the same bits.
+#pragma once
+#include "../internal.h"
+
+#include <math.h>
+#include <string.h>
+
+// Every function that passes a vector is inlined, so the calling convention for vectors never matters.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+enum { LANES = 16 };
+typedef float mk_f32x16 __attribute__((ext_vector_type(16)));
+typedef int32_t mk_i32x16 __attribute__((ext_vector_type(16)));
+typedef uint16_t mk_u16x16 __attribute__((ext_vector_type(16)));
+typedef uint32_t mk_u32x16 __attribute__((ext_vector_type(16)));
+typedef _Float16 mk_f16x16 __attribute__((ext_vector_type(16)));
+
+#define MK_INLINE static inline __attribute__((always_inline))
+
+MK_INLINE mk_f32x16 mk_load(const float *p) {
+  mk_f32x16 v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+MK_INLINE void mk_store(float *p, mk_f32x16 v) { memcpy(p, &v, sizeof v); }
+MK_INLINE mk_f32x16 mk_splat(float x) {
+  return (mk_f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+}
+MK_INLINE mk_f32x16 mk_fma(mk_f32x16 a, mk_f32x16 b, mk_f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+MK_INLINE mk_f32x16 mk_max(mk_f32x16 a, mk_f32x16 b) { return a > b ? a : b; }
+
+/// Folds lanes 8, 4, 2, 1 apart.
+MK_INLINE float mk_sum_lanes(mk_f32x16 v) {
+  float x[LANES];
+  mk_store(x, v);
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) x[i] += x[i + width];
+  }
+  return x[0];
+}
+MK_INLINE float mk_max_lanes(mk_f32x16 v) {
+  float x[LANES];
+  mk_store(x, v);
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) x[i] = x[i] > x[i + width] ? x[i] : x[i + width];
+  }
+  return x[0];
+}
+
+/// The first `count` values, the rest `fill`.
+MK_INLINE mk_f32x16 mk_load_part(const float *p, uint32_t count, float fill) {
+  float x[LANES];
+  for (int i = 0; i < LANES; i++) x[i] = fill;
+  memcpy(x, p, count * sizeof(float));
+  return mk_load(x);
+}
+MK_INLINE void mk_store_part(float *p, mk_f32x16 v, uint32_t count) {
+  float x[LANES];
+  mk_store(x, v);
+  memcpy(p, x, count * sizeof(float));
+}
+
+/// e^x with under 2e-7 relative error: 2^n * e^r, |r| <= ln(2)/2, by a polynomial of degree 6. Below -87 it is 0.
+MK_INLINE mk_f32x16 mk_exp(mk_f32x16 x) {
+  const mk_f32x16 low = mk_splat(-87.0f), high = mk_splat(88.0f);
+  const mk_i32x16 vanishes = x < low;
+  mk_f32x16 y = x < low ? low : x;
+  y = y > high ? high : y;
+  const mk_f32x16 magic = mk_splat(12582912.0f);
+  const mk_f32x16 shifted = mk_fma(y, mk_splat(1.44269504f), magic);
+  mk_i32x16 bits;
+  memcpy(&bits, &shifted, sizeof bits);
+  const mk_f32x16 n = shifted - magic;
+  mk_f32x16 r = mk_fma(n, mk_splat(-0.693145752f), y);
+  r = mk_fma(n, mk_splat(-1.42860677e-6f), r);
+  mk_f32x16 p = mk_splat(1.3981999e-3f);
+  p = mk_fma(p, r, mk_splat(8.3334519e-3f));
+  p = mk_fma(p, r, mk_splat(4.1665796e-2f));
+  p = mk_fma(p, r, mk_splat(1.66666657e-1f));
+  p = mk_fma(p, r, mk_splat(0.5f));
+  p = mk_fma(p, r, mk_splat(1.0f));
+  p = mk_fma(p, r, mk_splat(1.0f));
+  mk_i32x16 power = (bits - 0x4B400000 + 127) << 23;
+  mk_f32x16 scale;
+  memcpy(&scale, &power, sizeof scale);
+  const mk_f32x16 result = p * scale;
+  return vanishes ? mk_splat(0.0f) : result;
+}
+
+/// tanh(x) = 1 - 2 / (e^(2x) + 1); small x by its series, where that would cancel.
+MK_INLINE mk_f32x16 mk_tanh(mk_f32x16 x) {
+  const mk_f32x16 e = mk_exp(x + x);
+  const mk_f32x16 large = mk_splat(1.0f) - mk_splat(2.0f) / (e + mk_splat(1.0f));
+  const mk_f32x16 x2 = x * x;
+  mk_f32x16 s = mk_splat(-0.053968254f);
+  s = mk_fma(s, x2, mk_splat(0.133333333f));
+  s = mk_fma(s, x2, mk_splat(-0.333333333f));
+  s = mk_fma(s * x2, x, x);
+  return x2 < mk_splat(0.0225f) ? s : large;
+}
+
+/// Elements of a KV block as floats.
+MK_INLINE mk_f32x16 mk_load_as(mk_dtype dtype, const void *base, size_t index) {
+  if (dtype == MK_F32) return mk_load((const float *)base + index);
+  if (dtype == MK_F16) {
+    mk_f16x16 v;
+    memcpy(&v, (const uint16_t *)base + index, sizeof v);
+    return __builtin_convertvector(v, mk_f32x16);
+  }
+  mk_u16x16 v;
+  memcpy(&v, (const uint16_t *)base + index, sizeof v);
+  mk_u32x16 wide = __builtin_convertvector(v, mk_u32x16) << 16;
+  mk_f32x16 result;
+  memcpy(&result, &wide, sizeof result);
+  return result;
+}
+
+MK_INLINE void mk_store_one_as(mk_dtype dtype, void *base, size_t index, float value) {
+  if (dtype == MK_F32) {
+    ((float *)base)[index] = value;
+  } else if (dtype == MK_F16) {
+    const _Float16 half = (_Float16)value;
+    memcpy((uint16_t *)base + index, &half, sizeof half);
+  } else {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+    ((uint16_t *)base)[index] = value != value ? 0x7fc0 : (uint16_t)(rounded >> 16);
+  }
+}
+
+MK_INLINE size_t mk_kv_element(mk_dtype dtype) { return dtype == MK_F32 ? 4 : 2; }
+
+/// A page holds, for each kv head, keys transposed [head_dim][page_size] and then values [page_size][head_dim]: sixteen
+/// positions' scores come out of one vector without horizontal sums.
+MK_INLINE size_t mk_kv_block(const mk_kv_layer *kv, uint32_t page, uint32_t head) {
+  return ((size_t)page * kv->kv_heads + head) * 2 * kv->page_size * kv->head_dim;
+}

@@ -1,0 +1,54 @@
+/// Head norms, rotary embedding and the write to the KV pages, included once for each instruction set.
+#include "lanes.h"
+
+MK_INLINE void rotate(float *head, const float *table, uint32_t half, uint32_t style) {
+  const float *cosine = table, *sine = table + half;
+  for (uint32_t i = 0; i < half; i++) {
+    const uint32_t a = style == MK_ROPE_HALVES ? i : 2 * i, b = style == MK_ROPE_HALVES ? i + half : 2 * i + 1;
+    const float x = head[a], y = head[b];
+    head[a] = fmaf(x, cosine[i], -(y * sine[i]));
+    head[b] = fmaf(y, cosine[i], x * sine[i]);
+  }
+}
+
+static void rope_row(void *opaque, uint32_t row, uint32_t worker) {
+  (void)worker;
+  const mk_rope_kv_args *args = opaque;
+  const mk_kv_layer *kv = args->kv;
+  const uint32_t dim = kv->head_dim;
+  float *q = args->qkv + (size_t)row * args->stride, *k = q + (size_t)args->heads * dim;
+  const float *v = k + (size_t)kv->kv_heads * dim;
+  const float *table = args->rope_table + (size_t)row * 2 * args->half;
+  for (uint32_t head = 0; head < args->heads; head++) {
+    float *x = q + (size_t)head * dim;
+    if (args->q_norm) apply_norm(x, args->q_norm, norm_factor(x, dim, args->norm_epsilon), x, dim, 0);
+    rotate(x, table, args->half, args->style);
+  }
+  const uint32_t page = (uint32_t)args->slots[row] / kv->page_size, offset = (uint32_t)args->slots[row] % kv->page_size;
+  for (uint32_t head = 0; head < kv->kv_heads; head++) {
+    float *x = k + (size_t)head * dim;
+    if (args->k_norm) apply_norm(x, args->k_norm, norm_factor(x, dim, args->norm_epsilon), x, dim, 0);
+    rotate(x, table, args->half, args->style);
+    const size_t block = mk_kv_block(kv, page, head), values = block + (size_t)dim * kv->page_size + (size_t)offset * dim;
+    for (uint32_t i = 0; i < dim; i++) {
+      mk_store_one_as(kv->dtype, kv->data, block + (size_t)i * kv->page_size + offset, x[i]);
+      mk_store_one_as(kv->dtype, kv->data, values + i, v[(size_t)head * dim + i]);
+    }
+  }
+}
+
+mk_status MK_NAME(rope_kv)(mk_stream *stream, const mk_rope_kv_args *args) {
+  if (!stream || !args || !args->qkv || !args->rope_table || !args->slots || !args->kv || !args->kv->data) {
+    return MK_INVALID_ARGUMENT;
+  }
+  const mk_kv_layer *kv = args->kv;
+  if (kv->dtype > MK_BF16 || 2 * args->half > kv->head_dim || args->style > MK_ROPE_PAIRS || kv->page_size == 0 ||
+      (uint64_t)args->stride < ((uint64_t)args->heads + 2 * (uint64_t)kv->kv_heads) * kv->head_dim) {
+    return MK_INVALID_ARGUMENT;
+  }
+  for (uint32_t row = 0; row < args->rows; row++) {
+    if (args->slots[row] < 0 || (uint32_t)args->slots[row] / kv->page_size >= kv->pages) return MK_INVALID_ARGUMENT;
+  }
+  mk_parallel(stream, args->rows, rope_row, (void *)args);
+  return MK_OK;
+}

@@ -1,0 +1,206 @@
+/// The CPU stream: a team of threads that share parallel regions piece by piece.
+///
+/// A region is published by bumping an epoch. Helpers spin on it for a short while, then park on a futex. Pieces are
+/// claimed from an atomic counter, the caller claims too, and the end of a region waits for claimed pieces only: a helper
+/// that is preempted or still asleep holds up nobody unless it has claimed a piece, and then one piece at most.
+#define _GNU_SOURCE
+#include "team.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t now_nanoseconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t expected) {
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *word) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+/// The claim word holds the region's epoch above the next piece, so that a late helper cannot claim a piece of a region
+/// that has ended: its compare fails.
+enum { PIECE_BITS = 32 };
+
+/// Claims and runs pieces of region `epoch` until none is left.
+static void work(mk_stream *stream, uint32_t epoch, uint32_t worker) {
+  for (;;) {
+    uint64_t claim = atomic_load_explicit(&stream->claim, memory_order_acquire);
+    uint32_t piece;
+    do {
+      piece = (uint32_t)claim;
+      if ((uint32_t)(claim >> PIECE_BITS) != epoch) return;
+      if (piece >= atomic_load_explicit(&stream->pieces, memory_order_relaxed)) return;
+    } while (!atomic_compare_exchange_weak_explicit(&stream->claim, &claim, claim + 1, memory_order_acq_rel,
+                                                    memory_order_acquire));
+    stream->task(stream->context, piece, worker);
+    atomic_fetch_add_explicit(&stream->done, 1, memory_order_release);
+  }
+}
+
+static void *helper_main(void *opaque) {
+  mk_helper *helper = opaque;
+  mk_stream *stream = helper->stream;
+  uint32_t seen = 0;
+  for (;;) {
+    uint32_t epoch = atomic_load_explicit(&stream->epoch, memory_order_acquire);
+    if (epoch == seen) {
+      const uint64_t limit = now_nanoseconds() + stream->spin_nanoseconds;
+      while ((epoch = atomic_load_explicit(&stream->epoch, memory_order_acquire)) == seen) {
+        for (int i = 0; i < 64; i++) relax();
+        if (now_nanoseconds() < limit) continue;
+        atomic_fetch_add_explicit(&stream->parked, 1, memory_order_seq_cst);
+        if (atomic_load_explicit(&stream->epoch, memory_order_seq_cst) == seen) {
+          atomic_fetch_add_explicit(&stream->parks, 1, memory_order_relaxed);
+          futex_wait(&stream->epoch, seen);
+        }
+        atomic_fetch_sub_explicit(&stream->parked, 1, memory_order_seq_cst);
+      }
+    }
+    seen = epoch;
+    if (atomic_load_explicit(&stream->stopping, memory_order_acquire)) return NULL;
+    if (helper->worker < atomic_load_explicit(&stream->active, memory_order_relaxed)) work(stream, seen, helper->worker);
+  }
+}
+
+/// Shrinks the team when the caller mostly waits for helpers that do not run, and tries a larger one again later.
+static void adapt(mk_stream *stream) {
+  enum { WINDOW = 64, RETRY_WINDOWS = 32 };
+  if (++stream->window_regions < WINDOW) return;
+  const uint32_t active = atomic_load_explicit(&stream->active, memory_order_relaxed);
+  if (stream->window_waiting * 2 > stream->window_total && active > 1) {
+    atomic_store_explicit(&stream->active, active - 1, memory_order_relaxed);
+    stream->shrunk_windows = 0;
+  } else if (active < stream->threads && ++stream->shrunk_windows >= RETRY_WINDOWS) {
+    atomic_store_explicit(&stream->active, active + 1, memory_order_relaxed);
+    stream->shrunk_windows = 0;
+  }
+  stream->window_regions = 0;
+  stream->window_waiting = stream->window_total = 0;
+}
+
+void mk_parallel(mk_stream *stream, uint32_t pieces, mk_task task, void *context) {
+  if (pieces == 0) return;
+  stream->regions++;
+  if (pieces == 1 || atomic_load_explicit(&stream->active, memory_order_relaxed) == 1) {
+    for (uint32_t piece = 0; piece < pieces; piece++) task(context, piece, 0);
+    if (stream->threads > 1 && pieces > 1) {
+      stream->window_total++;
+      adapt(stream);
+    }
+    return;
+  }
+  const uint64_t start = now_nanoseconds();
+  const uint32_t epoch = atomic_load_explicit(&stream->epoch, memory_order_relaxed) + 1;
+  // A late helper of the last region may still look at the claim word: first leave it nothing to claim, then change what
+  // a claim refers to, then offer the new pieces.
+  atomic_store_explicit(&stream->claim, (uint64_t)(epoch - 1) << PIECE_BITS | UINT32_MAX, memory_order_seq_cst);
+  stream->task = task;
+  stream->context = context;
+  atomic_store_explicit(&stream->done, 0, memory_order_relaxed);
+  atomic_store_explicit(&stream->pieces, pieces, memory_order_relaxed);
+  atomic_store_explicit(&stream->claim, (uint64_t)epoch << PIECE_BITS, memory_order_release);
+  atomic_store_explicit(&stream->epoch, epoch, memory_order_seq_cst);
+  if (atomic_load_explicit(&stream->parked, memory_order_seq_cst) > 0) futex_wake(&stream->epoch);
+  work(stream, epoch, 0);
+  const uint64_t own = now_nanoseconds();
+  for (uint32_t spins = 0; atomic_load_explicit(&stream->done, memory_order_acquire) != pieces;) {
+    relax();
+    if (++spins % 4096 == 0) sched_yield();
+  }
+  const uint64_t end = now_nanoseconds();
+  stream->busy += own - start;
+  stream->waiting += end - own;
+  stream->window_waiting += end - own;
+  stream->window_total += end - start;
+  adapt(stream);
+}
+
+uint32_t mk_stream_width(const mk_stream *stream) { return stream->threads; }
+
+static uint32_t usable_cores(cpu_set_t *set) {
+  CPU_ZERO(set);
+  if (sched_getaffinity(0, sizeof *set, set) != 0) return 1;
+  const int count = CPU_COUNT(set);
+  return count > 0 ? (uint32_t)count : 1;
+}
+
+static void pin(pthread_t thread, const cpu_set_t *set, uint32_t index) {
+  uint32_t seen = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, set) || seen++ != index) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(thread, sizeof one, &one);
+    return;
+  }
+}
+
+mk_status mk_cpu_stream_create(const mk_stream_options *options, mk_stream **out) {
+  enum { MAX_THREADS = 1024 };
+  if (!options || !out || options->threads > MAX_THREADS) return MK_INVALID_ARGUMENT;
+  cpu_set_t cores;
+  const uint32_t usable = usable_cores(&cores);
+  const uint32_t threads = options->threads ? options->threads : usable;
+  mk_stream *stream = calloc(1, sizeof *stream);
+  mk_helper *helpers = calloc(threads, sizeof *helpers);
+  if (!stream || !helpers) {
+    free(stream);
+    free(helpers);
+    return MK_OUT_OF_MEMORY;
+  }
+  stream->helpers = helpers;
+  stream->spin_nanoseconds = (uint64_t)options->spin_microseconds * 1000;
+  stream->threads = 1;
+  for (uint32_t worker = 1; worker < threads; worker++) {
+    helpers[worker] = (mk_helper){.stream = stream, .worker = worker};
+    if (pthread_create(&helpers[worker].thread, NULL, helper_main, &helpers[worker]) != 0) break;
+    if (options->pin) pin(helpers[worker].thread, &cores, worker % usable);
+    stream->threads++;
+  }
+  atomic_store(&stream->active, stream->threads);
+  *out = stream;
+  return MK_OK;
+}
+
+void mk_cpu_stream_destroy(mk_stream *stream) {
+  if (!stream) return;
+  atomic_store(&stream->stopping, true);
+  atomic_fetch_add(&stream->epoch, 1);
+  futex_wake(&stream->epoch);
+  for (uint32_t worker = 1; worker < stream->threads; worker++) pthread_join(stream->helpers[worker].thread, NULL);
+  free(stream->helpers);
+  free(stream);
+}
+
+mk_status mk_cpu_stream_synchronize(mk_stream *stream) { return stream ? MK_OK : MK_INVALID_ARGUMENT; }
+
+mk_status mk_cpu_stream_statistics(mk_stream *stream, mk_stream_statistics *out) {
+  if (!stream || !out) return MK_INVALID_ARGUMENT;
+  *out = (mk_stream_statistics){
+      .regions = stream->regions,
+      .busy_nanoseconds = stream->busy,
+      .waiting_nanoseconds = stream->waiting,
+      .parks = atomic_load(&stream->parks),
+      .threads = stream->threads,
+      .active_threads = atomic_load(&stream->active),
+  };
+  return MK_OK;
+}

@@ -1,0 +1,39 @@
+/// The CPU stream's state.
+#pragma once
+#include "internal.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+typedef struct mk_helper {
+  mk_stream *stream;
+  uint32_t worker;
+  pthread_t thread;
+} mk_helper;
+
+struct mk_stream {
+  /// Written by every worker: a line each.
+  _Alignas(64) _Atomic uint64_t claim;
+  _Alignas(64) _Atomic uint32_t done;
+  /// Written by the caller between regions.
+  _Alignas(64) _Atomic uint32_t epoch;
+  _Atomic uint32_t pieces, active;
+  mk_task task;
+  void *context;
+  _Atomic uint32_t parked;
+  _Atomic uint64_t parks;
+  _Atomic bool stopping;
+  uint32_t threads;
+  uint64_t spin_nanoseconds;
+  mk_helper *helpers;
+  uint64_t regions, busy, waiting;
+  uint64_t window_waiting, window_total;
+  uint32_t window_regions, shrunk_windows;
+};
+
+mk_status mk_cpu_stream_create(const mk_stream_options *options, mk_stream **out);
+void mk_cpu_stream_destroy(mk_stream *stream);
+mk_status mk_cpu_stream_synchronize(mk_stream *stream);
+mk_status mk_cpu_stream_statistics(mk_stream *stream, mk_stream_statistics *out);
