@@ -1,0 +1,8 @@
+/// How a device's worker team is made.
+package struct DeviceOptions: Sendable {
+  /// 0: one for each core that this process may use.
+  package var threads = 0
+  package var pinsThreads = false
+  package var spinMicroseconds = 50
+  package init() {}
+}

@@ -1,0 +1,48 @@
+import CMartletKernels
+import Glibc
+
+/// A set of ops for one kind of device: compiled in for CPUs, a shared object's for any other.
+@safe package struct KernelTable: Sendable {
+  package enum Variant: String, Sendable, CaseIterable {
+    case best = "auto"
+    case reference, avx2, avx512
+  }
+
+  // Tables are constant data that lives as long as the process; libraries are never closed.
+  nonisolated(unsafe) let pointer: UnsafePointer<mk_table>
+
+  package var name: String { unsafe String(cString: pointer.pointee.name) }
+  package var description: String { unsafe String(cString: pointer.pointee.description) }
+
+  /// nil when this processor cannot run the variant.
+  package init?(cpu variant: Variant) {
+    let number: Int
+    switch variant {
+    case .best: number = MK_CPU_BEST
+    case .reference: number = MK_CPU_REFERENCE
+    case .avx2: number = MK_CPU_AVX2
+    case .avx512: number = MK_CPU_AVX512
+    }
+    guard let table = unsafe mk_cpu_table(UInt32(number)) else { return nil }
+    unsafe pointer = table
+  }
+
+  /// Loads a backend library and checks its version.
+  /// - Throws: why it cannot be used, as text.
+  package init(library path: String) throws(BackendError) {
+    guard let handle = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+      throw BackendError(path: path, reason: unsafe String(cString: dlerror()))
+    }
+    guard let symbol = unsafe dlsym(handle, "mk_backend_table") else {
+      throw BackendError(path: path, reason: "does not export mk_backend_table")
+    }
+    typealias Entry = @convention(c) () -> UnsafePointer<mk_table>?
+    let entry = unsafe unsafeBitCast(symbol, to: Entry.self)
+    guard let table = unsafe entry() else { throw BackendError(path: path, reason: "found no usable device") }
+    guard unsafe table.pointee.abi_version == MK_ABI_VERSION else {
+      throw BackendError(
+        path: path, reason: "has the interface version \(unsafe table.pointee.abi_version), not \(MK_ABI_VERSION)")
+    }
+    unsafe pointer = table
+  }
+}
