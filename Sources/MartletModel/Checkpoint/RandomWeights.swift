@@ -1,0 +1,116 @@
+import Glibc
+
+/// Weights for `--load-format dummy`: deterministic noise in anonymous memory. Each tensor depends on its name only.
+@safe package final class RandomWeights: Sendable {
+  private let count: Int
+  // Filled before it is shared, read-only afterwards, freed with this object.
+  private nonisolated(unsafe) let base: UnsafeMutableRawPointer
+
+  private init(count: Int) throws(CheckpointError) {
+    guard
+      let mapping = unsafe mmap(nil, max(count, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      unsafe mapping != MAP_FAILED
+    else {
+      throw CheckpointError(
+        file: "dummy", field: "weights", problem: "\(count) bytes cannot be had", remedy: "choose a smaller shape")
+    }
+    self.count = count
+    unsafe base = mapping
+  }
+
+  deinit { unsafe munmap(base, max(count, 1)) }
+
+  func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+    let checked = range.clamped(to: 0..<count)
+    return unsafe UnsafeRawBufferPointer(start: base + checked.lowerBound, count: checked.count)
+  }
+
+  /// Anonymous memory given back reads as zero afterwards: only for copied tensors.
+  func release(_ range: Range<Int>) {
+    let start = (range.lowerBound + 4095) / 4096 * 4096
+    let end = range.upperBound / 4096 * 4096
+    if end > start { unsafe madvise(base + start, end - start, MADV_DONTNEED) }
+  }
+
+  static func tensors(
+    of configuration: ModelConfiguration, dtype: CheckpointDType
+  ) throws(CheckpointError) -> [String: CheckpointTensor] {
+    guard [.f32, .f16, .bf16].contains(dtype) else {
+      throw CheckpointError(
+        file: "dummy", field: "dtype", problem: "\(dtype) is not written", remedy: "f32, f16 and bf16 are supported")
+    }
+    let shapes = shapes(of: configuration)
+    var total = 0
+    for (_, shape) in shapes {
+      let type = shape.count == 1 ? CheckpointDType.f32 : dtype
+      let (sum, overflow) = total.addingReportingOverflow(shape.reduce(1, *) * type.block.bytes + 64)
+      guard !overflow, sum < 1 << 46 else {
+        throw CheckpointError(file: "dummy", field: "weights", problem: "are too large", remedy: "choose a smaller shape")
+      }
+      total = sum
+    }
+    let storage = try RandomWeights(count: total)
+    var tensors: [String: CheckpointTensor] = [:]
+    var offset = 0
+    for (name, shape) in shapes {
+      let type = shape.count == 1 ? CheckpointDType.f32 : dtype
+      let range = offset..<(offset + shape.reduce(1, *) * type.block.bytes)
+      storage.fill(range, type: type, norm: name.hasSuffix("norm.weight"), seed: hash(name), offset: configuration.normWeightOffset)
+      tensors[name] = CheckpointTensor(name: name, dtype: type, shape: shape, storage: .memory(storage), range: range)
+      offset = (range.upperBound + 63) / 64 * 64
+    }
+    return tensors
+  }
+
+  private static func shapes(of c: ModelConfiguration) -> [(String, [Int])] {
+    var shapes: [(String, [Int])] = [("model.embed_tokens.weight", [c.vocabularySize, c.hiddenSize])]
+    for layer in 0..<c.layerCount {
+      let prefix = "model.layers.\(layer)."
+      let query = c.headCount * c.headDimension, keyValue = c.keyValueHeadCount * c.headDimension
+      for (name, rows) in [("q_proj", query), ("k_proj", keyValue), ("v_proj", keyValue)] {
+        shapes.append((prefix + "self_attn.\(name).weight", [rows, c.hiddenSize]))
+        if c.architecture == .qwen2 { shapes.append((prefix + "self_attn.\(name).bias", [rows])) }
+      }
+      shapes.append((prefix + "self_attn.o_proj.weight", [c.hiddenSize, query]))
+      if c.architecture == .qwen3 || c.architecture == .gemma3 {
+        shapes.append((prefix + "self_attn.q_norm.weight", [c.headDimension]))
+        shapes.append((prefix + "self_attn.k_norm.weight", [c.headDimension]))
+      }
+      shapes.append((prefix + "mlp.gate_proj.weight", [c.intermediateSize, c.hiddenSize]))
+      shapes.append((prefix + "mlp.up_proj.weight", [c.intermediateSize, c.hiddenSize]))
+      shapes.append((prefix + "mlp.down_proj.weight", [c.hiddenSize, c.intermediateSize]))
+      var norms = ["input_layernorm", "post_attention_layernorm"]
+      if c.architecture == .gemma3 { norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"] }
+      for norm in norms { shapes.append((prefix + norm + ".weight", [c.hiddenSize])) }
+    }
+    shapes.append(("model.norm.weight", [c.hiddenSize]))
+    if !c.tiedEmbeddings { shapes.append(("lm_head.weight", [c.vocabularySize, c.hiddenSize])) }
+    return shapes
+  }
+
+  /// FNV-1a.
+  private static func hash(_ name: String) -> UInt64 {
+    name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  }
+
+  private func fill(_ range: Range<Int>, type: CheckpointDType, norm: Bool, seed: UInt64, offset: Float) {
+    let elements = range.count / type.block.bytes
+    var state = seed
+    for index in 0..<elements {
+      // SplitMix64; the sum of four uniform shares of a draw is close to normal with deviation 0.02.
+      state &+= 0x9e37_79b9_7f4a_7c15
+      var z = state
+      z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+      z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+      z ^= z >> 31
+      let sum = Float(z & 0xffff) + Float((z >> 16) & 0xffff) + Float((z >> 32) & 0xffff) + Float(z >> 48)
+      let value = norm ? 1 - offset : (sum / 65_536 - 2) * 0.0346
+      let place = unsafe base + range.lowerBound + index * type.block.bytes
+      switch type {
+      case .f32: unsafe place.storeBytes(of: value.bitPattern, as: UInt32.self)
+      case .f16: unsafe place.storeBytes(of: Float16(value).bitPattern, as: UInt16.self)
+      default: unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: (value.bitPattern &+ 0x8000) >> 16), as: UInt16.self)
+      }
+    }
+  }
+}
