@@ -1,0 +1,29 @@
+import MartletCompute
+
+/// Llama and everything of its shape: SmolLM2, Llama 2 and 3, Mistral; Qwen2 (q, k and v biases, which the loader finds
+/// in the checkpoint); Qwen3 (norms on q and k heads).
+struct LlamaBlock: TransformerBlock {
+  let inputNorm: Norm
+  let attention: Attention
+  let postNorm: Norm
+  let mlp: GatedMLP
+
+  init(_ parts: FamilyParts, layer: Int, headNorms: Bool) throws(ModelError) {
+    let prefix = "model.layers.\(layer)."
+    let hidden = parts.loader.configuration.hiddenSize
+    inputNorm = try parts.loader.norm(prefix + "input_layernorm.weight", hidden)
+    attention = try Attention(
+      parts.loader, prefix: prefix + "self_attn.", layer: layer, rope: parts.globalRope, cache: parts.cache[layer],
+      headNorms: headNorms)
+    postNorm = try parts.loader.norm(prefix + "post_attention_layernorm.weight", hidden)
+    mlp = try GatedMLP(parts.loader, prefix: prefix + "mlp.")
+  }
+
+  /// h = x + attention(norm(x)); y = h + mlp(norm(h))
+  func callAsFunction(nextNorm: Norm, _ batch: BatchLayout) throws(KernelError) {
+    try attention(batch.normed, into: batch.branch, batch)
+    try postNorm.adding(batch.branch, to: batch.residual, into: batch.normed, batch)
+    try mlp(batch.normed, into: batch.branch, batch)
+    try nextNorm.adding(batch.branch, to: batch.residual, into: batch.normed, batch)
+  }
+}
