@@ -1,27 +1,23 @@
-/// Where the server listens and whom it lets in.
+/// How a server listens and whom it answers.
 package struct HTTPOptions: Sendable {
-  package enum Refusal: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Listening beyond this machine needs a key.
-    case openToTheNetwork(host: String)
-
-    package var description: String {
-      switch self {
-      case .openToTheNetwork(let host):
-        "refusing to listen on \(host) without a key: give --api-key, or listen on 127.0.0.1"
-      }
-    }
+  package struct Refusal: Error, CustomStringConvertible {
+    package let description: String
   }
 
   package var host = "127.0.0.1"
   package var port = 30000
   package var apiKey: String?
-  package var adminApiKey: String?
+  package var adminAPIKey: String?
   package var maxBodyBytes = 32 << 20
 
   package init() {}
 
+  /// A server that others can reach needs a key.
   package func validate() throws(Refusal) {
+    guard (0...65535).contains(port) else { throw Refusal(description: "--port must be between 0 and 65535, got \(port)") }
     let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
-    guard isLoopback || apiKey?.isEmpty == false else { throw .openToTheNetwork(host: host) }
+    guard isLoopback || apiKey != nil else {
+      throw Refusal(description: "--host \(host) can be reached from other machines: set --api-key, or use 127.0.0.1")
+    }
   }
 }

@@ -1,40 +1,41 @@
 package import MartletCore
 package import MartletText
 
-/// Everything that the routes know of the model; the composition root fills it in once.
+/// The model behind a server, with everything that routes report about it.
 package struct ServedModel: Sendable {
+  /// Sampling values that a request without its own gets (from `generation_config.json`).
+  package struct Defaults: Sendable {
+    package var temperature: Double?
+    package var topP: Double?
+    package var topK: Int?
+    package var minP: Double?
+    package var repetitionPenalty: Double?
+    package init() {}
+  }
+
   package var name: String
-  package var modelPath: String
-  /// Seconds since 1970.
+  package var path: String
   package var created: Int
   package var tokenizer: Tokenizer
   package var template: ChatTemplate?
   package var generator: any Generator
-  package var contextLength: Int
-  package var defaults = GenerationDefaults()
-  package var architectures: [String] = []
-  package var modelType = ""
-  /// The spellings that templates know as `bos_token` and `eos_token`.
-  package var beginText = ""
-  package var endText = ""
-  package var weightVersion = "default"
-  /// The resolved options, for `/server_info`; holds no secrets.
-  package var serverInfo = JSONObject()
+  package var defaults = Defaults()
+  package var architecture: String
+  /// Resolved options, for `/server_info`.
+  package var options = JSONObject()
 
   package init(
-    name: String, modelPath: String, created: Int, tokenizer: Tokenizer, template: ChatTemplate?,
-    generator: any Generator, contextLength: Int
+    name: String, path: String, created: Int, tokenizer: Tokenizer, template: ChatTemplate?,
+    generator: any Generator, architecture: String
   ) {
     self.name = name
-    self.modelPath = modelPath
+    self.path = path
     self.created = created
     self.tokenizer = tokenizer
     self.template = template
     self.generator = generator
-    self.contextLength = contextLength
+    self.architecture = architecture
   }
 
-  var promptBuilder: PromptBuilder {
-    PromptBuilder(tokenizer: tokenizer, template: template, beginText: beginText, endText: endText)
-  }
+  var prompts: PromptBuilder { PromptBuilder(tokenizer: tokenizer, template: template) }
 }

@@ -1,94 +1,103 @@
-/// Main path 2/8: messages become text by the model's template, text becomes tokens.
+/// Main path 2/8: messages become a prompt's tokens through the chat template.
 package import MartletCore
 
-/// Turns what a client sends into prompt tokens. Costs CPU in proportion to the text: call it off the network loops.
-///
-/// Special tokens that users spell in their messages are recognised, as in SGLang: the rendered text is one string.
+/// Renders conversations and tokenizes them. Safe to use from any thread; the work is proportional to the text.
 package struct PromptBuilder: Sendable {
-  private let tokenizer: Tokenizer
-  private let template: ChatTemplate?
-  private let beginText: String
-  private let endText: String
+  package let tokenizer: Tokenizer
+  package let template: ChatTemplate?
 
-  package init(tokenizer: Tokenizer, template: ChatTemplate?, beginText: String, endText: String) {
+  package init(tokenizer: Tokenizer, template: ChatTemplate?) {
     self.tokenizer = tokenizer
     self.template = template
-    self.beginText = beginText
-    self.endText = endText
   }
 
-  package func tokens(text: String, addSpecialTokens: Bool = true) -> [TokenID] {
-    tokenizer.encode(text, addSpecialTokens: addSpecialTokens, parseSpecialTokens: true)
+  package struct Conversation: Sendable {
+    /// OpenAI messages, each an object with a role.
+    package var messages: [JSONValue]
+    package var tools: JSONValue?
+    /// Further template variables.
+    package var variables = JSONObject()
+    /// Continue the last assistant message in place of opening a new turn.
+    package var continuesFinalMessage = false
+
+    package init(messages: [JSONValue]) { self.messages = messages }
   }
 
-  /// - Throws: `InvalidField` when the model has no template, `TemplateError` when the template refuses or fails.
-  package func tokens(chat: ChatPrompt) throws -> [TokenID] {
-    // The template writes the begin token where the model wants one.
-    tokenizer.encode(try render(chat), addSpecialTokens: false, parseSpecialTokens: true)
+  package enum Failure: Error, Sendable {
+    case noTemplate
+    case invalid(InvalidField)
+    case template(TemplateError)
   }
 
-  /// The exact text that is tokenized.
-  package func render(_ chat: ChatPrompt) throws -> String {
-    guard let template else {
-      throw InvalidField(field: "messages", reason: "cannot be used: this model has no chat template")
-    }
-    var context = chat.templateVariables
-    context["messages"] = .array(chat.messages.map(flattened))
-    if let tools = chat.tools { context["tools"] = .array(tools) }
-    context["bos_token"] = .string(beginText)
-    context["eos_token"] = .string(endText)
-    guard chat.continueFinalMessage, let last = chat.messages.last, let content = Self.text(of: last) else {
-      context["add_generation_prompt"] = .bool(chat.addGenerationPrompt)
-      return try template.render(context)
-    }
-    context["add_generation_prompt"] = .bool(false)
-    let text = try template.render(context)
-    // What the template puts behind the last message would end it.
-    let trimmed = Self.trimmingEnd(content)
-    guard !trimmed.isEmpty, let found = Self.lastRange(of: trimmed, in: text) else {
-      throw InvalidField(field: "continue_final_message", reason: "cannot be used: the template changes the message")
-    }
-    return String(text[..<found])
+  package func tokens(of conversation: Conversation) throws(Failure) -> [TokenID] {
+    let text = try text(of: conversation)
+    return tokenizer.encode(text, addSpecialTokens: !startsWithBeginToken(text))
   }
 
-  /// Templates are written for strings; parts that are all text become one.
-  private func flattened(_ message: JSONValue) -> JSONValue {
-    guard case .object(var object) = message, case .array = object["content"], let text = Self.text(of: message) else {
-      return message
-    }
-    object["content"] = .string(text)
-    return .object(object)
+  /// Templates usually write the begin token themselves; it must not be there twice.
+  private func startsWithBeginToken(_ text: String) -> Bool {
+    guard tokenizer.addsBeginToken, let begin = tokenizer.beginToken else { return true }
+    return text.utf8.starts(with: tokenizer.bytes(of: begin))
   }
 
-  private static func text(of message: JSONValue) -> String? {
-    guard case .object(let object) = message else { return nil }
-    switch object["content"] {
-    case .string(let text): return text
-    case .array(let parts):
-      let texts = parts.map { part -> String? in
-        guard case .object(let fields) = part, case .string(let text) = fields["text"] else { return nil }
-        return text
+  package func text(of conversation: Conversation) throws(Failure) -> String {
+    guard let template else { throw .noTemplate }
+    var messages: [JSONValue] = []
+    for (index, message) in conversation.messages.enumerated() { messages.append(try flattened(message, index: index)) }
+    var continuation: String?
+    if conversation.continuesFinalMessage {
+      guard let last = messages.last, last["role"]?.stringValue == "assistant", let content = last["content"]?.stringValue else {
+        throw .invalid(
+          InvalidField(field: "continue_final_message", reason: "needs a last message of the assistant with text"))
       }
-      return texts.contains(nil) ? nil : texts.compactMap { $0 }.joined(separator: "\n")
-    default: return nil
+      continuation = content
+      messages.removeLast()
     }
+    var context = JSONObject()
+    context["messages"] = .array(messages)
+    context["add_generation_prompt"] = .bool(true)
+    context["bos_token"] = .string(spelling(tokenizer.beginToken))
+    context["eos_token"] = .string(spelling(tokenizer.endToken))
+    if let tools = conversation.tools { context["tools"] = tools }
+    for (key, value) in conversation.variables.members { context[key] = value }
+    do { return try template.render(context) + (continuation ?? "") } catch { throw .template(error) }
   }
 
-  private static func trimmingEnd(_ text: String) -> String {
-    var text = Substring(text)
-    while let last = text.last, last.isWhitespace { text.removeLast() }
-    return String(text)
+  private func spelling(_ token: TokenID?) -> String {
+    token.map { String(decoding: tokenizer.bytes(of: $0), as: UTF8.self) } ?? ""
   }
 
-  /// The end of the last occurrence of `needle`.
-  private static func lastRange(of needle: String, in text: String) -> String.Index? {
-    let bytes = Array(text.utf8)
-    let wanted = Array(needle.utf8)
-    guard wanted.count <= bytes.count else { return nil }
-    for start in stride(from: bytes.count - wanted.count, through: 0, by: -1)
-    where bytes[start] == wanted[0] && bytes[start..<start + wanted.count].elementsEqual(wanted) {
-      return text.utf8.index(text.startIndex, offsetBy: start + wanted.count)
+  /// Content parts become their text; other media are refused.
+  private func flattened(_ message: JSONValue, index: Int) throws(Failure) -> JSONValue {
+    guard var object = message.objectValue, let role = object["role"]?.stringValue else {
+      throw .invalid(InvalidField(field: "messages[\(index)].role", reason: "must be a string"))
     }
-    return nil
+    object["role"] = .string(role.lowercased() == "developer" ? "system" : role.lowercased())
+    switch object["content"] {
+    case .string: break
+    case nil, .null?:
+      guard role == "assistant" else {
+        throw .invalid(InvalidField(field: "messages[\(index)].content", reason: "is missing"))
+      }
+      object["content"] = .string("")
+    case .array(let parts)?:
+      var text = ""
+      for (place, part) in parts.enumerated() {
+        let field = "messages[\(index)].content[\(place)]"
+        switch part["type"]?.stringValue {
+        case "text":
+          guard let piece = part["text"]?.stringValue else {
+            throw .invalid(InvalidField(field: field + ".text", reason: "must be a string"))
+          }
+          text += piece
+        case let type:
+          throw .invalid(
+            InvalidField(field: field + ".type", reason: "is \(type ?? "missing"); this model reads text only"))
+        }
+      }
+      object["content"] = .string(text)
+    default: throw .invalid(InvalidField(field: "messages[\(index)].content", reason: "must be a string or a list of parts"))
+    }
+    return .object(object)
   }
 }

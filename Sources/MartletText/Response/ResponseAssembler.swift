@@ -1,14 +1,18 @@
-/// Main path 7/8: a generation's events become UTF-8-safe text that ends before its stop.
+/// Main path 7/8: tokens become UTF-8-safe text, and stop strings end it.
 package import MartletCore
 
-/// One answer's text. Feed it every event in order; when `hasStopped` turns true the generation has reached a stop
-/// string and should be cancelled. The end is reported with the `finished` event in either case.
+/// The text of one generation. Any grouping of its events gives the same text.
 package struct ResponseAssembler: Sendable {
+  /// How a text ended, as the interfaces report it.
+  package enum Finish: Sendable, Equatable {
+    case stopString(String)
+    case engine(FinishReason)
+  }
+
   package struct Options: Sendable {
     package var stopStrings: [String] = []
-    package var stopTokens: Set<TokenID> = []
     package var skipSpecialTokens = true
-    /// Keep the stop string or token in the text.
+    /// Keep the stop string or stop token in the text.
     package var keepsStop = false
     package init() {}
   }
@@ -16,59 +20,57 @@ package struct ResponseAssembler: Sendable {
   private var detokenizer: IncrementalDetokenizer
   private var matcher: StopMatcher
   private let options: Options
-  private var matchedStop: String?
-  private var tokenCount = 0
-  private var hasEnded = false
+  private let stopTokens: Set<TokenID>
 
-  package init(tokenizer: Tokenizer, options: Options) {
+  /// Every token so far, the stop token included.
+  package private(set) var tokens: [TokenID] = []
+  package private(set) var logprobs: [TokenLogprobs] = []
+  package private(set) var promptLogprobs: [TokenLogprobs] = []
+  package private(set) var text = ""
+  package private(set) var finish: Finish?
+  package private(set) var usage = GenerationUsage()
+
+  package init(tokenizer: Tokenizer, stopTokens: Set<TokenID>, options: Options) {
     detokenizer = IncrementalDetokenizer(tokenizer: tokenizer, skipSpecialTokens: options.skipSpecialTokens)
-    matcher = StopMatcher(stops: options.stopStrings, keepsMatch: options.keepsStop)
+    matcher = StopMatcher(options.stopStrings)
     self.options = options
+    self.stopTokens = stopTokens
   }
 
-  package var hasStopped: Bool { matchedStop != nil }
-
-  package mutating func take(_ event: GenerationEvent) -> ResponseDelta {
-    var delta = ResponseDelta()
-    guard !hasEnded else { return delta }
+  /// Takes an event; returns the text that became certain.
+  package mutating func take(_ event: GenerationEvent) -> String {
+    guard finish == nil else { return "" }
     switch event {
-    case .prefilled(let promptLogprobs): delta.promptLogprobs = promptLogprobs
-    case .token(let token, let logprobs):
-      guard !hasStopped else { return delta }
-      tokenCount += 1
-      delta.tokens = [token]
-      if let logprobs { delta.logprobs = [logprobs] }
-      if options.keepsStop || !options.stopTokens.contains(token) {
-        delta.text = match(detokenizer.append(token))
-      }
+    case .prefilled(let logprobs):
+      promptLogprobs = logprobs
+      return ""
+    case .token(let token, let logprob):
+      tokens.append(token)
+      if let logprob { logprobs.append(logprob) }
+      if stopTokens.contains(token), !options.keepsStop { return "" }
+      return emit(detokenizer.append(token))
     case .finished(let reason, let usage):
-      hasEnded = true
-      delta.text = hasStopped ? "" : match(detokenizer.finish())
-      if !hasStopped { delta.text += matcher.finish() }
-      delta.end = end(reason, usage)
+      self.usage = usage
+      var rest = emit(detokenizer.finish())
+      guard finish == nil else { return rest }
+      finish = .engine(reason)
+      let held = matcher.finish()
+      text += held
+      rest += held
+      return rest
     }
-    return delta
   }
 
-  private mutating func match(_ text: String) -> String {
-    let output = matcher.append(text)
-    matchedStop = output.matched ?? matchedStop
-    return output.text
-  }
-
-  private func end(_ reason: FinishReason, _ usage: GenerationUsage) -> ResponseEnd {
-    guard let matchedStop else {
-      let own: ResponseEnd.Reason =
-        switch reason {
-        case .stopToken(let token): .stopToken(token)
-        case .length: .length
-        case .aborted(let why): .aborted(why)
-        }
-      return ResponseEnd(reason: own, usage: usage)
+  private mutating func emit(_ piece: String) -> String {
+    switch matcher.append(piece) {
+    case .text(let ready):
+      text += ready
+      return ready
+    case .stopped(let before, let match):
+      finish = .stopString(match)
+      let ready = options.keepsStop ? before + match : before
+      text += ready
+      return ready
     }
-    // Tokens drawn between the stop and its cancellation are not the answer's.
-    var usage = usage
-    usage.completionTokens = tokenCount
-    return ResponseEnd(reason: .stopString(matchedStop), usage: usage)
   }
 }

@@ -1,64 +1,56 @@
-/// Finds the first stop string in text that arrives in pieces, and holds back exactly what may still become one.
-/// Any way of cutting the text gives the same output.
+/// Finds the first stop string in growing text and holds back exactly what could still become one.
 package struct StopMatcher: Sendable {
-  package struct Output: Sendable, Equatable {
-    /// Text that is certain not to belong to a stop string.
-    package var text: String
-    /// The stop string that ended the text; nothing is emitted after it.
-    package var matched: String?
-  }
-
-  private let patterns: [(text: String, bytes: [UInt8])]
-  private let keepsMatch: Bool
+  private let stops: [[UInt8]]
+  /// Text that may be the beginning of a stop string.
   private var held: [UInt8] = []
-  private var isDone = false
 
-  /// - Parameter keepsMatch: emit the stop string itself, too.
-  package init(stops: [String], keepsMatch: Bool = false) {
-    patterns = stops.filter { !$0.isEmpty }.map { ($0, Array($0.utf8)) }
-    self.keepsMatch = keepsMatch
+  package init(_ stops: [String]) {
+    self.stops = stops.filter { !$0.isEmpty }.map { Array($0.utf8) }
   }
 
-  /// - Complexity: O(bytes held and new, times the total length of the stop strings).
-  package mutating func append(_ text: String) -> Output {
-    guard !isDone else { return Output(text: "", matched: nil) }
-    guard !patterns.isEmpty else { return Output(text: text, matched: nil) }
-    held.append(contentsOf: text.utf8)
-    var start = 0
-    while start < held.count {
-      switch match(at: start) {
-      case .full(let index):
-        isDone = true
-        let end = keepsMatch ? start + patterns[index].bytes.count : start
-        defer { held = [] }
-        return Output(text: String(decoding: held[..<end], as: UTF8.self), matched: patterns[index].text)
-      case .partial: return emit(upTo: start)
-      case .none: start += 1
-      }
+  package enum Outcome: Sendable, Equatable {
+    /// Text that is certain to be in front of any stop string.
+    case text(String)
+    /// The text in front of the stop string, and that string.
+    case stopped(String, match: String)
+  }
+
+  package mutating func append(_ text: String) -> Outcome {
+    guard !stops.isEmpty else { return .text(text) }
+    held += text.utf8
+    var first: (start: Int, stop: [UInt8])?
+    for stop in stops {
+      if let start = Self.find(stop, in: held), first.map({ start < $0.start }) ?? true { first = (start, stop) }
     }
-    return emit(upTo: start)
-  }
-
-  /// What was held back and did not become a stop string.
-  package mutating func finish() -> String { emit(upTo: held.count).text }
-
-  private enum Match { case full(Int), partial, none }
-
-  /// A shorter stop string that is complete wins over a longer one that is not yet: no later text can undo it.
-  private func match(at start: Int) -> Match {
-    var partial = false
-    for (index, pattern) in patterns.enumerated() {
-      let count = min(pattern.bytes.count, held.count - start)
-      guard pattern.bytes[..<count].elementsEqual(held[start..<start + count]) else { continue }
-      if count == pattern.bytes.count { return .full(index) }
-      partial = true
+    if let first {
+      let before = String(decoding: held[..<first.start], as: UTF8.self)
+      held = []
+      return .stopped(before, match: String(decoding: first.stop, as: UTF8.self))
     }
-    return partial ? .partial : .none
+    let keep = stops.reduce(0) { max($0, Self.overlap(of: held, with: $1)) }
+    var cut = held.count - keep
+    // A stop string begins at a character's first byte, so the cut does too.
+    while cut > 0, cut < held.count, held[cut] & 0xC0 == 0x80 { cut -= 1 }
+    let ready = String(decoding: held[..<cut], as: UTF8.self)
+    held.removeFirst(cut)
+    return .text(ready)
   }
 
-  private mutating func emit(upTo end: Int) -> Output {
-    let text = String(decoding: held[..<end], as: UTF8.self)
-    held.removeFirst(end)
-    return Output(text: text, matched: nil)
+  /// What was held back, at the end of the text.
+  package mutating func finish() -> String {
+    defer { held = [] }
+    return String(decoding: held, as: UTF8.self)
+  }
+
+  private static func find(_ stop: [UInt8], in text: [UInt8]) -> Int? {
+    guard stop.count <= text.count else { return nil }
+    return (0...(text.count - stop.count)).first { text[$0] == stop[0] && text[$0..<($0 + stop.count)].elementsEqual(stop) }
+  }
+
+  /// Length of the longest suffix of `text` that is a proper prefix of `stop`.
+  private static func overlap(of text: [UInt8], with stop: [UInt8]) -> Int {
+    var length = min(text.count, stop.count - 1)
+    while length > 0, !text[(text.count - length)...].elementsEqual(stop[..<length]) { length -= 1 }
+    return length
   }
 }

@@ -1,0 +1,91 @@
+package import Hummingbird
+import MartletCore
+import MartletText
+
+/// An answer that is not the one asked for: the status and the message of every dialect's error body.
+package struct APIError: HTTPResponseError, Sendable {
+  /// Whose error body is sent.
+  package enum Dialect: Sendable { case openAI, native }
+
+  package let status: HTTPResponse.Status
+  package let message: String
+  package var field: String?
+  package var code: String?
+  package var dialect = Dialect.openAI
+
+  package init(_ status: HTTPResponse.Status, _ message: String, field: String? = nil, code: String? = nil) {
+    self.status = status
+    self.message = message
+    self.field = field
+    self.code = code
+  }
+
+  init(_ error: InvalidField) {
+    self.init(.badRequest, "\(error.field) \(error.reason)", field: error.field)
+  }
+
+  init(_ error: AdmissionError) {
+    switch error {
+    case .emptyPrompt: self.init(.badRequest, "the prompt is empty", field: "prompt")
+    case .promptTooLong(let tokens, let limit):
+      self.init(
+        .badRequest, "the request needs \(tokens) tokens, but the context holds \(limit): shorten the prompt or lower max_tokens",
+        code: "context_length_exceeded")
+    case .unknownToken(let token, let size):
+      self.init(.badRequest, "input_ids holds \(token); the vocabulary has \(size) tokens", field: "input_ids")
+    case .queueFull(let limit): self.init(.serviceUnavailable, "the queue is full (\(limit) requests wait): try again later")
+    case .shuttingDown: self.init(.serviceUnavailable, "the server is shutting down")
+    }
+  }
+
+  init(_ failure: PromptBuilder.Failure) {
+    switch failure {
+    case .noTemplate:
+      self.init(.badRequest, "the model has no chat template: use /v1/completions, or start the server with --chat-template")
+    case .invalid(let field): self.init(field)
+    case .template(let error) where error.kind == .raised: self.init(.badRequest, error.message, field: "messages")
+    case .template(let error):
+      self.init(.internalServerError, "the chat template failed at line \(error.line): \(error.message)")
+    }
+  }
+
+  /// Maps what a route can throw.
+  init(any error: any Error) {
+    switch error {
+    case let error as APIError: self = error
+    case let error as InvalidField: self.init(error)
+    case let error as AdmissionError: self.init(error)
+    case let error as PromptBuilder.Failure: self.init(error)
+    case let error as JSONError: self.init(.badRequest, "the body is not valid JSON at byte \(error.offset): \(error.message)")
+    case let error as HTTPError: self.init(error.status, error.body ?? error.status.reasonPhrase)
+    default: self.init(.internalServerError, "internal error")
+    }
+  }
+
+  private var kind: String {
+    switch status.code {
+    case 401: "AuthenticationError"
+    case 404: "NotFoundError"
+    case 500...: "InternalServerError"
+    default: "BadRequestError"
+    }
+  }
+
+  /// The error's JSON: OpenAI's flat object as SGLang writes it, or the native one.
+  var body: JSONValue {
+    switch dialect {
+    case .native: ["error": ["message": .string(message)]]
+    case .openAI:
+      [
+        "object": "error", "message": .string(message), "type": .string(kind),
+        "param": field.map(JSONValue.string) ?? .null, "code": code.map(JSONValue.string) ?? .int(Int64(status.code)),
+      ]
+    }
+  }
+
+  package func response(from request: Request, context: some RequestContext) throws -> Response {
+    var response = Response(json: body, status: status)
+    if status == .serviceUnavailable { response.headers[.retryAfter] = "1" }
+    return response
+  }
+}

@@ -1,0 +1,79 @@
+package import Hummingbird
+package import Logging
+import MartletText
+
+/// The HTTP side of a served model.
+package struct APIServer: Sendable {
+  private let model: ServedModel
+  private let options: HTTPOptions
+  private let logger: Logger
+  private let clock: @Sendable () -> Int
+
+  /// - Parameter clock: seconds since 1970, for the `created` fields.
+  /// - Throws: `HTTPOptions.Refusal` for an address that may not be served without a key.
+  package init(
+    model: ServedModel, options: HTTPOptions, logger: Logger, clock: @escaping @Sendable () -> Int
+  ) throws {
+    try options.validate()
+    self.model = model
+    self.options = options
+    self.logger = logger
+    self.clock = clock
+  }
+
+  package func router() -> Router<BasicRequestContext> {
+    let router = Router(context: BasicRequestContext.self)
+    router.add(middleware: KeyMiddleware(options: options))
+    let reader = RequestReader(options: options), registry = RequestRegistry()
+    addStatus(to: router)
+    let chat = ChatRoute(model: model, reader: reader, clock: clock)
+    router.post("/v1/chat/completions") { request, _ in try await chat.handle(request) }
+    let completions = CompletionsRoute(model: model, reader: reader, clock: clock)
+    router.post("/v1/completions") { request, _ in try await completions.handle(request) }
+    let generate = GenerateRoute(model: model, reader: reader, registry: registry)
+    router.post("/generate") { request, _ in try await generate.handle(request) }
+    router.put("/generate") { request, _ in try await generate.handle(request) }
+    let control = ControlRoutes(model: model, reader: reader, registry: registry)
+    router.get("/flush_cache") { _, _ in await control.flushCache() }
+    router.post("/flush_cache") { _, _ in await control.flushCache() }
+    router.post("/abort_request") { request, _ in try await control.abort(request) }
+    let tokenize = TokenizeRoutes(model: model, reader: reader)
+    for path in ["/tokenize", "/v1/tokenize"] {
+      router.post(RouterPath(path)) { request, _ in try await tokenize.tokenize(request) }
+    }
+    for path in ["/detokenize", "/v1/detokenize"] {
+      router.post(RouterPath(path)) { request, _ in try await tokenize.detokenize(request) }
+    }
+    return router
+  }
+
+  private func addStatus(to router: Router<BasicRequestContext>) {
+    let status = StatusRoutes(model: model)
+    router.get("/") { _, _ in Response(text: "Martlet is running\n") }
+    for path in ["/health", "/health_generate", "/ping"] {
+      router.get(RouterPath(path)) { _, _ in await status.health() }
+    }
+    router.get("/ready") { _, _ in status.ready() }
+    router.get("/v1/models") { _, _ in status.models() }
+    router.get("/v1/models/**") { _, context in
+      try status.model(named: context.parameters.getCatchAll().joined(separator: "/"))
+    }
+    for path in ["/model_info", "/get_model_info"] {
+      router.get(RouterPath(path)) { _, _ in status.modelInfo() }
+    }
+    for path in ["/server_info", "/get_server_info"] {
+      router.get(RouterPath(path)) { _, _ in status.serverInfo() }
+    }
+  }
+
+  /// Serves until the process is told to stop.
+  /// - Parameter onListening: called once with the port that connections are taken on.
+  package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
+    let application = Application(
+      router: router(),
+      configuration: ApplicationConfiguration(
+        address: .hostname(options.host, port: options.port), serverName: "martlet"),
+      onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) }, logger: logger)
+    try await application.runService()
+  }
+}

@@ -1,0 +1,90 @@
+import MartletCore
+import MartletText
+
+/// All generations of one request. They are admitted together, or none of them is.
+struct ChoiceGroup: Sendable {
+  /// Something that one of the choices produced, in the order of arrival.
+  struct Update: Sendable {
+    let index: Int
+    let event: GenerationEvent
+  }
+
+  private(set) var choices: [Choice]
+
+  init(_ requests: [GenerationRequest], fields: SamplingFields, model: ServedModel) throws(AdmissionError) {
+    var choices: [Choice] = []
+    do throws(AdmissionError) {
+      for (index, request) in requests.enumerated() {
+        choices.append(try Choice(index: index, request: request, fields: fields, model: model))
+      }
+    } catch {
+      for choice in choices { model.generator.cancel(choice.stream.id) }
+      throw error
+    }
+    self.choices = choices
+  }
+
+  /// Runs all choices to their ends.
+  mutating func finish() async throws {
+    choices = try await withThrowingTaskGroup(of: Choice.self) { group in
+      for choice in choices {
+        group.addTask {
+          var choice = choice
+          try await choice.finish()
+          return choice
+        }
+      }
+      var finished: [Choice] = []
+      for try await choice in group { finished.append(choice) }
+      return finished.sorted { $0.index < $1.index }
+    }
+  }
+
+  /// Feeds every event to `body` with its choice and the text it made certain, as the events come.
+  @concurrent
+  mutating func forEachPiece(_ body: @concurrent (Choice, String) async throws -> Void) async throws {
+    if choices.count == 1 {
+      for await event in choices[0].stream.events {
+        let piece = choices[0].assembler.take(event)
+        try await body(choices[0], piece)
+        if choices[0].isFinished { break }
+      }
+      try Task.checkCancellation()
+      return
+    }
+    let (updates, continuation) = AsyncStream.makeStream(of: Update.self)
+    var open = choices.count
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for choice in choices {
+        let index = choice.index, events = choice.stream.events
+        group.addTask {
+          for await event in events { continuation.yield(Update(index: index, event: event)) }
+        }
+      }
+      for await update in updates {
+        guard !choices[update.index].isFinished else { continue }
+        let piece = choices[update.index].assembler.take(update.event)
+        try await body(choices[update.index], piece)
+        guard choices[update.index].isFinished else { continue }
+        open -= 1
+        if open == 0 { break }
+      }
+      // What a stop string ended is still running in the engine: cancelling its reader ends it.
+      group.cancelAll()
+    }
+    try Task.checkCancellation()
+  }
+
+  /// OpenAI's usage object over all choices; prompts shared by choices count once.
+  func usage(promptCount: Int) -> JSONValue {
+    let perPrompt = max(1, choices.count / max(1, promptCount))
+    let prompt = choices.enumerated().reduce(0) { $0 + ($1.offset % perPrompt == 0 ? $1.element.prompt.count : 0) }
+    let completion = choices.reduce(0) { $0 + $1.assembler.tokens.count }
+    let cached = choices.enumerated().reduce(0) { $0 + ($1.offset % perPrompt == 0 ? $1.element.assembler.usage.cachedTokens : 0) }
+    return [
+      "prompt_tokens": .int(Int64(prompt)), "total_tokens": .int(Int64(prompt + completion)),
+      "completion_tokens": .int(Int64(completion)),
+      "prompt_tokens_details": ["cached_tokens": .int(Int64(cached))], "reasoning_tokens": 0,
+    ]
+  }
+}

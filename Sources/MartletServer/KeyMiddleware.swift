@@ -1,0 +1,40 @@
+import Hummingbird
+
+/// Holds each route to its scope: with a key set, everything but liveness needs it.
+struct KeyMiddleware<Context: RequestContext>: RouterMiddleware {
+  let options: HTTPOptions
+
+  private static var openPaths: Set<String> { ["/health", "/health_generate", "/ready", "/ping"] }
+  private static var adminPaths: Set<String> { ["/flush_cache", "/abort_request"] }
+
+  @concurrent
+  func handle(
+    _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+  ) async throws -> Response {
+    let path = request.uri.path
+    if !Self.openPaths.contains(path) {
+      let needed = Self.adminPaths.contains(path) ? options.adminAPIKey ?? options.apiKey : options.apiKey
+      let given = request.headers[.authorization].flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil }
+      if let needed {
+        let isAdmin = options.adminAPIKey.map { Self.equal($0, given ?? "") } ?? false
+        guard Self.equal(needed, given ?? "") || isAdmin else {
+          throw APIError(.unauthorized, "Unauthorized: send the key as \"Authorization: Bearer <key>\"")
+        }
+      }
+    }
+    do { return try await next(request, context) } catch {
+      if error is CancellationError { throw error }
+      var mapped = APIError(any: error)
+      if path == "/generate" { mapped.dialect = .native }
+      throw mapped
+    }
+  }
+
+  /// Takes the same time wherever the two differ.
+  private static func equal(_ left: String, _ right: String) -> Bool {
+    let a = Array(left.utf8), b = Array(right.utf8)
+    var difference = UInt8(a.count == b.count ? 0 : 1)
+    for index in a.indices { difference |= a[index] ^ (b.isEmpty ? 1 : b[index % b.count]) }
+    return difference == 0
+  }
+}

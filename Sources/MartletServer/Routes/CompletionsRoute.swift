@@ -1,0 +1,142 @@
+import Hummingbird
+import MartletCore
+import MartletText
+
+/// POST /v1/completions
+struct CompletionsRoute: Sendable {
+  let model: ServedModel
+  let reader: RequestReader
+  let clock: @Sendable () -> Int
+
+  private struct Prepared: Sendable {
+    let fields: SamplingFields
+    let requests: [GenerationRequest]
+    let promptCount: Int
+    let echo: Bool
+    let wantsLogprobs: Bool
+    let stream: StreamOptions?
+    let id: String
+    let name: String
+    let created: Int
+  }
+
+  func handle(_ incoming: Request) async throws -> Response {
+    var request = incoming
+    let body = try await reader.json(&request)
+    let fields = try RequestFields(body)
+    let prepared = try await prepare(fields, namespace: try reader.namespace(request, fields))
+    let group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
+    if let options = prepared.stream { return stream(group, prepared, options, request) }
+    return try await request.body.consumeWithCancellationOnInboundClose { _ in
+      var group = group
+      try await group.finish()
+      let choices = group.choices.map { choice in
+        json(choice, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared))
+      }
+      return Response(json: envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount)))
+    }
+  }
+
+  @concurrent
+  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) async throws -> Prepared {
+    let sampling = try SamplingFields(fields, model: model, native: false)
+    try fields.refuse(["response_format", "suffix"])
+    if let best = try fields.integer("best_of", in: 1...SamplingFields.maxChoices), best != sampling.n {
+      throw InvalidField(field: "best_of", reason: "must equal n")
+    }
+    let prompts = try self.prompts(fields)
+    let echo = try fields.bool("echo") ?? false
+    let top = try fields.integer("logprobs", in: 0...20)
+    let logprobs = LogprobOptions(output: top != nil, topCount: top ?? 0, promptStart: echo && top != nil ? 0 : nil)
+    var requests: [GenerationRequest] = []
+    for prompt in prompts {
+      for choice in 0..<sampling.n {
+        requests.append(
+          try sampling.request(
+            prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: 16, namespace: namespace, model: model))
+      }
+    }
+    return Prepared(
+      fields: sampling, requests: requests, promptCount: prompts.count, echo: echo, wantsLogprobs: top != nil,
+      stream: try StreamOptions(fields), id: try fields.string("rid") ?? Identifier.make("cmpl-"),
+      name: try fields.string("model") ?? model.name, created: clock())
+  }
+
+  /// A string, a list of strings, a list of ids, or a list of lists of ids.
+  private func prompts(_ fields: RequestFields) throws -> [[TokenID]] {
+    guard let prompt = fields.value("prompt") else { throw InvalidField(field: "prompt", reason: "is missing") }
+    if let text = prompt.stringValue { return [model.tokenizer.encode(text, addSpecialTokens: true)] }
+    guard let list = prompt.arrayValue, let first = list.first, list.count <= 2048 || first.intValue != nil else {
+      throw InvalidField(field: "prompt", reason: "must be a string, a list of up to 2048 strings, or token ids")
+    }
+    if first.intValue != nil { return [try RequestFields.tokens(list, field: "prompt")] }
+    return try list.enumerated().map { index, item in
+      if let text = item.stringValue { return model.tokenizer.encode(text, addSpecialTokens: true) }
+      guard let ids = item.arrayValue else {
+        throw InvalidField(field: "prompt[\(index)]", reason: "must be a string or a list of token ids")
+      }
+      return try RequestFields.tokens(ids, field: "prompt[\(index)]")
+    }
+  }
+
+  private func echoed(_ choice: Choice, _ prepared: Prepared) -> String {
+    prepared.echo ? model.tokenizer.decode(choice.prompt, skipSpecialTokens: false) : ""
+  }
+
+  private func logprobs(_ choice: Choice, _ prepared: Prepared) -> JSONValue {
+    guard prepared.wantsLogprobs else { return .null }
+    var result = CompletionLogprobs(tokenizer: model.tokenizer)
+    if prepared.echo {
+      if let first = choice.prompt.first { result.append(first, logprob: nil, top: []) }
+      for entry in choice.assembler.promptLogprobs { result.append(entry) }
+    }
+    for entry in choice.assembler.logprobs { result.append(entry) }
+    return result.json
+  }
+
+  private func stream(
+    _ group: ChoiceGroup, _ prepared: Prepared, _ options: StreamOptions, _ request: Request
+  ) -> Response {
+    EventStream.response(for: request) { events in
+      var group = group
+      var sentLogprobs = [Int](repeating: 0, count: group.choices.count)
+      var characters = [Int](repeating: 0, count: group.choices.count)
+      for choice in group.choices where prepared.echo {
+        let text = echoed(choice, prepared)
+        characters[choice.index] = text.unicodeScalars.count
+        try await events.send(envelope(prepared, choices: [json(choice, text: text, logprobs: .null)], usage: nil))
+      }
+      try await group.forEachPiece { choice, piece in
+        let fresh = choice.assembler.logprobs[sentLogprobs[choice.index]...]
+        guard !piece.isEmpty || choice.isFinished || (prepared.wantsLogprobs && !fresh.isEmpty) else { return }
+        try choice.check()
+        var logprobs = CompletionLogprobs(tokenizer: model.tokenizer, offset: characters[choice.index])
+        for entry in fresh { logprobs.append(entry) }
+        sentLogprobs[choice.index] = choice.assembler.logprobs.count
+        characters[choice.index] += piece.unicodeScalars.count
+        try await events.send(
+          envelope(
+            prepared,
+            choices: [json(choice, text: piece, logprobs: prepared.wantsLogprobs ? logprobs.json : .null)], usage: nil))
+      }
+      if options.includeUsage {
+        try await events.send(envelope(prepared, choices: [], usage: group.usage(promptCount: prepared.promptCount)))
+      }
+    }
+  }
+
+  private func json(_ choice: Choice, text: String, logprobs: JSONValue) -> JSONValue {
+    [
+      "index": .int(Int64(choice.index)), "text": .string(text), "logprobs": logprobs,
+      "finish_reason": choice.finishReason, "matched_stop": choice.matchedStop,
+    ]
+  }
+
+  private func envelope(_ prepared: Prepared, choices: [JSONValue], usage: JSONValue?) -> JSONValue {
+    [
+      "id": .string(prepared.id), "object": "text_completion", "created": .int(Int64(prepared.created)),
+      "model": .string(prepared.name), "choices": .array(choices), "usage": usage ?? .null,
+      "metadata": ["weight_version": "default"],
+    ]
+  }
+}

@@ -1,0 +1,56 @@
+import Hummingbird
+import MartletCore
+import MartletText
+
+/// /tokenize and /detokenize
+struct TokenizeRoutes: Sendable {
+  let model: ServedModel
+  let reader: RequestReader
+
+  func tokenize(_ incoming: Request) async throws -> Response {
+    var request = incoming
+    return try await tokenize(RequestFields(try await reader.json(&request)))
+  }
+
+  @concurrent
+  private func tokenize(_ fields: RequestFields) async throws -> Response {
+    let special = try fields.bool("add_special_tokens") ?? true
+    let length = JSONValue.int(Int64(model.generator.limits.contextLength))
+    if let messages = try fields.array("messages") {
+      let tokens = try model.prompts.tokens(of: PromptBuilder.Conversation(messages: messages))
+      return Response(json: ["tokens": json(tokens), "count": .int(Int64(tokens.count)), "max_model_len": length])
+    }
+    guard let prompts = try fields.strings("prompt") else {
+      throw InvalidField(field: "prompt", reason: "or messages must be given")
+    }
+    let lists = prompts.map { model.tokenizer.encode($0, addSpecialTokens: special) }
+    if fields.value("prompt")?.stringValue != nil {
+      return Response(json: ["tokens": json(lists[0]), "count": .int(Int64(lists[0].count)), "max_model_len": length])
+    }
+    return Response(json: [
+      "tokens": .array(lists.map(json)), "count": .array(lists.map { .int(Int64($0.count)) }), "max_model_len": length,
+    ])
+  }
+
+  func detokenize(_ incoming: Request) async throws -> Response {
+    var request = incoming
+    return try await detokenize(RequestFields(try await reader.json(&request)))
+  }
+
+  @concurrent
+  private func detokenize(_ fields: RequestFields) async throws -> Response {
+    let skip = try fields.bool("skip_special_tokens") ?? true
+    guard let list = try fields.array("tokens") else { throw InvalidField(field: "tokens", reason: "is missing") }
+    if list.first?.arrayValue != nil {
+      let texts = try list.map { item -> JSONValue in
+        let tokens = try RequestFields.tokens(item.arrayValue ?? [], field: "tokens")
+        return .string(model.tokenizer.decode(tokens, skipSpecialTokens: skip))
+      }
+      return Response(json: ["text": .array(texts)])
+    }
+    let tokens = try RequestFields.tokens(list, field: "tokens")
+    return Response(json: ["text": .string(model.tokenizer.decode(tokens, skipSpecialTokens: skip))])
+  }
+
+  private func json(_ tokens: [TokenID]) -> JSONValue { .array(tokens.map { .int(Int64($0.rawValue)) }) }
+}

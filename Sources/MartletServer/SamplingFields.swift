@@ -1,0 +1,89 @@
+import MartletCore
+import MartletText
+
+/// The sampling part of a request in any dialect, read and validated.
+struct SamplingFields {
+  var sampling: SamplingParameters.Fields
+  var hasSeed: Bool
+  var maxTokens: Int?
+  var minTokens: Int
+  var stopTokens: [TokenID]
+  var ignoresEnd: Bool
+  var n: Int
+  var text = ResponseAssembler.Options()
+
+  static let maxChoices = 128
+  static let maxStops = 32
+
+  /// Reads the fields of an OpenAI body or of native `sampling_params`, which share most names.
+  init(_ fields: RequestFields, model: ServedModel, native: Bool) throws(InvalidField) {
+    try fields.refuse([
+      "regex", "ebnf", "json_schema", "structural_tag", "stop_regex", "custom_logit_processor", "beam_width",
+      "lora_path", "watermark",
+    ])
+    let defaults = model.defaults
+    var sampling = SamplingParameters.Fields()
+    sampling.temperature = try fields.double("temperature") ?? defaults.temperature ?? 1
+    sampling.topP = try fields.double("top_p") ?? defaults.topP ?? 1
+    sampling.topK = try fields.integer("top_k") ?? defaults.topK ?? -1
+    sampling.minP = try fields.double("min_p") ?? defaults.minP ?? 0
+    sampling.frequencyPenalty = try fields.double("frequency_penalty") ?? 0
+    sampling.presencePenalty = try fields.double("presence_penalty") ?? 0
+    sampling.repetitionPenalty = try fields.double("repetition_penalty") ?? defaults.repetitionPenalty ?? 1
+    sampling.bias = try Self.bias(fields, vocabulary: model.generator.limits.vocabularySize)
+    let seed = try fields.integer(native ? "sampling_seed" : "seed")
+    hasSeed = seed != nil
+    sampling.seed = seed.map { UInt64(bitPattern: Int64($0)) } ?? UInt64.random(in: .min ... .max)
+    _ = try SamplingParameters(sampling)
+    self.sampling = sampling
+    maxTokens = try fields.integer(native ? "max_new_tokens" : "max_tokens", in: 0...Int(Int32.max))
+    if !native, let newer = try fields.integer("max_completion_tokens", in: 0...Int(Int32.max)) { maxTokens = newer }
+    minTokens = try fields.integer(native ? "min_new_tokens" : "min_tokens", in: 0...Int(Int32.max)) ?? 0
+    stopTokens = try fields.tokens("stop_token_ids") ?? []
+    ignoresEnd = try fields.bool("ignore_eos") ?? false
+    n = try fields.integer("n", in: 1...Self.maxChoices) ?? 1
+    text.stopStrings = try fields.strings("stop") ?? []
+    guard text.stopStrings.count <= Self.maxStops else {
+      throw InvalidField(field: fields.name("stop"), reason: "must have at most \(Self.maxStops) strings")
+    }
+    text.skipSpecialTokens = try fields.bool("skip_special_tokens") ?? true
+    text.keepsStop = try fields.bool("no_stop_trim") ?? false
+  }
+
+  private static func bias(_ fields: RequestFields, vocabulary: Int) throws(InvalidField) -> [SamplingParameters.Bias] {
+    guard let object = try fields.fields("logit_bias")?.object else { return [] }
+    var bias: [SamplingParameters.Bias] = []
+    for (key, value) in object.members {
+      guard let id = Int32(key), (0..<vocabulary).contains(Int(id)) else {
+        throw InvalidField(field: "logit_bias", reason: "has the key \"\(key)\", which is not a token id under \(vocabulary)")
+      }
+      guard let number = value.doubleValue, (-100...100).contains(number) else {
+        throw InvalidField(field: "logit_bias.\(key)", reason: "must be a number between -100 and 100")
+      }
+      bias.append(SamplingParameters.Bias(token: TokenID(id), value: Float(number)))
+    }
+    return bias
+  }
+
+  /// The engine's request for choice `choice`; choices differ in their seeds by a fixed step.
+  func request(
+    prompt: [TokenID], choice: Int, logprobs: LogprobOptions, defaultMaxTokens: Int?, namespace: CacheNamespace,
+    model: ServedModel
+  ) throws -> GenerationRequest {
+    let context = model.generator.limits.contextLength
+    let limit: Int
+    if let maxTokens = maxTokens ?? defaultMaxTokens {
+      limit = maxTokens
+    } else {
+      guard prompt.count < context else { throw AdmissionError.promptTooLong(tokens: prompt.count + 1, limit: context) }
+      limit = context - prompt.count
+    }
+    var sampling = sampling
+    sampling.seed = sampling.seed &+ UInt64(choice) &* 0x9E37_79B9_7F4A_7C15
+    let end = ignoresEnd ? [] : model.tokenizer.endTokens
+    return GenerationRequest(
+      prompt: prompt, sampling: try SamplingParameters(sampling),
+      stop: try StopCriteria(maxTokens: limit, minTokens: minTokens, stopTokens: Set(end + stopTokens)),
+      logprobs: logprobs, namespace: namespace)
+  }
+}
