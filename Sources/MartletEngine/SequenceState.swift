@@ -1,0 +1,74 @@
+import MartletCore
+
+/// What is known about one generation; it survives a retraction.
+struct SequenceState {
+  let id: RequestID
+  let request: GenerationRequest
+  /// Counts admissions: smaller came earlier.
+  let arrival: UInt64
+  /// Prompt, then the generated tokens that the host has seen.
+  private(set) var history: [TokenID]
+  /// Tokens being sampled by steps that are not committed yet.
+  var samplesInFlight = 0
+  /// The next prompt position whose logprob is still to be computed; the prompt's length when there is none.
+  var nextScored: Int
+  var promptLogprobs: [TokenLogprobs] = []
+  var isPrefilled = false
+  /// Nil until the request first ran.
+  var cachedTokens: Int?
+  var retractions = 0
+
+  init(id: RequestID, request: GenerationRequest, arrival: UInt64) {
+    self.id = id
+    self.request = request
+    self.arrival = arrival
+    history = request.prompt
+    nextScored = request.logprobs.promptStart.map { min(max($0, 1), request.prompt.count) } ?? request.prompt.count
+  }
+
+  var generatedCount: Int { history.count - request.prompt.count }
+  var generated: [TokenID] { Array(history[request.prompt.count...]) }
+
+  /// Full pages that may come from the cache: the last token's logits are needed, and those that score prompt tokens.
+  func reusablePages(pageSize: Int) -> Int {
+    let last = nextScored < request.prompt.count ? nextScored - 1 : history.count - 1
+    return min(last, history.count - 1) / pageSize
+  }
+
+  var usage: GenerationUsage {
+    var usage = GenerationUsage()
+    usage.promptTokens = request.prompt.count
+    usage.cachedTokens = cachedTokens ?? 0
+    usage.completionTokens = generatedCount
+    usage.retractions = retractions
+    return usage
+  }
+
+  /// Takes in what a step produced for this generation and tells what there is to report.
+  mutating func accept(_ output: StepResult.Row, from row: StepRow) -> [GenerationEvent] {
+    var events: [GenerationEvent] = []
+    if !row.promptLogprobs.isEmpty {
+      promptLogprobs += output.promptLogprobs
+      nextScored = row.start + row.promptLogprobs.upperBound + 1
+    }
+    if !isPrefilled, row.start + row.input.count >= request.prompt.count {
+      isPrefilled = true
+      events.append(.prefilled(promptLogprobs: promptLogprobs))
+      promptLogprobs = []
+      if request.stop.maxTokens == 0 { return events + [.finished(.length, usage)] }
+    }
+    guard row.samples else { return events }
+    samplesInFlight -= 1
+    if output.sampled.isEmpty { return events + [.finished(.aborted(.invalidLogits), usage)] }
+    for (index, token) in output.sampled.enumerated() {
+      guard token.rawValue >= 0 else { return events + [.finished(.aborted(.invalidLogits), usage)] }
+      history.append(token)
+      events.append(.token(token, index < output.logprobs.count ? output.logprobs[index] : nil))
+      if request.stop.stopTokens.contains(token), generatedCount > request.stop.minTokens {
+        return events + [.finished(.stopToken(token), usage)]
+      }
+      if generatedCount >= request.stop.maxTokens { return events + [.finished(.length, usage)] }
+    }
+    return events
+  }
+}
