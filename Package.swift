@@ -51,7 +51,12 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict,
       // The binary carries the Swift runtime, so that it runs where no toolchain is installed.
-      linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+      linkerSettings: [
+        .unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections"]), .linkedLibrary("Foundation"),
+        .linkedLibrary("FoundationInternationalization"), .linkedLibrary("FoundationEssentials"),
+        .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"), .linkedLibrary("_FoundationCShims"),
+        .linkedLibrary("_FoundationCollections"),
+      ]),
     .executableTarget(
       name: "OfflineBatch", dependencies: ["Martlet"], path: "Examples/OfflineBatch", swiftSettings: strict),
     tests("MartletCore"),

@@ -1,0 +1,56 @@
+/// How a model is loaded and run. Every value has a default; `nil` means: chosen from the model and the machine.
+public struct EngineOptions: Sendable {
+  /// Where the weights come from.
+  public enum LoadFormat: String, Sendable, CaseIterable {
+    /// A GGUF file or a Hugging Face folder, told by what is there.
+    case auto
+    case gguf
+    case safetensors
+    /// Random weights in the shape of a `config.json`.
+    case dummy
+  }
+
+  /// Element type of the key/value cache.
+  public enum KVCacheType: String, Sendable, CaseIterable {
+    case auto
+    case float32
+    case float16
+    case bfloat16
+  }
+
+  /// Which waiting request goes first.
+  public enum SchedulePolicy: String, Sendable, CaseIterable {
+    /// Longest prefix match.
+    case longestPrefixMatch = "lpm"
+    case firstComeFirstServed = "fcfs"
+    /// Longest output first.
+    case longestOutputFirst = "lof"
+    case random
+  }
+
+  public var loadFormat = LoadFormat.auto
+  /// A folder or file whose tokenizer is used in place of the model's own.
+  public var tokenizerPath: String?
+  /// A Jinja file used in place of the model's own chat template.
+  public var chatTemplatePath: String?
+  /// Prompt plus output tokens of one request.
+  public var contextLength: Int?
+  /// Share of the available memory for weights and the KV pool together.
+  public var memoryFraction = 0.8
+  /// KV pool size in tokens.
+  public var maxTotalTokens: Int?
+  public var maxRunningRequests: Int?
+  public var maxQueuedRequests = 1024
+  /// Tokens of one step; longer prompts are prefilled in chunks.
+  public var chunkedPrefillSize = 512
+  public var pageSize = 16
+  public var schedulePolicy = SchedulePolicy.firstComeFirstServed
+  public var prefixCache = true
+  public var kvCacheType = KVCacheType.auto
+  /// Worker threads; nil: one for each core this process may use.
+  public var threads: Int?
+  /// Kernel set: "auto", "reference", "avx2", "avx512" or the path of a backend library.
+  public var device = "auto"
+
+  public init() {}
+}

@@ -1,0 +1,94 @@
+public import ArgumentParser
+public import Martlet
+
+/// The flags of every command that runs a model, in SGLang's spelling where the meaning is the same.
+struct EngineFlags: ParsableArguments {
+  @Option(help: "Weights: auto, gguf, safetensors, or dummy (random weights in the shape of a config.json).")
+  var loadFormat = EngineOptions.LoadFormat.auto
+
+  @Option(help: "Folder or file whose tokenizer replaces the model's own.")
+  var tokenizerPath: String?
+
+  @Option(help: "Jinja file that replaces the model's own chat template.")
+  var chatTemplate: String?
+
+  @Option(help: "Longest prompt plus output of one request, in tokens. Default: the model's.")
+  var contextLength: Int?
+
+  @Option(help: "Share of the available memory for weights and KV cache.")
+  var memFractionStatic = 0.8
+
+  @Option(help: "KV cache size in tokens. Default: what memory allows.")
+  var maxTotalTokens: Int?
+
+  @Option(help: "Requests that run at once. Default: chosen from the KV cache size.")
+  var maxRunningRequests: Int?
+
+  @Option(help: "Requests that may wait; more are refused with 503.")
+  var maxQueuedRequests = 1024
+
+  @Option(help: "Tokens computed in one step; longer prompts are prefilled in chunks of this size.")
+  var chunkedPrefillSize = 512
+
+  @Option(help: "Tokens in a page of the KV cache.")
+  var pageSize = 16
+
+  @Option(help: "Which waiting request goes first: fcfs, lpm (longest prefix match), lof (longest output) or random.")
+  var schedulePolicy = EngineOptions.SchedulePolicy.firstComeFirstServed
+
+  @Flag(help: "Do not reuse the KV cache of earlier requests with the same beginning.")
+  var disableRadixCache = false
+
+  @Option(help: "KV cache element type: auto, float32, float16 or bfloat16.")
+  var kvCacheDtype = EngineOptions.KVCacheType.auto
+
+  @Option(help: "Worker threads. Default: one for each core this process may use.")
+  var threads: Int?
+
+  @Option(help: "Kernels: auto, reference, avx2, avx512, or the path of a backend library.")
+  var device = "auto"
+
+  func validate() throws {
+    try Self.check("--context-length", contextLength, 1...Int(Int32.max))
+    try Self.check("--max-total-tokens", maxTotalTokens, 1...Int(Int32.max))
+    try Self.check("--max-running-requests", maxRunningRequests, 1...65_536)
+    try Self.check("--max-queued-requests", maxQueuedRequests, 0...10_000_000)
+    try Self.check("--chunked-prefill-size", chunkedPrefillSize, 1...65_536)
+    try Self.check("--threads", threads, 1...1024)
+    guard pageSize % 16 == 0, (16...256).contains(pageSize) else {
+      throw ValidationError("--page-size must be a multiple of 16 up to 256, got \(pageSize)")
+    }
+    guard memFractionStatic > 0, memFractionStatic <= 0.98 else {
+      throw ValidationError("--mem-fraction-static must be over 0 and at most 0.98, got \(memFractionStatic)")
+    }
+  }
+
+  private static func check(_ flag: String, _ value: Int?, _ range: ClosedRange<Int>) throws {
+    guard let value, !range.contains(value) else { return }
+    throw ValidationError("\(flag) must be between \(range.lowerBound) and \(range.upperBound), got \(value)")
+  }
+
+  var options: EngineOptions {
+    var options = EngineOptions()
+    options.loadFormat = loadFormat
+    options.tokenizerPath = tokenizerPath
+    options.chatTemplatePath = chatTemplate
+    options.contextLength = contextLength
+    options.memoryFraction = memFractionStatic
+    options.maxTotalTokens = maxTotalTokens
+    options.maxRunningRequests = maxRunningRequests
+    options.maxQueuedRequests = maxQueuedRequests
+    options.chunkedPrefillSize = chunkedPrefillSize
+    options.pageSize = pageSize
+    options.schedulePolicy = schedulePolicy
+    options.prefixCache = !disableRadixCache
+    options.kvCacheType = kvCacheDtype
+    options.threads = threads
+    options.device = device
+    return options
+  }
+}
+
+extension EngineOptions.LoadFormat: ExpressibleByArgument {}
+extension EngineOptions.KVCacheType: ExpressibleByArgument {}
+extension EngineOptions.SchedulePolicy: ExpressibleByArgument {}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Martlet
+import MartletEngine
+import MartletModel
+import MartletServer
+import MartletText
+
+/// `martlet serve`: the HTTP server.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Serve a model over OpenAI-compatible HTTP.")
+
+  @Option(name: [.customLong("model-path"), .customLong("model")], help: "GGUF file or Hugging Face folder.")
+  var modelPath: String
+
+  @Option(help: "Address to listen on. Others than loopback need --api-key.")
+  var host = "127.0.0.1"
+
+  @Option(help: "Port to listen on; 0 lets the system choose.")
+  var port = 30000
+
+  @Option(help: "Name of the model in answers. Default: the file's name.")
+  var servedModelName: String?
+
+  @Option(help: "Key that clients must send as a bearer token.")
+  var apiKey: String?
+
+  @Option(help: "Key for the cache and abort routes.")
+  var adminApiKey: String?
+
+  @Option(help: "Log level: trace, debug, info, warning or error.")
+  var logLevel = "info"
+
+  @OptionGroup(title: "Engine") var engineFlags: EngineFlags
+
+  func validate() throws {
+    guard Logger.Level(rawValue: logLevel) != nil else {
+      throw ValidationError("--log-level must be trace, debug, info, warning or error, got \(logLevel)")
+    }
+  }
+
+  func run() async throws {
+    var options = HTTPOptions()
+    options.host = host
+    options.port = port
+    options.apiKey = apiKey
+    options.adminAPIKey = adminApiKey
+    try options.validate()
+    var logger = Logger(label: "martlet")
+    logger.logLevel = logLevel == "info" ? .warning : Logger.Level(rawValue: logLevel) ?? .info
+
+    let model = try await LoadedModel.load(path: modelPath, options: engineFlags.options)
+    let name = servedModelName ?? URL(fileURLWithPath: modelPath).deletingPathExtension().lastPathComponent
+    let server = try APIServer(model: served(model, name: name), options: options, logger: logger) {
+      Int(Date().timeIntervalSince1970)
+    }
+    try await server.run { port in announce(model, name: name, port: port) }
+    await model.engine.shutdown(drain: false)
+  }
+
+  private func served(_ model: LoadedModel, name: String) -> ServedModel {
+    var served = ServedModel(
+      name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
+      template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)
+    served.defaults.temperature = model.defaults.temperature
+    served.defaults.topP = model.defaults.topP
+    served.defaults.topK = model.defaults.topK
+    served.defaults.minP = model.defaults.minP
+    served.defaults.repetitionPenalty = model.defaults.repetitionPenalty
+    served.options = JSONObject([
+      ("version", .string(martletVersion)), ("model_path", .string(modelPath)), ("served_model_name", .string(name)),
+      ("host", .string(host)), ("port", .int(Int64(port))), ("device", .string(model.kernels)),
+      ("page_size", .int(Int64(model.plan.pageSize))),
+      ("chunked_prefill_size", .int(Int64(model.plan.maxBatchedTokens))),
+      ("kv_cache_dtype", .string("\(model.plan.cacheType)")),
+      ("schedule_policy", .string(engineFlags.schedulePolicy.rawValue)),
+      ("disable_radix_cache", .bool(engineFlags.disableRadixCache)),
+      ("mem_fraction_static", .double(engineFlags.memFractionStatic)),
+    ])
+    return served
+  }
+
+  private func announce(_ model: LoadedModel, name: String, port: Int) {
+    for span in model.startup.spans {
+      Terminal.note("  \(span.phase): \(String(format: "%.1f", span.milliseconds)) ms")
+    }
+    Terminal.note(
+      """
+      \(name) on \(model.kernels), \(model.plan.totalTokens) tokens of KV cache, context \(model.plan.contextLength)
+      listening on http://\(host):\(port)   (Ctrl-C stops)
+
+      try:
+        curl http://\(host):\(port)/v1/chat/completions -H 'Content-Type: application/json' \\
+          \(apiKey == nil ? "" : "-H 'Authorization: Bearer KEY' ")-d '{"messages": [{"role": "user", "content": "What is the capital of France?"}]}'
+      """)
+  }
+}
