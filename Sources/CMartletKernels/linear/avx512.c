@@ -1,4 +1,5 @@
-/// `linear` for processors with AVX-512 (F, BW, DQ, VL) and VNNI. A vector holds one value of each of a strip's 16 rows.
+/// `linear` for processors with AVX-512 (F, BW, DQ, VL) and VNNI. A vector holds
+/// a value of each of the 16 rows of a strip.
 #include "strips.h"
 
 mk_status mk_avx512_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes) {
@@ -76,7 +77,7 @@ INLINE __m512 load_signed(const uint8_t *from) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from)));
 }
 
-/// Scales of one block. Sub-scales and sub-minima stay below 128, so that reading them as signed bytes fits all formats.
+/// Scales of one block. Sub-minima stay below 128, so that reading them as signed bytes fits all formats.
 INLINE vector_scales load_scales(const mk_format format, const uint8_t *unit, size_t block_subs, uint32_t block) {
   vector_scales out;
   out.scale[0] = out.scale[1] = load_halves(unit);

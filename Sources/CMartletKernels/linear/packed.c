@@ -199,7 +199,8 @@ mk_status mk_strips_pack(mk_stream *stream, const mk_matrix *source, void *desti
   return MK_OK;
 }
 
-void mk_matrix_block(const mk_matrix *matrix, const mk_strip_shape *shape, uint32_t row, uint32_t index, mk_block *out) {
+void mk_matrix_block(const mk_matrix *matrix, const mk_strip_shape *shape, uint32_t row, uint32_t index,
+                     mk_block *out) {
   const uint8_t *data = matrix->data;
   if (matrix->layout == MK_LAYOUT_FILE) {
     mk_file_block(matrix->dtype, data + row * mk_row_bytes(matrix->dtype, matrix->cols), index, out);

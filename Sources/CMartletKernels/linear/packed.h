@@ -1,8 +1,8 @@
 /// The packed layout of the CPU backend (`layout` MK_LAYOUT_STRIPS), shared by every variant.
 ///
 /// Rows are padded with zeros to strips of 16. Of a block of 32 columns, vector j (0..7) holds four columns of all 16
-/// rows: byte 4 * r + i is the code of row r, column 4 * j + i. A strip is its codes, block after block, then its scales;
-/// both are as dense as the file's, except that sub-scales take whole bytes.
+/// rows: byte 4 * r + i is the code of row r, column 4 * j + i. A strip is its codes, block after block, then its
+/// scales; both are as dense as the file's, except that sub-scales take whole bytes.
 ///
 /// Codes of a block are planes of 64-byte vectors, by width:
 ///   8 bits: eight vectors; 4 bits and more: four vectors, j in the low and j + 4 in the high nibble; 2 bits (the whole
