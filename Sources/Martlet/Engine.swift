@@ -56,7 +56,8 @@ public final class Engine: Sendable {
     case .emptyPrompt: MartletError(.request, "the prompt is empty")
     case .promptTooLong(let tokens, let limit):
       MartletError(.request, "the request needs \(tokens) tokens, but the context holds \(limit)")
-    case .unknownToken(let token, let size): MartletError(.request, "token \(token) is outside the vocabulary of \(size)")
+    case .unknownToken(let token, let size):
+      MartletError(.request, "token \(token) is outside the vocabulary of \(size)")
     case .queueFull(let limit): MartletError(.request, "the queue is full: \(limit) requests wait")
     case .shuttingDown: MartletError(.shutDown, "the engine was shut down")
     }

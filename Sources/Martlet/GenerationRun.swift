@@ -28,7 +28,8 @@ struct GenerationRun: Sendable {
     case .stopString, .engine(.stopToken): generation.finishReason = .stop
     case .engine(.length): generation.finishReason = .length
     case .engine(.aborted(.shuttingDown)): throw MartletError(.shutDown, "the engine was shut down")
-    case .engine(.aborted(.deviceFailed(let status))): throw MartletError(.machine, "the device failed (status \(status))")
+    case .engine(.aborted(.deviceFailed(let status))):
+      throw MartletError(.machine, "the device failed (status \(status))")
     case .engine(.aborted(.invalidLogits)): throw MartletError(.model, "the model produced no finite logits")
     case .engine(.aborted(.cancelled)), nil: generation.finishReason = .aborted
     }

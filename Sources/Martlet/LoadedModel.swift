@@ -124,7 +124,8 @@ package struct LoadedModel: Sendable {
     guard tokenizer.vocabularySize <= checkpoint.configuration.vocabularySize else {
       throw MartletError(
         .model,
-        "\(checkpoint.path): the tokenizer has \(tokenizer.vocabularySize) tokens, the model only \(checkpoint.configuration.vocabularySize); give --tokenizer-path the model's own")
+        "\(checkpoint.path): the tokenizer has \(tokenizer.vocabularySize) tokens, the model only \(checkpoint.configuration.vocabularySize); give --tokenizer-path the model's own"
+      )
     }
     var source = try files.template()
     if let path = options.chatTemplatePath {
@@ -137,7 +138,8 @@ package struct LoadedModel: Sendable {
     do { return (tokenizer, try ChatTemplate(source: source)) } catch {
       throw MartletError(
         .model,
-        "the chat template is faulty at line \(error.line), column \(error.column): \(error.message); give --chat-template another one")
+        "the chat template is faulty at line \(error.line), column \(error.column): \(error.message); give --chat-template another one"
+      )
     }
   }
 }

@@ -89,7 +89,9 @@ struct TokenizerFiles {
     metadata.begin = try file.integer(key("bos_token_id"))
     metadata.end = try file.integer(key("eos_token_id"))
     metadata.unknown = try file.integer(key("unknown_token_id"))
-    metadata.endOfTurn = [try file.integer(key("eot_token_id")), try file.integer(key("eom_token_id"))].compactMap { $0 }
+    metadata.endOfTurn = [try file.integer(key("eot_token_id")), try file.integer(key("eom_token_id"))].compactMap {
+      $0
+    }
     metadata.addsBegin = try file.bool(key("add_bos_token"))
     metadata.addsEnd = try file.bool(key("add_eos_token"))
     metadata.addsSpacePrefix = try file.bool(key("add_space_prefix"))

@@ -8,7 +8,8 @@ import Synchronization
 struct ChatCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chat", abstract: "Talk with a model in the terminal.",
-    discussion: "Commands: /help, /clear, /system TEXT, /retry, /stats, /quit. Ctrl-C stops the answer, not the program.")
+    discussion:
+      "Commands: /help, /clear, /system TEXT, /retry, /stats, /quit. Ctrl-C stops the answer, not the program.")
 
   @Argument(help: "GGUF file or Hugging Face folder.")
   var modelPath: String

@@ -23,7 +23,8 @@ struct DoctorCommand: AsyncParsableCommand {
     let cores = ProcessInfo.processInfo.activeProcessorCount
     Terminal.out("cores: \(cores)\(cores == 1 ? " - one core: the server shares it with the model" : "")")
     let available = HostMemory.availableBytes >> 20, total = HostMemory.totalBytes >> 20
-    Terminal.out("memory: \(available) of \(total) MiB available\(available < 1024 ? " - too little for most models" : "")")
+    Terminal.out(
+      "memory: \(available) of \(total) MiB available\(available < 1024 ? " - too little for most models" : "")")
     do {
       let table = try KernelTable(library: backend)
       Terminal.out("CUDA backend: \(table.name), \(table.description)")

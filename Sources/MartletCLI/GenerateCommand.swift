@@ -30,10 +30,10 @@ struct GenerateCommand: AsyncParsableCommand {
   private struct Result: Encodable {
     let index: Int
     let text: String
-    let finish_reason: String
-    let prompt_tokens: Int
-    let cached_tokens: Int
-    let completion_tokens: Int
+    let finishReason: String
+    let promptTokens: Int
+    let cachedTokens: Int
+    let completionTokens: Int
   }
 
   func validate() throws {
@@ -63,14 +63,15 @@ struct GenerateCommand: AsyncParsableCommand {
 
   private func write(_ results: [Generation]) throws {
     let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     var lines = Data()
     for (index, result) in results.enumerated() {
       lines += try encoder.encode(
         Result(
-          index: index, text: result.text, finish_reason: result.finishReason.rawValue,
-          prompt_tokens: result.promptTokens, cached_tokens: result.cachedTokens,
-          completion_tokens: result.tokens.count))
+          index: index, text: result.text, finishReason: result.finishReason.rawValue,
+          promptTokens: result.promptTokens, cachedTokens: result.cachedTokens,
+          completionTokens: result.tokens.count))
       lines.append(UInt8(ascii: "\n"))
     }
     if let output {

@@ -2,7 +2,9 @@ import CMartletKernels
 
 extension Device {
   /// Applies a row's bias, penalties and suppressed tokens to logits row `row`, in place.
-  package func adjust(_ logits: DeviceArray<Float>, row: Int, vocabulary: Int, _ adjustment: LogitAdjustment) throws(KernelError) {
+  package func adjust(_ logits: DeviceArray<Float>, row: Int, vocabulary: Int, _ adjustment: LogitAdjustment)
+    throws(KernelError)
+  {
     let history = adjustment.history.map {
       mk_history_entry(token: $0.token, generated_count: $0.generatedCount)
     }

@@ -62,7 +62,8 @@ package struct SamplingParameters: Sendable, Equatable {
 
   private static func check(_ field: String, _ value: Double, _ range: ClosedRange<Double>) throws(InvalidField) {
     guard range.contains(value) else {
-      throw InvalidField(field: field, reason: "must be between \(range.lowerBound) and \(range.upperBound), got \(value)")
+      throw InvalidField(
+        field: field, reason: "must be between \(range.lowerBound) and \(range.upperBound), got \(value)")
     }
   }
 }

@@ -8,9 +8,12 @@ package struct StopCriteria: Sendable, Equatable {
   package let stopTokens: Set<TokenID>
 
   package init(maxTokens: Int, minTokens: Int = 0, stopTokens: Set<TokenID> = []) throws(InvalidField) {
-    guard maxTokens >= 0 else { throw InvalidField(field: "max_new_tokens", reason: "must be at least 0, got \(maxTokens)") }
+    guard maxTokens >= 0 else {
+      throw InvalidField(field: "max_new_tokens", reason: "must be at least 0, got \(maxTokens)")
+    }
     guard (0...maxTokens).contains(minTokens) else {
-      throw InvalidField(field: "min_new_tokens", reason: "must be between 0 and max_new_tokens (\(maxTokens)), got \(minTokens)")
+      throw InvalidField(
+        field: "min_new_tokens", reason: "must be between 0 and max_new_tokens (\(maxTokens)), got \(minTokens)")
     }
     self.maxTokens = maxTokens
     self.minTokens = minTokens

@@ -19,7 +19,8 @@ enum ModelCatalog {
     _ loader: WeightLoader, cache: [KVLayer], maxRows: Int
   ) throws(ModelError) -> DecoderModel {
     let c = loader.configuration
-    let factors = loader.checkpoint.has("rope_freqs.weight") ? try loader.hostVector("rope_freqs.weight", c.headDimension / 2) : nil
+    let factors =
+      loader.checkpoint.has("rope_freqs.weight") ? try loader.hostVector("rope_freqs.weight", c.headDimension / 2) : nil
     let global: RotaryEmbedding, local: RotaryEmbedding
     do throws(KernelError) {
       global = try RotaryEmbedding(

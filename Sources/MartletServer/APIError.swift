@@ -29,11 +29,13 @@ package struct APIError: HTTPResponseError, Sendable {
     case .emptyPrompt: self.init(.badRequest, "the prompt is empty", field: "prompt")
     case .promptTooLong(let tokens, let limit):
       self.init(
-        .badRequest, "the request needs \(tokens) tokens, but the context holds \(limit): shorten the prompt or lower max_tokens",
+        .badRequest,
+        "the request needs \(tokens) tokens, but the context holds \(limit): shorten the prompt or lower max_tokens",
         code: "context_length_exceeded")
     case .unknownToken(let token, let size):
       self.init(.badRequest, "input_ids holds \(token); the vocabulary has \(size) tokens", field: "input_ids")
-    case .queueFull(let limit): self.init(.serviceUnavailable, "the queue is full (\(limit) requests wait): try again later")
+    case .queueFull(let limit):
+      self.init(.serviceUnavailable, "the queue is full (\(limit) requests wait): try again later")
     case .shuttingDown: self.init(.serviceUnavailable, "the server is shutting down")
     }
   }
@@ -41,7 +43,8 @@ package struct APIError: HTTPResponseError, Sendable {
   init(_ failure: PromptBuilder.Failure) {
     switch failure {
     case .noTemplate:
-      self.init(.badRequest, "the model has no chat template: use /v1/completions, or start the server with --chat-template")
+      self.init(
+        .badRequest, "the model has no chat template: use /v1/completions, or start the server with --chat-template")
     case .invalid(let field): self.init(field)
     case .template(let error) where error.kind == .raised: self.init(.badRequest, error.message, field: "messages")
     case .template(let error):
@@ -56,7 +59,8 @@ package struct APIError: HTTPResponseError, Sendable {
     case let error as InvalidField: self.init(error)
     case let error as AdmissionError: self.init(error)
     case let error as PromptBuilder.Failure: self.init(error)
-    case let error as JSONError: self.init(.badRequest, "the body is not valid JSON at byte \(error.offset): \(error.message)")
+    case let error as JSONError:
+      self.init(.badRequest, "the body is not valid JSON at byte \(error.offset): \(error.message)")
     case let error as HTTPError: self.init(error.status, error.body ?? error.status.reasonPhrase)
     default: self.init(.internalServerError, "internal error")
     }

@@ -80,7 +80,9 @@ struct ChoiceGroup: Sendable {
     let perPrompt = max(1, choices.count / max(1, promptCount))
     let prompt = choices.enumerated().reduce(0) { $0 + ($1.offset % perPrompt == 0 ? $1.element.prompt.count : 0) }
     let completion = choices.reduce(0) { $0 + $1.assembler.tokens.count }
-    let cached = choices.enumerated().reduce(0) { $0 + ($1.offset % perPrompt == 0 ? $1.element.assembler.usage.cachedTokens : 0) }
+    let cached = choices.enumerated().reduce(0) {
+      $0 + ($1.offset % perPrompt == 0 ? $1.element.assembler.usage.cachedTokens : 0)
+    }
     return [
       "prompt_tokens": .int(Int64(prompt)), "total_tokens": .int(Int64(prompt + completion)),
       "completion_tokens": .int(Int64(completion)),

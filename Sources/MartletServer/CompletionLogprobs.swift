@@ -22,16 +22,22 @@ struct CompletionLogprobs {
     values.append(logprob.map { .double(Double($0)) } ?? .null)
     var best = JSONObject()
     for alternative in top {
-      best[String(decoding: tokenizer.bytes(of: alternative.token), as: UTF8.self)] = .double(Double(alternative.logprob))
+      best[String(decoding: tokenizer.bytes(of: alternative.token), as: UTF8.self)] = .double(
+        Double(alternative.logprob))
     }
     tops.append(logprob == nil ? .null : .object(best))
     offsets.append(.int(Int64(offset)))
     offset += text.unicodeScalars.count
   }
 
-  mutating func append(_ logprobs: TokenLogprobs) { append(logprobs.token, logprob: logprobs.logprob, top: logprobs.top) }
+  mutating func append(_ logprobs: TokenLogprobs) {
+    append(logprobs.token, logprob: logprobs.logprob, top: logprobs.top)
+  }
 
   var json: JSONValue {
-    ["tokens": .array(tokens), "token_logprobs": .array(values), "top_logprobs": .array(tops), "text_offset": .array(offsets)]
+    [
+      "tokens": .array(tokens), "token_logprobs": .array(values), "top_logprobs": .array(tops),
+      "text_offset": .array(offsets),
+    ]
   }
 }

@@ -22,7 +22,7 @@ struct EventStream {
     for request: Request, _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
   ) -> Response {
     let headers: HTTPFields = [
-      .contentType: "text/event-stream", .cacheControl: "no-cache", .connection: "keep-alive",
+      .contentType: "text/event-stream", .cacheControl: "no-cache", .connection: "close",
     ]
     return Response(
       status: .ok, headers: headers,

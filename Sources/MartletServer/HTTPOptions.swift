@@ -14,7 +14,9 @@ package struct HTTPOptions: Sendable {
 
   /// A server that others can reach needs a key.
   package func validate() throws(Refusal) {
-    guard (0...65535).contains(port) else { throw Refusal(description: "--port must be between 0 and 65535, got \(port)") }
+    guard (0...65535).contains(port) else {
+      throw Refusal(description: "--port must be between 0 and 65535, got \(port)")
+    }
     let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
     guard isLoopback || apiKey != nil else {
       throw Refusal(description: "--host \(host) can be reached from other machines: set --api-key, or use 127.0.0.1")

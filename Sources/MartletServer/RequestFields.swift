@@ -34,7 +34,9 @@ struct RequestFields {
   func double(_ key: String) throws(InvalidField) -> Double? { try read(key, "a number") { $0.doubleValue } }
   func array(_ key: String) throws(InvalidField) -> [JSONValue]? { try read(key, "a list") { $0.arrayValue } }
 
-  func integer(_ key: String) throws(InvalidField) -> Int? { try read(key, "an integer that fits 64 bits") { $0.intValue } }
+  func integer(_ key: String) throws(InvalidField) -> Int? {
+    try read(key, "an integer that fits 64 bits") { $0.intValue }
+  }
 
   func integer(_ key: String, in range: ClosedRange<Int>) throws(InvalidField) -> Int? {
     guard let value = try integer(key) else { return nil }

@@ -14,7 +14,8 @@ struct RequestReader: Sendable {
     }
     let buffer: ByteBuffer
     do { buffer = try await request.collectBody(upTo: options.maxBodyBytes) } catch let error as HTTPError
-    where error.status == .contentTooLarge {
+      where error.status == .contentTooLarge
+    {
       throw APIError(.contentTooLarge, "the body is larger than \(options.maxBodyBytes) bytes")
     }
     return try JSONValue(parsing: Array(buffer.readableBytesView))

@@ -55,7 +55,8 @@ struct SamplingFields {
     var bias: [SamplingParameters.Bias] = []
     for (key, value) in object.members {
       guard let id = Int32(key), (0..<vocabulary).contains(Int(id)) else {
-        throw InvalidField(field: "logit_bias", reason: "has the key \"\(key)\", which is not a token id under \(vocabulary)")
+        throw InvalidField(
+          field: "logit_bias", reason: "has the key \"\(key)\", which is not a token id under \(vocabulary)")
       }
       guard let number = value.doubleValue, (-100...100).contains(number) else {
         throw InvalidField(field: "logit_bias.\(key)", reason: "must be a number between -100 and 100")

@@ -26,7 +26,8 @@ extension TokenLogprobs {
     .array(top.map { Self.native($0.token, $0.logprob, tokenizer, withText) })
   }
 
-  private static func native(_ token: TokenID, _ logprob: Float, _ tokenizer: Tokenizer, _ withText: Bool) -> JSONValue {
+  private static func native(_ token: TokenID, _ logprob: Float, _ tokenizer: Tokenizer, _ withText: Bool) -> JSONValue
+  {
     [
       .double(Double(logprob)), .int(Int64(token.rawValue)),
       withText ? .string(String(decoding: tokenizer.bytes(of: token), as: UTF8.self)) : .null,

@@ -46,7 +46,9 @@ package struct PromptBuilder: Sendable {
     for (index, message) in conversation.messages.enumerated() { messages.append(try flattened(message, index: index)) }
     var continuation: String?
     if conversation.continuesFinalMessage {
-      guard let last = messages.last, last["role"]?.stringValue == "assistant", let content = last["content"]?.stringValue else {
+      guard let last = messages.last, last["role"]?.stringValue == "assistant",
+        let content = last["content"]?.stringValue
+      else {
         throw .invalid(
           InvalidField(field: "continue_final_message", reason: "needs a last message of the assistant with text"))
       }
@@ -96,7 +98,8 @@ package struct PromptBuilder: Sendable {
         }
       }
       object["content"] = .string(text)
-    default: throw .invalid(InvalidField(field: "messages[\(index)].content", reason: "must be a string or a list of parts"))
+    default:
+      throw .invalid(InvalidField(field: "messages[\(index)].content", reason: "must be a string or a list of parts"))
     }
     return .object(object)
   }

@@ -67,10 +67,13 @@ package struct Checkpoint: Sendable {
   package func tensor(_ name: String, shape: [Int]) throws(CheckpointError) -> CheckpointTensor {
     guard let tensor = find(name) else {
       var problem = "is missing"
-      if case .gguf(let file) = source, let type = file.unsupported[TensorNames.gguf(name, architecture: configuration.architecture)] {
+      if case .gguf(let file) = source,
+        let type = file.unsupported[TensorNames.gguf(name, architecture: configuration.architecture)]
+      {
         problem = "has the unsupported GGUF type \(type)"
       }
-      throw CheckpointError(file: path, field: name, problem: problem, remedy: "give a complete checkpoint in a supported format")
+      throw CheckpointError(
+        file: path, field: name, problem: problem, remedy: "give a complete checkpoint in a supported format")
     }
     guard tensor.shape == shape else {
       throw CheckpointError(
@@ -83,7 +86,9 @@ package struct Checkpoint: Sendable {
   private func find(_ name: String) -> CheckpointTensor? {
     switch source {
     case .gguf: tensors[TensorNames.gguf(name, architecture: configuration.architecture)] ?? tensors[name]
-    case .folder: tensors[name] ?? tensors["language_model." + name] ?? (name.hasPrefix("model.") ? tensors[String(name.dropFirst(6))] : nil)
+    case .folder:
+      tensors[name] ?? tensors["language_model." + name]
+        ?? (name.hasPrefix("model.") ? tensors[String(name.dropFirst(6))] : nil)
     }
   }
 }

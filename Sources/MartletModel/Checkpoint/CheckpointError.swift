@@ -5,7 +5,8 @@ package struct CheckpointError: Error, Equatable, Sendable, CustomStringConverti
   package let problem: String
   package let remedy: String
 
-  package init(file: String, field: String, problem: String, remedy: String = "the file may be damaged: fetch it again") {
+  package init(file: String, field: String, problem: String, remedy: String = "the file may be damaged: fetch it again")
+  {
     self.file = file
     self.field = field
     self.problem = problem

@@ -13,7 +13,8 @@ package final class GGUFFile: Sendable {
     var reader = BoundedReader(file: file)
     let magic = try reader.integer(UInt32.self, "magic")
     guard magic == 0x4655_4747 else {
-      throw CheckpointError(file: path, field: "magic", problem: "is not GGUF", remedy: "give a GGUF file or a Hugging Face folder")
+      throw CheckpointError(
+        file: path, field: "magic", problem: "is not GGUF", remedy: "give a GGUF file or a Hugging Face folder")
     }
     let version = try reader.integer(UInt32.self, "version")
     guard version == 2 || version == 3 else {
@@ -123,7 +124,8 @@ package final class GGUFFile: Sendable {
     var alignment: UInt64 = 32
     if let value = metadata["general.alignment"] {
       guard case .unsigned(let given) = value, given.nonzeroBitCount == 1, given >= 8, given <= 1 << 20 else {
-        throw CheckpointError(file: file.path, field: "general.alignment", problem: "is not a power of two from 8 to 1 MiB")
+        throw CheckpointError(
+          file: file.path, field: "general.alignment", problem: "is not a power of two from 8 to 1 MiB")
       }
       alignment = given
     }
@@ -156,13 +158,16 @@ package final class GGUFFile: Sendable {
     let block = dtype.block
     guard let columns = entry.shape.last, columns % block.elements == 0 else {
       throw CheckpointError(
-        file: file.path, field: entry.name, problem: "rows are not a multiple of the block of \(block.elements) elements")
+        file: file.path, field: entry.name,
+        problem: "rows are not a multiple of the block of \(block.elements) elements")
     }
     let bytes = UInt64(entry.shape.reduce(1, *) / block.elements) * UInt64(block.bytes)
     let (start, overflow) = base.addingReportingOverflow(entry.offset)
-    guard entry.offset % alignment == 0, !overflow, start <= UInt64(file.count), bytes <= UInt64(file.count) - start else {
+    guard entry.offset % alignment == 0, !overflow, start <= UInt64(file.count), bytes <= UInt64(file.count) - start
+    else {
       throw CheckpointError(
-        file: file.path, field: entry.name, problem: "its data (offset \(entry.offset), \(bytes) bytes) lies outside the file",
+        file: file.path, field: entry.name,
+        problem: "its data (offset \(entry.offset), \(bytes) bytes) lies outside the file",
         remedy: "the file is truncated or damaged: fetch it again")
     }
     return CheckpointTensor(

@@ -21,7 +21,8 @@ import Glibc
         file: path, field: "path", problem: "is not a file with content", remedy: "give a model file")
     }
     let size = Int(status.st_size)
-    guard let mapping = unsafe mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), unsafe mapping != MAP_FAILED else {
+    guard let mapping = unsafe mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), unsafe mapping != MAP_FAILED
+    else {
       throw CheckpointError(
         file: path, field: "path", problem: "cannot be mapped (\(unsafe String(cString: strerror(errno))))",
         remedy: "free some address space")
@@ -48,7 +49,8 @@ import Glibc
   private func advise(_ range: Range<Int>, _ advice: Int32) {
     let page = 4096
     let checked = range.clamped(to: 0..<count)
-    let start = advice == MADV_DONTNEED ? (checked.lowerBound + page - 1) / page * page : checked.lowerBound / page * page
+    let start =
+      advice == MADV_DONTNEED ? (checked.lowerBound + page - 1) / page * page : checked.lowerBound / page * page
     let end = advice == MADV_DONTNEED ? checked.upperBound / page * page : checked.upperBound
     guard end > start else { return }
     unsafe madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, advice)

@@ -45,7 +45,8 @@ import Glibc
       let type = shape.count == 1 ? CheckpointDType.f32 : dtype
       let (sum, overflow) = total.addingReportingOverflow(shape.reduce(1, *) * type.block.bytes + 64)
       guard !overflow, sum < 1 << 46 else {
-        throw CheckpointError(file: "dummy", field: "weights", problem: "are too large", remedy: "choose a smaller shape")
+        throw CheckpointError(
+          file: "dummy", field: "weights", problem: "are too large", remedy: "choose a smaller shape")
       }
       total = sum
     }
@@ -55,7 +56,9 @@ import Glibc
     for (name, shape) in shapes {
       let type = shape.count == 1 ? CheckpointDType.f32 : dtype
       let range = offset..<(offset + shape.reduce(1, *) * type.block.bytes)
-      storage.fill(range, type: type, norm: name.hasSuffix("norm.weight"), seed: hash(name), offset: configuration.normWeightOffset)
+      storage.fill(
+        range, type: type, norm: name.hasSuffix("norm.weight"), seed: hash(name), offset: configuration.normWeightOffset
+      )
       tensors[name] = CheckpointTensor(name: name, dtype: type, shape: shape, storage: .memory(storage), range: range)
       offset = (range.upperBound + 63) / 64 * 64
     }
@@ -109,7 +112,8 @@ import Glibc
       switch type {
       case .f32: unsafe place.storeBytes(of: value.bitPattern, as: UInt32.self)
       case .f16: unsafe place.storeBytes(of: Float16(value).bitPattern, as: UInt16.self)
-      default: unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: (value.bitPattern &+ 0x8000) >> 16), as: UInt16.self)
+      default:
+        unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: (value.bitPattern &+ 0x8000) >> 16), as: UInt16.self)
       }
     }
   }

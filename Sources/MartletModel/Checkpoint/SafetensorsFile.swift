@@ -74,7 +74,8 @@ struct SafetensorsFile {
         remedy: "the file is truncated or damaged: fetch it again")
     }
     guard entry.data_offsets[1] - entry.data_offsets[0] == bytes else {
-      throw CheckpointError(file: file.path, field: name, problem: "its data_offsets do not fit its shape \(entry.shape)")
+      throw CheckpointError(
+        file: file.path, field: name, problem: "its data_offsets do not fit its shape \(entry.shape)")
     }
     return CheckpointTensor(
       name: name, dtype: dtype, shape: entry.shape, storage: .file(file),

@@ -2,7 +2,8 @@
 struct ConfigurationCheck {
   let file: String
 
-  func fail(_ field: String, _ problem: String, remedy: String = "correct the model's configuration") -> CheckpointError {
+  func fail(_ field: String, _ problem: String, remedy: String = "correct the model's configuration") -> CheckpointError
+  {
     CheckpointError(file: file, field: field, problem: problem, remedy: remedy)
   }
 

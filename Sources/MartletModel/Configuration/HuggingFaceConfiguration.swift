@@ -2,51 +2,51 @@
 struct HuggingFaceConfiguration: Decodable {
   struct Rope: Decodable {
     var type: String?
-    var rope_type: String?
-    var rope_theta: Double?
+    var ropeType: String?
+    var ropeTheta: Double?
     var factor: Double?
-    var low_freq_factor: Double?
-    var high_freq_factor: Double?
-    var original_max_position_embeddings: Double?
-    var beta_fast: Double?
-    var beta_slow: Double?
-    var attention_factor: Double?
+    var lowFreqFactor: Double?
+    var highFreqFactor: Double?
+    var originalMaxPositionEmbeddings: Double?
+    var betaFast: Double?
+    var betaSlow: Double?
+    var attentionFactor: Double?
     /// Parameters by layer type (Gemma 3 in newer files).
-    var full_attention: Nested?
-    var sliding_attention: Nested?
+    var fullAttention: Nested?
+    var slidingAttention: Nested?
 
     struct Nested: Decodable {
-      var rope_type: String?
-      var rope_theta: Double?
+      var ropeType: String?
+      var ropeTheta: Double?
       var factor: Double?
     }
   }
 
   var architectures: [String]?
-  var hidden_size: Int?
-  var num_hidden_layers: Int?
-  var num_attention_heads: Int?
-  var num_key_value_heads: Int?
-  var head_dim: Int?
-  var intermediate_size: Int?
-  var vocab_size: Int?
-  var max_position_embeddings: Int?
-  var rms_norm_eps: Double?
-  var rope_theta: Double?
-  var rope_local_base_freq: Double?
-  var rope_scaling: Rope?
-  var rope_parameters: Rope?
-  var sliding_window: Int?
-  var use_sliding_window: Bool?
-  var max_window_layers: Int?
-  var sliding_window_pattern: Int?
-  var layer_types: [String]?
-  var tie_word_embeddings: Bool?
-  var hidden_act: String?
-  var hidden_activation: String?
-  var query_pre_attn_scalar: Double?
-  var attn_logit_softcapping: Double?
-  var final_logit_softcapping: Double?
-  var torch_dtype: String?
+  var hiddenSize: Int?
+  var numHiddenLayers: Int?
+  var numAttentionHeads: Int?
+  var numKeyValueHeads: Int?
+  var headDim: Int?
+  var intermediateSize: Int?
+  var vocabSize: Int?
+  var maxPositionEmbeddings: Int?
+  var rmsNormEps: Double?
+  var ropeTheta: Double?
+  var ropeLocalBaseFreq: Double?
+  var ropeScaling: Rope?
+  var ropeParameters: Rope?
+  var slidingWindow: Int?
+  var useSlidingWindow: Bool?
+  var maxWindowLayers: Int?
+  var slidingWindowPattern: Int?
+  var layerTypes: [String]?
+  var tieWordEmbeddings: Bool?
+  var hiddenAct: String?
+  var hiddenActivation: String?
+  var queryPreAttnScalar: Double?
+  var attnLogitSoftcapping: Double?
+  var finalLogitSoftcapping: Double?
+  var torchDtype: String?
   var dtype: String?
 }

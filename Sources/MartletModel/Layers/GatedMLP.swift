@@ -18,7 +18,8 @@ struct GatedMLP {
   func callAsFunction(_ x: Activation, into y: Activation, _ batch: BatchLayout) throws(KernelError) {
     try gateUp(x, into: batch.wide, rows: batch.rows, batch)
     try batch.device.gated(
-      batch.wide, into: batch.gated, rows: batch.rows, width: width, activation: activation == .silu ? .silu : .geluTanh)
+      batch.wide, into: batch.gated, rows: batch.rows, width: width, activation: activation == .silu ? .silu : .geluTanh
+    )
     try down(batch.gated, into: y, rows: batch.rows, batch)
   }
 }

@@ -29,7 +29,7 @@ struct ChatRoute: Sendable {
     return try await request.body.consumeWithCancellationOnInboundClose { _ in
       var group = group
       try await group.finish()
-      return Response(json: whole(group, prepared))
+      return Response.watched(whole(group, prepared))
     }
   }
 
@@ -70,7 +70,8 @@ struct ChatRoute: Sendable {
     if let format = try fields.fields("response_format") {
       let type = try format.string("type")
       guard type == "text" else {
-        throw InvalidField(field: "response_format.type", reason: "\"\(type ?? "")\" is not supported yet; use \"text\"")
+        throw InvalidField(
+          field: "response_format.type", reason: "\"\(type ?? "")\" is not supported yet; use \"text\"")
       }
     }
     guard let choice = fields.value("tool_choice") else { return }
@@ -84,7 +85,8 @@ struct ChatRoute: Sendable {
       [
         "index": .int(Int64(choice.index)),
         "message": [
-          "role": "assistant", "content": .string(choice.assembler.text), "reasoning_content": .null, "tool_calls": .null,
+          "role": "assistant", "content": .string(choice.assembler.text), "reasoning_content": .null,
+          "tool_calls": .null,
         ],
         "logprobs": logprobs(choice.assembler.logprobs[...], prepared), "finish_reason": choice.finishReason,
         "matched_stop": choice.matchedStop,
@@ -109,7 +111,8 @@ struct ChatRoute: Sendable {
       var group = group
       var sentLogprobs = [Int](repeating: 0, count: group.choices.count)
       for choice in group.choices {
-        try await events.send(chunk(prepared, choice.index, ["role": "assistant", "content": "", "reasoning_content": .null]))
+        try await events.send(
+          chunk(prepared, choice.index, ["role": "assistant", "content": "", "reasoning_content": .null]))
       }
       try await group.forEachPiece { choice, piece in
         let fresh = choice.assembler.logprobs[sentLogprobs[choice.index]...]
@@ -144,7 +147,8 @@ struct ChatRoute: Sendable {
     matched: JSONValue = .null, usage: JSONValue? = nil
   ) -> JSONValue {
     let choice: JSONValue = [
-      "index": .int(Int64(index)), "delta": delta, "logprobs": logprobs, "finish_reason": finish, "matched_stop": matched,
+      "index": .int(Int64(index)), "delta": delta, "logprobs": logprobs, "finish_reason": finish,
+      "matched_stop": matched,
     ]
     return envelope(prepared, choices: [choice], usage: usage)
   }

@@ -33,7 +33,8 @@ struct CompletionsRoute: Sendable {
       let choices = group.choices.map { choice in
         json(choice, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared))
       }
-      return Response(json: envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount)))
+      return Response.watched(
+        envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount)))
     }
   }
 
@@ -53,7 +54,8 @@ struct CompletionsRoute: Sendable {
       for choice in 0..<sampling.n {
         requests.append(
           try sampling.request(
-            prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: 16, namespace: namespace, model: model))
+            prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: 16, namespace: namespace, model: model
+          ))
       }
     }
     return Prepared(

@@ -35,7 +35,7 @@ struct GenerateRoute: Sendable {
       var group = group
       try await group.finish()
       let items = group.choices.map { item($0, prepared) }
-      return Response(json: prepared.isBatch ? .array(items) : items[0])
+      return Response.watched(prepared.isBatch ? .array(items) : items[0])
     }
   }
 
@@ -47,7 +47,8 @@ struct GenerateRoute: Sendable {
     ])
     let parameters = fields.value("sampling_params")
     guard parameters?.arrayValue == nil else {
-      throw InvalidField(field: "sampling_params", reason: "must be one object for all prompts; lists are not supported yet")
+      throw InvalidField(
+        field: "sampling_params", reason: "must be one object for all prompts; lists are not supported yet")
     }
     let sampling = try SamplingFields(
       try RequestFields(parameters ?? .object(JSONObject()), path: "sampling_params"), model: model, native: true)
@@ -56,13 +57,15 @@ struct GenerateRoute: Sendable {
     let start = try fields.integer("logprob_start_len", in: -1...Int(Int32.max)) ?? -1
     let top = try fields.integer("top_logprobs_num", in: 0...1000) ?? 0
     let logprobs = LogprobOptions(
-      output: returnsLogprobs, topCount: returnsLogprobs ? top : 0, promptStart: returnsLogprobs && start >= 0 ? start : nil)
+      output: returnsLogprobs, topCount: returnsLogprobs ? top : 0,
+      promptStart: returnsLogprobs && start >= 0 ? start : nil)
     var requests: [GenerationRequest] = []
     for prompt in prompts {
       for choice in 0..<sampling.n {
         requests.append(
           try sampling.request(
-            prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: 128, namespace: namespace, model: model))
+            prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: 128, namespace: namespace,
+            model: model))
       }
     }
     return Prepared(
@@ -91,7 +94,8 @@ struct GenerateRoute: Sendable {
             throw InvalidField(field: "input_ids[\(index)]", reason: "must be a list of token ids")
           }
           return try RequestFields.tokens(ids, field: "input_ids[\(index)]")
-        }, true)
+        }, true
+      )
     default: throw InvalidField(field: "text", reason: "or input_ids must be given, and not both")
     }
   }
@@ -129,7 +133,8 @@ struct GenerateRoute: Sendable {
     var input: [JSONValue] = [], inputTop: [JSONValue] = []
     if let start = prepared.logprobStart, start < choice.prompt.count {
       if start == 0, let first = choice.prompt.first {
-        let text: JSONValue = withText ? .string(String(decoding: model.tokenizer.bytes(of: first), as: UTF8.self)) : .null
+        let text: JSONValue =
+          withText ? .string(String(decoding: model.tokenizer.bytes(of: first), as: UTF8.self)) : .null
         input.append([.null, .int(Int64(first.rawValue)), text])
         inputTop.append(.null)
       }

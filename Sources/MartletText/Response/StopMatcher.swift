@@ -44,7 +44,9 @@ package struct StopMatcher: Sendable {
 
   private static func find(_ stop: [UInt8], in text: [UInt8]) -> Int? {
     guard stop.count <= text.count else { return nil }
-    return (0...(text.count - stop.count)).first { text[$0] == stop[0] && text[$0..<($0 + stop.count)].elementsEqual(stop) }
+    return (0...(text.count - stop.count)).first {
+      text[$0] == stop[0] && text[$0..<($0 + stop.count)].elementsEqual(stop)
+    }
   }
 
   /// Length of the longest suffix of `text` that is a proper prefix of `stop`.

@@ -22,12 +22,16 @@ extension TemplateEvaluator {
     }
   }
 
-  private mutating func call(function name: String, _ arguments: TemplateArguments) throws(TemplateError) -> TemplateValue {
+  private mutating func call(function name: String, _ arguments: TemplateArguments) throws(TemplateError)
+    -> TemplateValue
+  {
     switch name {
     case "raise_exception": throw error(arguments.value(0, "message")?.text ?? "", .raised)
     case "namespace":
       var members = arguments.named
-      if case .dictionary(let given)? = arguments.positional.first { for key in given.keys { members[key] = given[key] } }
+      if case .dictionary(let given)? = arguments.positional.first {
+        for key in given.keys { members[key] = given[key] }
+      }
       return .namespace(TemplateNamespace(members))
     case "dict":
       var dictionary = TemplateDictionary()
@@ -78,7 +82,8 @@ extension TemplateEvaluator {
     case "title": return .string(TemplateText.titled(text))
     case "capitalize": return .string(TemplateText.capitalized(text))
     case "strip", "lstrip", "rstrip":
-      return .string(TemplateText.stripped(text, arguments.text(0, "chars"), left: name != "rstrip", right: name != "lstrip"))
+      return .string(
+        TemplateText.stripped(text, arguments.text(0, "chars"), left: name != "rstrip", right: name != "lstrip"))
     case "startswith", "endswith":
       let options: [TemplateValue]
       if case .list(let list)? = arguments.positional.first { options = list } else { options = arguments.positional }
@@ -96,8 +101,11 @@ extension TemplateEvaluator {
     case "split", "rsplit":
       let limit = arguments.value(1, "maxsplit")?.integer ?? -1
       return .list(
-        TemplateText.split(text, arguments.text(0, "sep"), limit: Int(limit), fromRight: name == "rsplit").map { .string($0) })
-    case "splitlines": return .list(text.split(separator: "\n", omittingEmptySubsequences: false).map { .string(String($0)) })
+        TemplateText.split(text, arguments.text(0, "sep"), limit: Int(limit), fromRight: name == "rsplit").map {
+          .string($0)
+        })
+    case "splitlines":
+      return .list(text.split(separator: "\n", omittingEmptySubsequences: false).map { .string(String($0)) })
     case "join":
       return .string((arguments.positional.first?.elements ?? []).map(\.text).joined(separator: text))
     case "find", "rfind", "index", "count":
@@ -107,11 +115,13 @@ extension TemplateEvaluator {
       let place = name == "rfind" ? places.last : places.first
       if name == "index", place == nil { throw error("the text is not found") }
       return .int(Int64(place ?? -1))
-    case "isdigit": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal })
+    case "isdigit":
+      return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal })
     case "isalpha": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic })
     case "isalnum":
       return .bool(
-        !text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || $0.properties.numericType != nil })
+        !text.isEmpty
+          && text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || $0.properties.numericType != nil })
     case "isspace": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.isWhitespace })
     case "isupper": return .bool(text != text.lowercased() && text == text.uppercased())
     case "islower": return .bool(text != text.uppercased() && text == text.lowercased())

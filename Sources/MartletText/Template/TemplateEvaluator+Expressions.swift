@@ -90,7 +90,9 @@ extension TemplateEvaluator {
     }
   }
 
-  private func slice(_ value: TemplateValue, _ lower: Int?, _ upper: Int?, _ step: Int?) throws(TemplateError) -> TemplateValue {
+  private func slice(_ value: TemplateValue, _ lower: Int?, _ upper: Int?, _ step: Int?) throws(TemplateError)
+    -> TemplateValue
+  {
     let items: [TemplateValue]
     switch value {
     case .list(let list): items = list
@@ -145,14 +147,18 @@ extension TemplateEvaluator {
       return .list(x + y)
     case ("*", .string(let text), .int(let count)), ("*", .int(let count), .string(let text)):
       let times = max(0, min(count, Int64(Self.maxOutputBytes)))
-      try charge(bytes: text.utf8.count.multipliedReportingOverflow(by: Int(times)).partialValue.magnitude > UInt(Self.maxOutputBytes) ? Self.maxOutputBytes + 1 : text.utf8.count * Int(times))
+      try charge(
+        bytes: text.utf8.count.multipliedReportingOverflow(by: Int(times)).partialValue.magnitude
+          > UInt(Self.maxOutputBytes) ? Self.maxOutputBytes + 1 : text.utf8.count * Int(times))
       return .string(String(repeating: text, count: Int(times)))
     case ("%", .string(let format), _): return .string(try formatted(format, b))
     default: return try arithmetic(symbol, a, b)
     }
   }
 
-  private func arithmetic(_ symbol: String, _ a: TemplateValue, _ b: TemplateValue) throws(TemplateError) -> TemplateValue {
+  private func arithmetic(_ symbol: String, _ a: TemplateValue, _ b: TemplateValue) throws(TemplateError)
+    -> TemplateValue
+  {
     if let x = a.integer, let y = b.integer, symbol != "/" {
       let result: (partialValue: Int64, overflow: Bool)
       switch symbol {
@@ -248,7 +254,9 @@ extension TemplateEvaluator {
     while let percent = rest.firstIndex(of: "%") {
       result += rest[..<percent]
       rest = rest[rest.index(after: percent)...]
-      guard let kind = rest.firstIndex(where: { !"0123456789.-+ ".contains($0) }) else { throw error("a faulty format") }
+      guard let kind = rest.firstIndex(where: { !"0123456789.-+ ".contains($0) }) else {
+        throw error("a faulty format")
+      }
       let options = rest[..<kind]
       defer { rest = rest[rest.index(after: kind)...] }
       if rest[kind] == "%" {

@@ -7,7 +7,8 @@ extension TemplateEvaluator {
     switch name {
     case "default", "d":
       let wantsTruth = arguments.value(1, "boolean")?.isTrue ?? false
-      return value.isUndefined || (wantsTruth && !value.isTrue) ? arguments.value(0, "default_value") ?? .string("") : value
+      return value.isUndefined || (wantsTruth && !value.isTrue)
+        ? arguments.value(0, "default_value") ?? .string("") : value
     case "tojson": return .string(try json(value, arguments))
     case "length", "count":
       guard let length = value.length else { throw error("\(value.representation.prefix(40)) has no length") }
@@ -26,12 +27,17 @@ extension TemplateEvaluator {
       return try call(.method(value, "items"), TemplateArguments())
     case "dictsort":
       guard case .dictionary(let dictionary) = value else { throw error("dictsort needs a dictionary") }
-      return .list(dictionary.keys.sorted { $0.lowercased() < $1.lowercased() }.map { .list([.string($0), dictionary[$0] ?? .none]) })
+      return .list(
+        dictionary.keys.sorted { $0.lowercased() < $1.lowercased() }.map {
+          .list([.string($0), dictionary[$0] ?? .none])
+        })
     default: return try sequence(name, value, arguments)
     }
   }
 
-  private func numeric(_ name: String, _ value: TemplateValue, _ arguments: TemplateArguments) throws(TemplateError) -> TemplateValue {
+  private func numeric(_ name: String, _ value: TemplateValue, _ arguments: TemplateArguments) throws(TemplateError)
+    -> TemplateValue
+  {
     switch name {
     case "int":
       if let integer = value.integer { return .int(integer) }
@@ -41,7 +47,8 @@ extension TemplateEvaluator {
       return arguments.value(0, "default") ?? .int(0)
     case "float":
       if let number = value.number { return .double(number) }
-      return Double(value.text.trimmingCharacters(in: .whitespaces)).map { .double($0) } ?? arguments.value(0, "default") ?? .double(0)
+      return Double(value.text.trimmingCharacters(in: .whitespaces)).map { .double($0) } ?? arguments.value(
+        0, "default") ?? .double(0)
     case "abs":
       if let integer = value.integer, integer != .min { return .int(abs(integer)) }
       guard let number = value.number else { throw error("abs needs a number") }
@@ -58,7 +65,9 @@ extension TemplateEvaluator {
     }
   }
 
-  private mutating func textual(_ name: String, _ text: String, _ arguments: TemplateArguments) throws(TemplateError) -> TemplateValue {
+  private mutating func textual(_ name: String, _ text: String, _ arguments: TemplateArguments) throws(TemplateError)
+    -> TemplateValue
+  {
     try charge(bytes: text.utf8.count)
     switch name {
     case "trim": return .string(TemplateText.stripped(text, arguments.text(0, "chars"), left: true, right: true))
@@ -90,7 +99,8 @@ extension TemplateEvaluator {
     case "center":
       let width = Int(min(4096, max(0, arguments.value(0, "width")?.integer ?? 80))), have = text.unicodeScalars.count
       let left = max(0, width - have) / 2
-      return .string(String(repeating: " ", count: left) + text + String(repeating: " ", count: max(0, width - have - left)))
+      return .string(
+        String(repeating: " ", count: left) + text + String(repeating: " ", count: max(0, width - have - left)))
     default: throw error("the filter \(name) is not supported")
     }
   }
@@ -113,7 +123,9 @@ extension TemplateEvaluator {
   private mutating func sequence(
     _ name: String, _ value: TemplateValue, _ arguments: TemplateArguments
   ) throws(TemplateError) -> TemplateValue {
-    guard let items = value.elements else { throw error("the filter \(name) does not work on \(value.representation.prefix(40))") }
+    guard let items = value.elements else {
+      throw error("the filter \(name) does not work on \(value.representation.prefix(40))")
+    }
     try charge(bytes: items.count)
     switch name {
     case "list": return .list(items)
@@ -125,14 +137,17 @@ extension TemplateEvaluator {
     case "join":
       let attribute = arguments.value(1, "attribute")
       var texts: [String] = []
-      for item in items { texts.append(try attribute.map { name throws(TemplateError) in try path(name, of: item) }?.text ?? item.text) }
+      for item in items {
+        texts.append(try attribute.map { name throws(TemplateError) in try path(name, of: item) }?.text ?? item.text)
+      }
       let result = texts.joined(separator: arguments.value(0, "d")?.text ?? "")
       try charge(bytes: result.utf8.count)
       return .string(result)
     case "sum":
       var total = arguments.value(1, "start") ?? .int(0)
       for item in items {
-        let part = try arguments.value(0, "attribute").map { name throws(TemplateError) in try path(name, of: item) } ?? item
+        let part =
+          try arguments.value(0, "attribute").map { name throws(TemplateError) in try path(name, of: item) } ?? item
         total = try call(sumOf: total, part)
       }
       return total
@@ -148,7 +163,8 @@ extension TemplateEvaluator {
       let count = Int(arguments.value(0, "linecount")?.integer ?? 0)
       guard count > 0 else { throw error("\(name) needs a positive count") }
       let size = name == "batch" ? count : max(1, (items.count + count - 1) / count)
-      return .list(stride(from: 0, to: items.count, by: size).map { .list(Array(items[$0..<min(items.count, $0 + size)])) })
+      return .list(
+        stride(from: 0, to: items.count, by: size).map { .list(Array(items[$0..<min(items.count, $0 + size)])) })
     default: throw error("the filter \(name) is not supported", .syntax)
     }
   }
@@ -178,7 +194,9 @@ extension TemplateEvaluator {
     return current
   }
 
-  private mutating func mapped(_ items: [TemplateValue], _ arguments: TemplateArguments) throws(TemplateError) -> [TemplateValue] {
+  private mutating func mapped(_ items: [TemplateValue], _ arguments: TemplateArguments) throws(TemplateError)
+    -> [TemplateValue]
+  {
     var results: [TemplateValue] = []
     if let attribute = arguments.named["attribute"] {
       for item in items {
@@ -228,18 +246,24 @@ extension TemplateEvaluator {
           return true
         }.map(\.item))
     }
-    guard keyed.allSatisfy({ $0.key.isLess(than: keyed[0].key) != nil }) else { throw error("\(name): the items have no order") }
+    guard keyed.allSatisfy({ $0.key.isLess(than: keyed[0].key) != nil }) else {
+      throw error("\(name): the items have no order")
+    }
     let sorted = keyed.enumerated().sorted { a, b in
       if a.element.key.isLess(than: b.element.key) ?? false { return true }
       return !(b.element.key.isLess(than: a.element.key) ?? false) && a.offset < b.offset
     }.map(\.element)
     switch name {
     case "min": return sorted.first?.item ?? .undefined("min")
-    case "max": return sorted.first { pair in !sorted.contains { pair.key.isLess(than: $0.key) ?? false } }?.item ?? .undefined("max")
+    case "max":
+      return sorted.first { pair in !sorted.contains { pair.key.isLess(than: $0.key) ?? false } }?.item
+        ?? .undefined("max")
     case "groupby":
       var groups: [(key: TemplateValue, items: [TemplateValue])] = []
       for pair in sorted {
-        if let last = groups.last, last.key.equals(pair.key) { groups[groups.count - 1].items.append(pair.item) } else {
+        if let last = groups.last, last.key.equals(pair.key) {
+          groups[groups.count - 1].items.append(pair.item)
+        } else {
           groups.append((pair.key, [pair.item]))
         }
       }
@@ -257,15 +281,20 @@ extension TemplateEvaluator {
     var indent: Int?
     if let given = arguments.value(0, "indent")?.integer { indent = Int(min(64, max(0, given))) }
     var separators = (item: indent == nil ? ", " : ",", key: ": ")
-    if case .list(let pair)? = arguments.named["separators"], pair.count == 2 { separators = (pair[0].text, pair[1].text) }
-    var writer = TemplateJSON(indent: indent, separators: separators, sortsKeys: arguments.named["sort_keys"]?.isTrue ?? false)
+    if case .list(let pair)? = arguments.named["separators"], pair.count == 2 {
+      separators = (pair[0].text, pair[1].text)
+    }
+    var writer = TemplateJSON(
+      indent: indent, separators: separators, sortsKeys: arguments.named["sort_keys"]?.isTrue ?? false)
     guard writer.write(value, depth: 0) else { throw error("the value cannot be written as JSON") }
     return writer.text
   }
 
   // MARK: Tests
 
-  mutating func test(_ name: String, _ value: TemplateValue, _ arguments: TemplateArguments) throws(TemplateError) -> Bool {
+  mutating func test(_ name: String, _ value: TemplateValue, _ arguments: TemplateArguments) throws(TemplateError)
+    -> Bool
+  {
     let other = arguments.positional.first ?? .none
     switch name {
     case "defined": return !value.isUndefined
@@ -296,7 +325,9 @@ extension TemplateEvaluator {
       guard let number = value.integer else { throw error("\(name) needs an integer") }
       return (number % 2 != 0) == (name == "odd")
     case "divisibleby":
-      guard let number = value.integer, let divisor = other.integer, divisor != 0 else { throw error("divisibleby needs integers") }
+      guard let number = value.integer, let divisor = other.integer, divisor != 0 else {
+        throw error("divisibleby needs integers")
+      }
       return divisor == -1 || number % divisor == 0
     case "lower": return value.text == value.text.lowercased()
     case "upper": return value.text == value.text.uppercased()

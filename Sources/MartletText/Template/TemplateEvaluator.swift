@@ -100,7 +100,9 @@ struct TemplateEvaluator {
     case .loop(let loop): try run(loop)
     case .set(.names(let names), let expression): try bind(names, to: try evaluate(expression))
     case .set(.attribute(let object, let name), let expression):
-      guard case .namespace(let namespace) = lookUp(object) else { throw error("only a namespace's attributes can be set") }
+      guard case .namespace(let namespace) = lookUp(object) else {
+        throw error("only a namespace's attributes can be set")
+      }
       namespace[name] = try evaluate(expression)
     case .setBlock(let name, let filters, let body, _): assign(name, try filtered(try render(body), filters))
     case .macro(let macro): assign(macro.name, .macro(TemplateMacro(definition: macro, scope: visible)))

@@ -18,7 +18,10 @@ struct TemplateJSON {
     case .none: text += "null"
     case .bool(let flag): text += flag ? "true" : "false"
     case .int(let number): text += String(number)
-    case .double(let number): text += number.isFinite ? TemplateValue.double(number).text : number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
+    case .double(let number):
+      text +=
+        number.isFinite
+        ? TemplateValue.double(number).text : number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
     case .string(let string): quote(string)
     case .list(let items):
       return group("[", "]", items.count, depth) { writer, index in writer.write(items[index], depth: depth + 1) }

@@ -10,7 +10,10 @@ struct TemplateLexer {
   /// One newline goes: after a statement or a comment.
   private var dropsNewline = false
 
-  private static let symbols = ["**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":", "|"]
+  private static let symbols = [
+    "**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",",
+    ".", ":", "|",
+  ]
 
   private init(_ text: String) {
     // Line ends are unified, and one at the very end goes, as jinja2 does it.
@@ -59,7 +62,9 @@ struct TemplateLexer {
 
   private mutating func readText() throws(TemplateError) {
     var tag = position
-    while tag < source.count, !(source[tag] == "{" && tag + 1 < source.count && "{%#".unicodeScalars.contains(source[tag + 1])) {
+    while tag < source.count,
+      !(source[tag] == "{" && tag + 1 < source.count && "{%#".unicodeScalars.contains(source[tag + 1]))
+    {
       tag += 1
     }
     var text = source[position..<tag]
@@ -79,7 +84,8 @@ struct TemplateLexer {
     if mark == "-" {
       while let last = text.last, last.properties.isWhitespace { text = text.dropLast() }
     } else if mark != "+", kind != "{" {
-      text = Self.withoutIndent(text, startsLine: tag - text.count == 0 || text.startIndex == 0 || source[text.startIndex - 1] == "\n")
+      text = Self.withoutIndent(
+        text, startsLine: tag - text.count == 0 || text.startIndex == 0 || source[text.startIndex - 1] == "\n")
     }
     emit(text)
     advance(to: tag + 2 + (mark == "-" || mark == "+" ? 1 : 0))
@@ -91,7 +97,8 @@ struct TemplateLexer {
   }
 
   /// lstrip_blocks: spaces between the line's beginning and a tag go.
-  private static func withoutIndent(_ text: ArraySlice<Unicode.Scalar>, startsLine: Bool) -> ArraySlice<Unicode.Scalar> {
+  private static func withoutIndent(_ text: ArraySlice<Unicode.Scalar>, startsLine: Bool) -> ArraySlice<Unicode.Scalar>
+  {
     var end = text.endIndex
     while end > text.startIndex, text[end - 1] == " " || text[end - 1] == "\t" { end -= 1 }
     let atLineStart = end > text.startIndex ? text[end - 1] == "\n" : startsLine
@@ -139,7 +146,9 @@ struct TemplateLexer {
           guard inner < source.count else { break }
           var text = source[start..<end]
           if trims { text = text.drop { $0.properties.isWhitespace } }
-          if starts("{%-", at: end) { while let last = text.last, last.properties.isWhitespace { text = text.dropLast() } }
+          if starts("{%-", at: end) {
+            while let last = text.last, last.properties.isWhitespace { text = text.dropLast() }
+          }
           emit(text)
           trimsNextText = source[inner - 1] == "-"
           dropsNewline = true

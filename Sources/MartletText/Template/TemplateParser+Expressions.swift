@@ -145,12 +145,16 @@ extension TemplateParser {
     }
   }
 
-  private mutating func sequence(until closer: String) throws(TemplateError) -> (items: [TemplateExpression], hasComma: Bool) {
+  private mutating func sequence(until closer: String) throws(TemplateError) -> (
+    items: [TemplateExpression], hasComma: Bool
+  ) {
     var items: [TemplateExpression] = []
     var hasComma = false
     while !accept(symbol: closer) {
       items.append(try expression())
-      if accept(symbol: ",") { hasComma = true } else {
+      if accept(symbol: ",") {
+        hasComma = true
+      } else {
         try expect(symbol: closer)
         break
       }
@@ -193,8 +197,12 @@ extension TemplateParser {
     }
   }
 
-  private mutating func subscripted(_ value: TemplateExpression, _ start: TemplateToken) throws(TemplateError) -> TemplateExpression {
-    func isEnd(_ parser: TemplateParser) -> Bool { parser.current.kind == .symbol(":") || parser.current.kind == .symbol("]") }
+  private mutating func subscripted(_ value: TemplateExpression, _ start: TemplateToken) throws(TemplateError)
+    -> TemplateExpression
+  {
+    func isEnd(_ parser: TemplateParser) -> Bool {
+      parser.current.kind == .symbol(":") || parser.current.kind == .symbol("]")
+    }
     let lower = isEnd(self) ? nil : try expression()
     guard accept(symbol: ":") else {
       guard let lower else { throw error("an index is expected") }
@@ -245,7 +253,9 @@ extension TemplateParser {
         let negated = accept(name: "not")
         let name = try expectName()
         var arguments = TemplateExpression.Arguments()
-        if current.kind == .symbol("(") { arguments = try self.arguments() } else if startsTestArgument {
+        if current.kind == .symbol("(") {
+          arguments = try self.arguments()
+        } else if startsTestArgument {
           arguments.positional = [try postfix(try primary())]
         }
         value = make(.test(value, name, arguments, negated: negated), at: start)

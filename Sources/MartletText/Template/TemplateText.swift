@@ -71,7 +71,9 @@ enum TemplateText {
       return words.map { string($0) } + [stripped(string(rest), nil, left: false, right: true)]
     }
     var places = places(of: separator, in: text)
-    if limit >= 0, places.count > limit { places = fromRight ? Array(places.suffix(limit)) : Array(places.prefix(limit)) }
+    if limit >= 0, places.count > limit {
+      places = fromRight ? Array(places.suffix(limit)) : Array(places.prefix(limit))
+    }
     var parts: [String] = []
     var from = 0
     for place in places {

@@ -65,7 +65,9 @@ indirect enum TemplateValue: Sendable {
     case .string(let value): Self.quoted(value)
     case .list(let items): "[" + items.map(\.representation).joined(separator: ", ") + "]"
     case .dictionary(let dictionary):
-      "{" + dictionary.keys.map { Self.quoted($0) + ": " + (dictionary[$0] ?? .none).representation }.joined(separator: ", ") + "}"
+      "{"
+        + dictionary.keys.map { Self.quoted($0) + ": " + (dictionary[$0] ?? .none).representation }.joined(
+          separator: ", ") + "}"
     case .macro(let macro): "<Macro '\(macro.definition.name)'>"
     case .namespace: "<Namespace>"
     case .function(let name), .method(_, let name): "<function \(name)>"

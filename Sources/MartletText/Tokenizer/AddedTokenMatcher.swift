@@ -52,7 +52,8 @@ struct AddedTokenMatcher: Sendable {
       for index in 0..<entry.bytes.count where unsafe text[position + index] != entry.bytes[index] { return false }
       guard entry.token.singleWord else { return true }
       let end = position + entry.bytes.count
-      return unsafe (position == 0 || !Self.isWord(text[position - 1])) && (end == text.count || !Self.isWord(text[end]))
+      return unsafe (position == 0 || !Self.isWord(text[position - 1]))
+        && (end == text.count || !Self.isWord(text[end]))
     }
   }
 

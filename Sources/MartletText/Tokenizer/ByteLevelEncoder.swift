@@ -49,7 +49,7 @@ struct ByteLevelEncoder: SubwordEncoder {
       return
     }
     let start = tokens.count
-    for unsafe byte in unsafe word where byteTokens[Int(byte)] >= 0 { tokens.append(byteTokens[Int(byte)]) }
+    for unsafebyte in unsafe word where byteTokens[Int(byte)] >= 0 { tokens.append(byteTokens[Int(byte)]) }
     merge(&tokens, from: start)
   }
 

@@ -43,13 +43,16 @@ package struct IncrementalDetokenizer: Sendable {
     while start >= 0, bytes.count - start < 4, bytes[start] & 0xC0 == 0x80 { start -= 1 }
     guard start >= 0 else { return bytes.count }
     let lead = bytes[start], have = bytes.count - start
-    let need = (0xC2...0xDF).contains(lead) ? 2 : (0xE0...0xEF).contains(lead) ? 3 : (0xF0...0xF4).contains(lead) ? 4 : 1
+    let need =
+      (0xC2...0xDF).contains(lead) ? 2 : (0xE0...0xEF).contains(lead) ? 3 : (0xF0...0xF4).contains(lead) ? 4 : 1
     guard have < need else { return bytes.count }
     // A second byte outside the lead's range can never be completed.
     if have > 1 {
       let second = bytes[start + 1]
       let range: ClosedRange<UInt8> =
-        lead == 0xE0 ? 0xA0...0xBF : lead == 0xED ? 0x80...0x9F : lead == 0xF0 ? 0x90...0xBF : lead == 0xF4 ? 0x80...0x8F : 0x80...0xBF
+        lead == 0xE0
+        ? 0xA0...0xBF
+        : lead == 0xED ? 0x80...0x9F : lead == 0xF0 ? 0x90...0xBF : lead == 0xF4 ? 0x80...0x8F : 0x80...0xBF
       guard range.contains(second) else { return bytes.count }
     }
     return start

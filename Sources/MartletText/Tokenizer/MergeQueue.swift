@@ -18,7 +18,9 @@ struct MergeQueue {
   private var heap: [Candidate] = []
 
   init(tokens: [Int32]) {
-    symbols = tokens.indices.map { Symbol(token: tokens[$0], previous: $0 - 1, next: $0 + 1 < tokens.count ? $0 + 1 : -1) }
+    symbols = tokens.indices.map {
+      Symbol(token: tokens[$0], previous: $0 - 1, next: $0 + 1 < tokens.count ? $0 + 1 : -1)
+    }
   }
 
   /// Runs all merges. `find` gives a pair's priority (lower first; the leftmost wins ties) and its merged token.
@@ -47,7 +49,9 @@ struct MergeQueue {
 
   private mutating func offer(_ left: Int, _ find: (Int32, Int32) -> (priority: Float, merged: Int32)?) {
     let right = symbols[left].next
-    guard right >= 0, symbols[left].token >= 0, let pair = find(symbols[left].token, symbols[right].token) else { return }
+    guard right >= 0, symbols[left].token >= 0, let pair = find(symbols[left].token, symbols[right].token) else {
+      return
+    }
     heap.append(
       Candidate(
         priority: pair.priority, left: left, leftToken: symbols[left].token, rightToken: symbols[right].token,
@@ -71,7 +75,8 @@ struct MergeQueue {
     var parent = 0
     while true {
       var smallest = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && Self.before(heap[child], heap[smallest]) {
+      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && Self.before(heap[child], heap[smallest])
+      {
         smallest = child
       }
       guard smallest != parent else { return first }

@@ -89,7 +89,7 @@ struct SentencePieceEncoder: SubwordEncoder {
     var result: [UInt8] = []
     unsafe result.reserveCapacity(text.count + 16)
     if prefix { result += spaceMark }
-    for unsafe byte in unsafe text {
+    for unsafebyte in unsafe text {
       if byte == 0x20 { result += spaceMark } else { result.append(byte) }
     }
     return result

@@ -38,24 +38,32 @@ extension TokenizerDescription {
     let isSentencePiece = metadata.model != "gpt2"
     addsBegin = metadata.addsBegin ?? (isSentencePiece || metadata.preTokenizer == "llama-bpe")
     addsEnd = metadata.addsEnd ?? false
-    for (index, type) in metadata.tokenTypes.prefix(tokens.count).enumerated() where type == 3 || type == 4 || type == 2 {
+    for (index, type) in metadata.tokenTypes.prefix(tokens.count).enumerated() where type == 3 || type == 4 || type == 2
+    {
       let spelling = tokens.string(index)
       guard !spelling.isEmpty else { continue }
-      if type != 2 || isSentencePiece { added.append(AddedToken(id: Int32(index), content: spelling, special: type != 4)) }
+      if type != 2 || isSentencePiece {
+        added.append(AddedToken(id: Int32(index), content: spelling, special: type != 4))
+      }
       if type != 4, Self.endOfTurnSpellings.contains(spelling) { endOfTurn.append(Int32(index)) }
     }
-    for value in metadata.endOfTurn { if let token = try id(value, "tokenizer.ggml.eot_token_id") { endOfTurn.append(token) } }
+    for value in metadata.endOfTurn {
+      if let token = try id(value, "tokenizer.ggml.eot_token_id") { endOfTurn.append(token) }
+    }
   }
 
   /// The word pattern of a GGUF `tokenizer.ggml.pre`.
   static func splitter(named name: String) throws(TokenizerError) -> TextSplitter {
     switch name {
-    case "gpt-2", "gpt2", "phi-2", "default", "mpt", "olmo", "jina-v2-en", "jina-v2-es", "jina-v2-de": .gpt2(individualDigits: false)
-    case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b": .gpt2(individualDigits: true)
+    case "gpt-2", "gpt2", "phi-2", "default", "mpt", "olmo", "jina-v2-en", "jina-v2-es", "jina-v2-de":
+      .gpt2(individualDigits: false)
+    case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b":
+      .gpt2(individualDigits: true)
     case "llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral", "dbrx", "smaug-bpe": .llama3(maxDigits: 3)
     case "qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "qwen35": .llama3(maxDigits: 1)
     default:
-      throw TokenizerError(field: "tokenizer.ggml.pre", problem: "\"\(name)\" is not known; give --tokenizer-path a tokenizer.json")
+      throw TokenizerError(
+        field: "tokenizer.ggml.pre", problem: "\"\(name)\" is not known; give --tokenizer-path a tokenizer.json")
     }
   }
 }

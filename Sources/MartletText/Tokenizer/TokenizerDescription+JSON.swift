@@ -10,7 +10,8 @@ extension TokenizerDescription {
     switch type {
     case "BPE":
       let merges = try Self.merges(model)
-      let isByteLevel = Self.components(root["pre_tokenizer"]).contains { $0["type"]?.stringValue == "ByteLevel" }
+      let isByteLevel =
+        Self.components(root["pre_tokenizer"]).contains { $0["type"]?.stringValue == "ByteLevel" }
         || Self.components(root["decoder"]).contains { $0["type"]?.stringValue == "ByteLevel" }
       self.init(
         model: isByteLevel
@@ -25,7 +26,8 @@ extension TokenizerDescription {
       var list = TokenList()
       var scores: [Float] = []
       for (index, entry) in (model["vocab"]?.arrayValue ?? []).enumerated() {
-        guard let pair = entry.arrayValue, pair.count == 2, let text = pair[0].stringValue, let score = pair[1].doubleValue
+        guard let pair = entry.arrayValue, pair.count == 2, let text = pair[0].stringValue,
+          let score = pair[1].doubleValue
         else { throw TokenizerError(field: "model.vocab[\(index)]", problem: "is not a pair of text and score") }
         list.append(text.utf8)
         scores.append(Float(score))
@@ -79,7 +81,9 @@ extension TokenizerDescription {
     for (index, merge) in merges.enumerated() {
       if let text = merge.stringValue {
         list.append(text.utf8)
-      } else if let pair = merge.arrayValue, pair.count == 2, let left = pair[0].stringValue, let right = pair[1].stringValue {
+      } else if let pair = merge.arrayValue, pair.count == 2, let left = pair[0].stringValue,
+        let right = pair[1].stringValue
+      {
         list.append((left + " " + right).utf8)
       } else {
         throw TokenizerError(field: "model.merges[\(index)]", problem: "is not a pair")
@@ -90,7 +94,8 @@ extension TokenizerDescription {
 
   private mutating func readAdded(_ root: JSONValue) throws(TokenizerError) {
     for (index, entry) in (root["added_tokens"]?.arrayValue ?? []).enumerated() {
-      guard let id = entry["id"]?.intValue, let exact = Int32(exactly: id), let content = entry["content"]?.stringValue else {
+      guard let id = entry["id"]?.intValue, let exact = Int32(exactly: id), let content = entry["content"]?.stringValue
+      else {
         throw TokenizerError(field: "added_tokens[\(index)]", problem: "has no id or content")
       }
       var token = AddedToken(id: exact, content: content, special: entry["special"]?.boolValue ?? false)
@@ -132,7 +137,8 @@ extension TokenizerDescription {
         patterns.append(part["individual_digits"]?.boolValue == true ? #"\p{N}"# : #"\p{N}+"#)
       case "Metaspace":
         addsDummyPrefix = part["prepend_scheme"]?.stringValue != "never" && part["add_prefix_space"]?.boolValue != false
-      case let other: throw TokenizerError(field: field, problem: "\(other ?? "an entry without type") is not supported")
+      case let other:
+        throw TokenizerError(field: field, problem: "\(other ?? "an entry without type") is not supported")
       }
     }
     switch patterns {

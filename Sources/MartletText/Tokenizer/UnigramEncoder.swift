@@ -32,7 +32,9 @@ struct UnigramEncoder: SubwordEncoder {
       let single = min(count, start + (byte < 0x80 ? 1 : byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2))
       var hasSingle = false
       for end in (start + 1)...min(count, start + longest) where end == count || word[end] & 0xC0 != 0x80 {
-        guard let token = spellings.find(word[start..<end]), Int(token) < scores.count, token != unknown else { continue }
+        guard let token = spellings.find(word[start..<end]), Int(token) < scores.count, token != unknown else {
+          continue
+        }
         if end == single { hasSingle = true }
         let score = best[start].score + scores[Int(token)]
         if score > best[end].score { best[end] = (score, start, token) }
