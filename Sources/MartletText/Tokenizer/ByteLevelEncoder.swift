@@ -49,7 +49,10 @@ struct ByteLevelEncoder: SubwordEncoder {
       return
     }
     let start = tokens.count
-    for unsafebyte in unsafe word where byteTokens[Int(byte)] >= 0 { tokens.append(byteTokens[Int(byte)]) }
+    for index in unsafe word.indices {
+      let token = unsafe byteTokens[Int(word[index])]
+      if token >= 0 { tokens.append(token) }
+    }
     merge(&tokens, from: start)
   }
 

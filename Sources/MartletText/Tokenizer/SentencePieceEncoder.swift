@@ -89,7 +89,8 @@ struct SentencePieceEncoder: SubwordEncoder {
     var result: [UInt8] = []
     unsafe result.reserveCapacity(text.count + 16)
     if prefix { result += spaceMark }
-    for unsafebyte in unsafe text {
+    for index in unsafe text.indices {
+      let byte = unsafe text[index]
       if byte == 0x20 { result += spaceMark } else { result.append(byte) }
     }
     return result
