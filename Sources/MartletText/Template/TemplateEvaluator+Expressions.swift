@@ -146,10 +146,9 @@ extension TemplateEvaluator {
       try charge(bytes: x.count + y.count)
       return .list(x + y)
     case ("*", .string(let text), .int(let count)), ("*", .int(let count), .string(let text)):
-      let times = max(0, min(count, Int64(Self.maxOutputBytes)))
-      try charge(
-        bytes: text.utf8.count.multipliedReportingOverflow(by: Int(times)).partialValue.magnitude
-          > UInt(Self.maxOutputBytes) ? Self.maxOutputBytes + 1 : text.utf8.count * Int(times))
+      let times = max(0, min(count, Int64(Self.maxOutputBytes) + 1))
+      let (bytes, overflow) = text.utf8.count.multipliedReportingOverflow(by: Int(times))
+      try charge(bytes: overflow ? .max : bytes)
       return .string(String(repeating: text, count: Int(times)))
     case ("%", .string(let format), _): return .string(try formatted(format, b))
     default: return try arithmetic(symbol, a, b)

@@ -48,8 +48,9 @@ struct TemplateEvaluator {
   }
 
   mutating func charge(bytes: Int) throws(TemplateError) {
+    guard bytes <= Self.maxOutputBytes else { throw error("the text is larger than the budget", .budgetExceeded) }
     steps += bytes / 64
-    guard bytes <= Self.maxOutputBytes, steps <= Self.maxSteps else {
+    guard steps <= Self.maxSteps else {
       throw error("the text is larger than the budget", .budgetExceeded)
     }
   }
