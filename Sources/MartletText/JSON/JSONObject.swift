@@ -1,7 +1,7 @@
 /// The members of a JSON object in document order; a repeated key keeps its first place and its last value.
 package struct JSONObject: Sendable, Equatable {
   package private(set) var keys: [String] = []
-  private var values: [String: JSONValue] = [:]
+  private var values: [JSONKey: JSONValue] = [:]
 
   package init() {}
   package init(_ members: [(String, JSONValue)]) {
@@ -13,17 +13,17 @@ package struct JSONObject: Sendable, Equatable {
   /// Setting nil removes the member.
   /// - Complexity: O(1); removal is O(count).
   package subscript(key: String) -> JSONValue? {
-    get { values[key] }
+    get { values[JSONKey(text: key)] }
     set {
       if let newValue {
-        if values.updateValue(newValue, forKey: key) == nil { keys.append(key) }
-      } else if values.removeValue(forKey: key) != nil {
-        keys.removeAll { $0 == key }
+        if values.updateValue(newValue, forKey: JSONKey(text: key)) == nil { keys.append(key) }
+      } else if values.removeValue(forKey: JSONKey(text: key)) != nil {
+        keys.removeAll { $0.utf8.elementsEqual(key.utf8) }
       }
     }
   }
 
   package var members: [(key: String, value: JSONValue)] {
-    keys.map { ($0, values[$0] ?? .null) }
+    keys.map { ($0, values[JSONKey(text: $0)] ?? .null) }
   }
 }
