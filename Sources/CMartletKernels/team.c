@@ -159,7 +159,9 @@ mk_status mk_cpu_stream_create(const mk_stream_options *options, mk_stream **out
   cpu_set_t cores;
   const uint32_t usable = usable_cores(&cores);
   const uint32_t threads = options->threads ? options->threads : usable;
-  mk_stream *stream = calloc(1, sizeof *stream);
+  // The counters that workers share are aligned to cache lines, which calloc does not promise.
+  mk_stream *stream = aligned_alloc(_Alignof(mk_stream), sizeof *stream);
+  if (stream) memset(stream, 0, sizeof *stream);
   mk_helper *helpers = calloc(threads, sizeof *helpers);
   if (!stream || !helpers) {
     free(stream);
