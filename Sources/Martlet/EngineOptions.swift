@@ -18,6 +18,22 @@ public struct EngineOptions: Sendable {
     case bfloat16
   }
 
+  /// Element type of the weights in memory.
+  public enum WeightType: String, Sendable, CaseIterable {
+    /// As the checkpoint stores them; bfloat16 for dummy weights.
+    case auto
+    /// Converted to float32: the exact reference of a quantised file, at several times its size.
+    case float32
+    /// The remaining ones choose what dummy weights are made of.
+    case float16, bfloat16
+    case q4_0, q4_1, q5_0, q5_1, q8_0
+    case q2K = "q2_k"
+    case q3K = "q3_k"
+    case q4K = "q4_k"
+    case q5K = "q5_k"
+    case q6K = "q6_k"
+  }
+
   /// Which waiting request goes first.
   public enum SchedulePolicy: String, Sendable, CaseIterable {
     /// Longest prefix match.
@@ -29,6 +45,7 @@ public struct EngineOptions: Sendable {
   }
 
   public var loadFormat = LoadFormat.auto
+  public var weightType = WeightType.auto
   /// A folder or file whose tokenizer is used in place of the model's own.
   public var tokenizerPath: String?
   /// A Jinja file used in place of the model's own chat template.

@@ -54,8 +54,33 @@ package struct LoadedModel: Sendable {
 
   private static func open(path: String, options: EngineOptions) throws -> Checkpoint {
     do {
-      return try options.loadFormat == .dummy ? Checkpoint(dummyPath: path) : Checkpoint(path: path)
-    } catch { throw MartletError(.model, "\(error)") }
+      if options.loadFormat == .dummy { return try Checkpoint(dummyPath: path, dtype: dummyType(options.weightType)) }
+      guard [.auto, .float32].contains(options.weightType) else {
+        throw MartletError(
+          .model,
+          "--dtype \(options.weightType.rawValue): a checkpoint's weights stay as stored (auto) or become float32; other types are for dummy weights"
+        )
+      }
+      return try Checkpoint(path: path)
+    } catch let error as MartletError { throw error } catch { throw MartletError(.model, "\(error)") }
+  }
+
+  private static func dummyType(_ type: EngineOptions.WeightType) -> CheckpointDType {
+    switch type {
+    case .auto, .bfloat16: .bf16
+    case .float32: .f32
+    case .float16: .f16
+    case .q4_0: .q4_0
+    case .q4_1: .q4_1
+    case .q5_0: .q5_0
+    case .q5_1: .q5_1
+    case .q8_0: .q8_0
+    case .q2K: .q2K
+    case .q3K: .q3K
+    case .q4K: .q4K
+    case .q5K: .q5K
+    case .q6K: .q6K
+    }
   }
 
   private static func kernelTable(_ options: EngineOptions) throws -> KernelTable {
@@ -83,6 +108,7 @@ package struct LoadedModel: Sendable {
     wishes.maxRunningRequests = options.maxRunningRequests
     wishes.maxBatchedTokens = max(options.chunkedPrefillSize, options.maxRunningRequests ?? 64)
     wishes.pageSize = options.pageSize
+    wishes.dequantizes = options.weightType == .float32
     switch options.kvCacheType {
     case .auto, .float16: wishes.cacheType = .f16
     case .float32: wishes.cacheType = .f32

@@ -6,6 +6,12 @@ struct EngineFlags: ParsableArguments {
   @Option(help: "Weights: auto, gguf, safetensors, or dummy (random weights in the shape of a config.json).")
   var loadFormat = EngineOptions.LoadFormat.auto
 
+  @Option(
+    help: ArgumentHelp(
+      "Weights in memory: auto (as stored) or float32 (the exact reference of a quantised file, several times its size); dummy weights may be of any type, such as bfloat16 or q4_k.",
+      valueName: "type"))
+  var dtype = EngineOptions.WeightType.auto
+
   @Option(help: "Folder or file whose tokenizer replaces the model's own.")
   var tokenizerPath: String?
 
@@ -71,6 +77,7 @@ struct EngineFlags: ParsableArguments {
   var options: EngineOptions {
     var options = EngineOptions()
     options.loadFormat = loadFormat
+    options.weightType = dtype
     options.tokenizerPath = tokenizerPath
     options.chatTemplatePath = chatTemplate
     options.contextLength = contextLength
@@ -90,5 +97,6 @@ struct EngineFlags: ParsableArguments {
 }
 
 extension EngineOptions.LoadFormat: ExpressibleByArgument {}
+extension EngineOptions.WeightType: ExpressibleByArgument {}
 extension EngineOptions.KVCacheType: ExpressibleByArgument {}
 extension EngineOptions.SchedulePolicy: ExpressibleByArgument {}

@@ -24,20 +24,30 @@ package import CMartletKernels
     columns = unsafe Int(native.cols)
   }
 
-  /// Bytes of the form that the device prefers; 0: it uses the file's layout in place.
+  /// Bytes of the form that a device of this table prefers; 0: it uses the file's layout in place.
   package static func packedBytes(
-    on device: Device, dtype: DType, rows: Int, columns: Int
+    on table: KernelTable, dtype: DType, rows: Int, columns: Int
   ) throws(KernelError) -> Int {
     var bytes = 0
-    try device.check(
-      unsafe device.functions.matrix_packed_bytes(dtype.rawValue, UInt32(rows), UInt32(columns), &bytes),
-      "matrix_packed_bytes")
+    let status = unsafe table.pointer.pointee.matrix_packed_bytes(
+      dtype.rawValue, UInt32(rows), UInt32(columns), &bytes)
+    guard status == 0 else { throw KernelError(status: status, operation: "matrix_packed_bytes") }
     return bytes
+  }
+
+  /// The same values as float32 in the file's layout.
+  package func dequantized(on device: Device) throws(KernelError) -> Matrix {
+    let values = try device.allocate(Float.self, count: rows * columns)
+    let ids = try device.allocate(Int32.self, count: rows)
+    for row in 0..<rows { unsafe ids.host[row] = Int32(row) }
+    try device.embedding(self, ids: ids, rows: rows, scale: 1, into: values)
+    try device.synchronize()
+    return unsafe Matrix(fileData: values.pointer, dtype: .f32, rows: rows, columns: columns, owner: values.memory)
   }
 
   /// The matrix in the device's preferred form; self when that is the file's own.
   package func packed(on device: Device, dtype: DType) throws(KernelError) -> (matrix: Matrix, bytes: Int) {
-    let bytes = try Self.packedBytes(on: device, dtype: dtype, rows: rows, columns: columns)
+    let bytes = try Self.packedBytes(on: device.table, dtype: dtype, rows: rows, columns: columns)
     guard bytes > 0 else { return (self, 0) }
     let memory = try device.allocate(bytes: bytes)
     var source = unsafe native

@@ -33,7 +33,8 @@ package struct ModelExecutor: StepExecutor {
       }
       self.cache = cache
     } catch { throw .kernel(error) }
-    let loader = WeightLoader(device: device, checkpoint: checkpoint, progress: progress)
+    let loader = WeightLoader(
+      device: device, checkpoint: checkpoint, dequantizes: plan.dequantizes, progress: progress)
     model = try ModelCatalog.model(loader, cache: cache, maxRows: plan.maxBatchedTokens)
   }
 

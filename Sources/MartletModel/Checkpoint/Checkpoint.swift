@@ -1,4 +1,5 @@
 import Foundation
+package import MartletCompute
 
 /// A model's weights and configuration, whichever files they come from. Tensor names are Hugging Face's.
 package struct Checkpoint: Sendable {
@@ -60,6 +61,16 @@ package struct Checkpoint: Sendable {
 
   /// Bytes of all tensors.
   package var totalBytes: Int { tensors.values.reduce(0) { $0 + $1.range.count } }
+
+  /// Bytes that the weights take once a device of this table has packed them.
+  package func residentBytes(on table: KernelTable, dequantizes: Bool) -> Int {
+    tensors.values.reduce(0) { sum, tensor in
+      guard tensor.shape.count == 2 else { return sum + 4 * tensor.count }
+      let dtype = dequantizes ? DType.f32 : DType(tensor.dtype)
+      let packed = try? Matrix.packedBytes(on: table, dtype: dtype, rows: tensor.rows, columns: tensor.columns)
+      return sum + (packed ?? tensor.range.count)
+    }
+  }
 
   package func has(_ name: String) -> Bool { find(name) != nil }
 

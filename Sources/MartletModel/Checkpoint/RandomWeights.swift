@@ -35,15 +35,16 @@ import Glibc
   static func tensors(
     of configuration: ModelConfiguration, dtype: CheckpointDType
   ) throws(CheckpointError) -> [String: CheckpointTensor] {
-    guard [.f32, .f16, .bf16].contains(dtype) else {
-      throw CheckpointError(
-        file: "dummy", field: "dtype", problem: "\(dtype) is not written", remedy: "f32, f16 and bf16 are supported")
-    }
     let shapes = shapes(of: configuration)
     var total = 0
-    for (_, shape) in shapes {
+    for (tensor, shape) in shapes {
       let type = shape.count == 1 ? CheckpointDType.f32 : dtype
-      let (sum, overflow) = total.addingReportingOverflow(shape.reduce(1, *) * type.block.bytes + 64)
+      guard shape.last.map({ $0 % type.block.elements == 0 }) == true else {
+        throw CheckpointError(
+          file: "dummy", field: tensor, problem: "has rows of \(shape.last ?? 0) values, which \(dtype) cannot divide",
+          remedy: "choose a dtype with smaller blocks")
+      }
+      let (sum, overflow) = total.addingReportingOverflow(bytes(of: shape, type) + 64)
       guard !overflow, sum < 1 << 46 else {
         throw CheckpointError(
           file: "dummy", field: "weights", problem: "are too large", remedy: "choose a smaller shape")
@@ -55,14 +56,22 @@ import Glibc
     var offset = 0
     for (name, shape) in shapes {
       let type = shape.count == 1 ? CheckpointDType.f32 : dtype
-      let range = offset..<(offset + shape.reduce(1, *) * type.block.bytes)
-      storage.fill(
-        range, type: type, norm: name.hasSuffix("norm.weight"), seed: hash(name), offset: configuration.normWeightOffset
-      )
+      let range = offset..<(offset + bytes(of: shape, type))
+      if type.block.elements == 1 {
+        storage.fill(
+          range, type: type, norm: name.hasSuffix("norm.weight"), seed: hash(name),
+          offset: configuration.normWeightOffset)
+      } else {
+        storage.fillBlocks(range, type: type, seed: hash(name))
+      }
       tensors[name] = CheckpointTensor(name: name, dtype: type, shape: shape, storage: .memory(storage), range: range)
       offset = (range.upperBound + 63) / 64 * 64
     }
     return tensors
+  }
+
+  private static func bytes(of shape: [Int], _ type: CheckpointDType) -> Int {
+    shape.reduce(1, *) / type.block.elements * type.block.bytes
   }
 
   private static func shapes(of c: ModelConfiguration) -> [(String, [Int])] {
@@ -100,12 +109,8 @@ import Glibc
     let elements = range.count / type.block.bytes
     var state = seed
     for index in 0..<elements {
-      // SplitMix64; the sum of four uniform shares of a draw is close to normal with deviation 0.02.
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-      z ^= z >> 31
+      // The sum of four uniform shares of a draw is close to normal with deviation 0.02.
+      let z = Self.draw(&state)
       let sum = Float(z & 0xffff) + Float((z >> 16) & 0xffff) + Float((z >> 32) & 0xffff) + Float(z >> 48)
       let value = norm ? 1 - offset : (sum / 65_536 - 2) * 0.0346
       let place = unsafe base + range.lowerBound + index * type.block.bytes
@@ -114,6 +119,43 @@ import Glibc
       case .f16: unsafe place.storeBytes(of: Float16(value).bitPattern, as: UInt16.self)
       default:
         unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: (value.bitPattern &+ 0x8000) >> 16), as: UInt16.self)
+      }
+    }
+  }
+
+  /// SplitMix64.
+  private static func draw(_ state: inout UInt64) -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  /// Random codes and sub-scales; the block's half-precision scale and minimum give a deviation near 0.02 around zero.
+  private func fillBlocks(_ range: Range<Int>, type: CheckpointDType, seed: UInt64) {
+    let size = type.block.bytes
+    let (halves, scale, minimum): ([Int], Float, Float) =
+      switch type {
+      case .q4_0: ([0], 0.0043, 0)
+      case .q4_1: ([0, 2], 0.0043, -7.5 * 0.0043)
+      case .q5_0: ([0], 0.0022, 0)
+      case .q5_1: ([0, 2], 0.0022, -15.5 * 0.0022)
+      case .q8_0: ([0], 0.000_27, 0)
+      case .q2K: ([80, 82], 0.002, 0.003)
+      case .q3K: ([108], 0.000_48, 0)
+      case .q4K: ([0, 2], 0.000_08, 0.000_6)
+      case .q5K: ([0, 2], 0.000_044, 0.000_68)
+      default: ([208], 0.000_015, 0)
+      }
+    var state = seed
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: size) {
+      let block = unsafe base + start
+      for place in stride(from: 0, to: size, by: 2) {
+        unsafe block.storeBytes(of: UInt16(truncatingIfNeeded: Self.draw(&state)), toByteOffset: place, as: UInt16.self)
+      }
+      for (place, value) in zip(halves, [scale, minimum]) {
+        unsafe block.storeBytes(of: Float16(value).bitPattern, toByteOffset: place, as: UInt16.self)
       }
     }
   }

@@ -11,6 +11,8 @@ package struct MemoryPlan: Sendable, Equatable {
     package var maxBatchedTokens = 512
     package var pageSize = 16
     package var cacheType = DType.f16
+    /// Weights are converted to float32.
+    package var dequantizes = false
     package init() {}
   }
 
@@ -34,6 +36,7 @@ package struct MemoryPlan: Sendable, Equatable {
   package let pageCount: Int
   package let pageSize: Int
   package let cacheType: DType
+  package let dequantizes: Bool
   package let contextLength: Int
   package let maxRunningRequests: Int
   package let maxBatchedTokens: Int
@@ -46,7 +49,8 @@ package struct MemoryPlan: Sendable, Equatable {
     configuration c: ModelConfiguration, checkpoint: Checkpoint, table: KernelTable, options: Options
   ) throws(Failure) {
     let context = min(options.contextLength ?? c.contextLength, c.contextLength)
-    weightBytes = checkpoint.totalBytes
+    dequantizes = options.dequantizes
+    weightBytes = checkpoint.residentBytes(on: table, dequantizes: options.dequantizes)
     let running = options.maxRunningRequests ?? 64
     workspaceBytes = BatchLayout.bytes(c, table: table, maxRows: options.maxBatchedTokens, maxSequences: running)
     let perPage = KVLayer.bytes(

@@ -5,14 +5,20 @@ package import MartletCompute
 package final class WeightLoader {
   let device: Device
   let checkpoint: Checkpoint
+  /// Every matrix is converted to float32 first: the exact reference of a quantised file.
+  private let dequantizes: Bool
   private let progress: (Double) -> Void
   private var doneBytes = 0
   /// Bytes of packed copies so far.
   package private(set) var packedBytes = 0
 
-  package init(device: Device, checkpoint: Checkpoint, progress: @escaping (Double) -> Void = { _ in }) {
+  package init(
+    device: Device, checkpoint: Checkpoint, dequantizes: Bool = false,
+    progress: @escaping (Double) -> Void = { _ in }
+  ) {
     self.device = device
     self.checkpoint = checkpoint
+    self.dequantizes = dequantizes
     self.progress = progress
   }
 
@@ -29,10 +35,14 @@ package final class WeightLoader {
       case .file(let file): file
       case .memory(let weights): weights
       }
-    let source = unsafe Matrix(
-      fileData: base, dtype: DType(tensor.dtype), rows: rows, columns: columns, owner: owner)
+    var dtype = DType(tensor.dtype)
+    var source = unsafe Matrix(fileData: base, dtype: dtype, rows: rows, columns: columns, owner: owner)
     do {
-      let (matrix, bytes) = try source.packed(on: device, dtype: DType(tensor.dtype))
+      if dequantizes, dtype != .f32 {
+        source = try source.dequantized(on: device)
+        dtype = .f32
+      }
+      let (matrix, bytes) = try source.packed(on: device, dtype: dtype)
       packedBytes += bytes
       if bytes > 0 { tensor.storage.release(tensor.range) }
       advance(tensor)
