@@ -30,6 +30,9 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Key for the cache and abort routes.")
   var adminApiKey: String?
 
+  @Flag(help: "Let requests go before others by their priority field (higher first). Without it the field is ignored.")
+  var enablePriorityScheduling = false
+
   @Option(help: "Log level: trace, debug, info, warning or error.")
   var logLevel = "info"
 
@@ -47,6 +50,7 @@ struct ServeCommand: AsyncParsableCommand {
     options.port = port
     options.apiKey = apiKey
     options.adminAPIKey = adminApiKey
+    options.honorsPriority = enablePriorityScheduling
     try options.validate()
     var logger = Logger(label: "martlet")
     logger.logLevel = logLevel == "info" ? .warning : Logger.Level(rawValue: logLevel) ?? .info
@@ -64,6 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
     var served = ServedModel(
       name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
       template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)
+    served.workers = TextWorkers(count: ProcessInfo.processInfo.activeProcessorCount - 1)
     served.defaults.temperature = model.defaults.temperature
     served.defaults.topP = model.defaults.topP
     served.defaults.topK = model.defaults.topK

@@ -7,12 +7,15 @@ package struct LogprobOptions: Sendable, Equatable {
   package let topCount: Int
   /// Report prompt positions from this index on; nil: none.
   package let promptStart: Int?
+  /// Tokens whose log-probability is reported at every position.
+  package let tokens: [TokenID]
 
   package static let none = LogprobOptions(output: false, topCount: 0, promptStart: nil)
 
-  package init(output: Bool, topCount: Int, promptStart: Int?) {
+  package init(output: Bool, topCount: Int, promptStart: Int?, tokens: [TokenID] = []) {
     self.output = output
     self.topCount = topCount
     self.promptStart = promptStart
+    self.tokens = tokens
   }
 }

@@ -13,10 +13,13 @@ package struct TokenLogprobs: Sendable, Equatable {
   package let logprob: Float
   /// Best first; holds `LogprobOptions.topCount` entries.
   package let top: [Alternative]
+  /// In the order of `LogprobOptions.tokens`.
+  package let selected: [Alternative]
 
-  package init(token: TokenID, logprob: Float, top: [Alternative]) {
+  package init(token: TokenID, logprob: Float, top: [Alternative], selected: [Alternative] = []) {
     self.token = token
     self.logprob = logprob
     self.top = top
+    self.selected = selected
   }
 }

@@ -126,8 +126,7 @@ package struct ModelExecutor: StepExecutor {
         let options = requests[plan.rows[row].slot]?.logprobs ?? .none
         result.rows[row].promptLogprobs.append(
           try Sampler.logprobs(
-            batch.logits, row: chunkRow, vocabulary: vocabulary, token: token, topCount: options.topCount,
-            device: device))
+            batch.logits, row: chunkRow, vocabulary: vocabulary, token: token, options: options, device: device))
       case .draw(let row): draws.append((chunkRow, row))
       }
     }

@@ -33,7 +33,8 @@ package struct APIError: HTTPResponseError, Sendable {
         "the request needs \(tokens) tokens, but the context holds \(limit): shorten the prompt or lower max_tokens",
         code: "context_length_exceeded")
     case .unknownToken(let token, let size):
-      self.init(.badRequest, "input_ids holds \(token); the vocabulary has \(size) tokens", field: "input_ids")
+      self.init(
+        .badRequest, "the prompt (input_ids) holds \(token); the vocabulary has \(size) tokens", field: "prompt")
     case .queueFull(let limit):
       self.init(.serviceUnavailable, "the queue is full (\(limit) requests wait): try again later")
     case .shuttingDown: self.init(.serviceUnavailable, "the server is shutting down")

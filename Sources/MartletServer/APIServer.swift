@@ -1,6 +1,8 @@
 package import Hummingbird
+import HummingbirdCore
 package import Logging
 import MartletText
+import NIOCore
 
 /// The HTTP side of a served model.
 package struct APIServer: Sendable {
@@ -8,6 +10,7 @@ package struct APIServer: Sendable {
   private let options: HTTPOptions
   private let logger: Logger
   private let clock: @Sendable () -> Int
+  private let connections = ClientConnections()
 
   /// - Parameter clock: seconds since 1970, for the `created` fields.
   /// - Throws: `HTTPOptions.Refusal` for an address that may not be served without a key.
@@ -21,18 +24,18 @@ package struct APIServer: Sendable {
     self.clock = clock
   }
 
-  package func router() -> Router<BasicRequestContext> {
-    let router = Router(context: BasicRequestContext.self)
+  package func router() -> Router<ServerContext> {
+    let router = Router(context: ServerContext.self)
     router.add(middleware: KeyMiddleware(options: options))
     let reader = RequestReader(options: options), registry = RequestRegistry()
     addStatus(to: router)
-    let chat = ChatRoute(model: model, reader: reader, clock: clock)
-    router.post("/v1/chat/completions") { request, _ in try await chat.handle(request) }
-    let completions = CompletionsRoute(model: model, reader: reader, clock: clock)
-    router.post("/v1/completions") { request, _ in try await completions.handle(request) }
-    let generate = GenerateRoute(model: model, reader: reader, registry: registry)
-    router.post("/generate") { request, _ in try await generate.handle(request) }
-    router.put("/generate") { request, _ in try await generate.handle(request) }
+    let chat = ChatRoute(model: model, reader: reader, connections: connections, clock: clock)
+    router.post("/v1/chat/completions") { request, context in try await chat.handle(request, context) }
+    let completions = CompletionsRoute(model: model, reader: reader, connections: connections, clock: clock)
+    router.post("/v1/completions") { request, context in try await completions.handle(request, context) }
+    let generate = GenerateRoute(model: model, reader: reader, registry: registry, connections: connections)
+    router.post("/generate") { request, context in try await generate.handle(request, context) }
+    router.put("/generate") { request, context in try await generate.handle(request, context) }
     let control = ControlRoutes(model: model, reader: reader, registry: registry)
     router.get("/flush_cache") { _, _ in await control.flushCache() }
     router.post("/flush_cache") { _, _ in await control.flushCache() }
@@ -47,7 +50,7 @@ package struct APIServer: Sendable {
     return router
   }
 
-  private func addStatus(to router: Router<BasicRequestContext>) {
+  private func addStatus(to router: Router<ServerContext>) {
     let status = StatusRoutes(model: model)
     router.get("/") { _, _ in Response(text: "Martlet is running\n") }
     for path in ["/health", "/health_generate", "/ping"] {
@@ -71,6 +74,10 @@ package struct APIServer: Sendable {
   package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
     let application = Application(
       router: router(),
+      server: .http1(
+        configuration: HTTP1Channel.Configuration(
+          additionalChannelHandlers: [ConnectionHandler(connections: connections, keepAlive: .seconds(15))],
+          idleTimeout: .seconds(120))),
       configuration: ApplicationConfiguration(
         address: .hostname(options.host, port: options.port), serverName: "martlet"),
       onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) }, logger: logger)

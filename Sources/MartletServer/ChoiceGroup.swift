@@ -12,9 +12,14 @@ struct ChoiceGroup: Sendable {
   private(set) var choices: [Choice]
 
   init(_ requests: [GenerationRequest], fields: SamplingFields, model: ServedModel) throws(AdmissionError) {
+    try self.init(requests, fields: Array(repeating: fields, count: requests.count), model: model)
+  }
+
+  /// `fields` holds an entry for each request.
+  init(_ requests: [GenerationRequest], fields: [SamplingFields], model: ServedModel) throws(AdmissionError) {
     var choices: [Choice] = []
     do throws(AdmissionError) {
-      for (index, request) in requests.enumerated() {
+      for (index, (request, fields)) in zip(requests, fields).enumerated() {
         choices.append(try Choice(index: index, request: request, fields: fields, model: model))
       }
     } catch {
@@ -23,6 +28,9 @@ struct ChoiceGroup: Sendable {
     }
     self.choices = choices
   }
+
+  /// The engine's ids of the choices.
+  var ids: [RequestID] { choices.map(\.stream.id) }
 
   /// Runs all choices to their ends.
   mutating func finish() async throws {

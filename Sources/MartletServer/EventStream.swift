@@ -16,26 +16,23 @@ struct EventStream {
     try await writer.write(ByteBuffer(bytes: bytes))
   }
 
-  /// A response that runs `body` while the client is there. An error inside becomes an error event; `[DONE]` ends the
-  /// stream either way.
+  /// A response that runs `body`, whose generations end when the client leaves. An error inside becomes an error event;
+  /// `[DONE]` ends the stream either way.
   static func response(
-    for request: Request, _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
+    watch: ClientConnections.Watch, _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
   ) -> Response {
-    let headers: HTTPFields = [
-      .contentType: "text/event-stream", .cacheControl: "no-cache", .connection: "close",
-    ]
+    let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
     return Response(
       status: .ok, headers: headers,
       body: ResponseBody { writer in
+        defer { watch.end() }
         var stream = EventStream(writer: writer)
-        try await request.body.consumeWithCancellationOnInboundClose { _ in
-          do {
-            try await body(&stream)
-          } catch is CancellationError {
-            throw CancellationError()
-          } catch {
-            try await stream.send(["error": APIError(any: error).body])
-          }
+        do {
+          try await body(&stream)
+        } catch is CancellationError {
+          throw CancellationError()
+        } catch {
+          try await stream.send(["error": APIError(any: error).body])
         }
         try await stream.writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
         try await stream.writer.finish(nil)

@@ -9,6 +9,8 @@ package struct HTTPOptions: Sendable {
   package var apiKey: String?
   package var adminAPIKey: String?
   package var maxBodyBytes = 32 << 20
+  /// Whether requests may ask to go before others.
+  package var honorsPriority = false
 
   package init() {}
 

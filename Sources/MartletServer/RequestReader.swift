@@ -6,8 +6,15 @@ import MartletText
 struct RequestReader: Sendable {
   let options: HTTPOptions
 
-  /// The body as JSON. The request keeps the collected body, so that the connection can be watched afterwards.
-  func json(_ request: inout Request) async throws -> JSONValue {
+  /// The place of a request among the waiting; 0 where priorities are off.
+  func priority(_ fields: RequestFields) throws(InvalidField) -> Int {
+    let priority = try fields.integer("priority", in: -1_000_000...1_000_000) ?? 0
+    return options.honorsPriority ? priority : 0
+  }
+
+  /// The body as JSON.
+  func json(_ incoming: Request) async throws -> JSONValue {
+    var request = incoming
     let type = request.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() }
     guard type == "application/json" else {
       throw APIError(.badRequest, "Content-Type must be application/json, got \(type ?? "none")")

@@ -10,14 +10,6 @@ extension Response {
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
   }
 
-  /// The answer of a route that watched its connection for the client leaving. Hummingbird closes the connection after
-  /// such a route, and says nothing to the client, which would otherwise send its next request into the closing socket.
-  static func watched(_ json: JSONValue) -> Response {
-    var response = Response(json: json)
-    response.headers[.connection] = "close"
-    return response
-  }
-
   init(text: String, status: HTTPResponse.Status = .ok) {
     self.init(
       status: status, headers: [.contentType: "text/plain; charset=utf-8"],

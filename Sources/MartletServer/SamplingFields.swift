@@ -69,7 +69,7 @@ struct SamplingFields {
   /// The engine's request for choice `choice`; choices differ in their seeds by a fixed step.
   func request(
     prompt: [TokenID], choice: Int, logprobs: LogprobOptions, defaultMaxTokens: Int?, namespace: CacheNamespace,
-    model: ServedModel
+    priority: Int, model: ServedModel
   ) throws -> GenerationRequest {
     let context = model.generator.limits.contextLength
     let limit: Int
@@ -85,6 +85,6 @@ struct SamplingFields {
     return GenerationRequest(
       prompt: prompt, sampling: try SamplingParameters(sampling),
       stop: try StopCriteria(maxTokens: limit, minTokens: minTokens, stopTokens: Set(end + stopTokens)),
-      logprobs: logprobs, namespace: namespace)
+      logprobs: logprobs, namespace: namespace, priority: priority)
   }
 }

@@ -21,6 +21,8 @@ package struct ServedModel: Sendable {
   package var generator: any Generator
   package var defaults = Defaults()
   package var architecture: String
+  /// Where prompts are rendered and tokenized.
+  package var workers = TextWorkers(count: 1)
   /// Resolved options, for `/server_info`.
   package var options = JSONObject()
 

@@ -26,6 +26,10 @@ extension TokenLogprobs {
     .array(top.map { Self.native($0.token, $0.logprob, tokenizer, withText) })
   }
 
+  func nativeSelectedJSON(_ tokenizer: Tokenizer, withText: Bool) -> JSONValue {
+    .array(selected.map { Self.native($0.token, $0.logprob, tokenizer, withText) })
+  }
+
   private static func native(_ token: TokenID, _ logprob: Float, _ tokenizer: Tokenizer, _ withText: Bool) -> JSONValue
   {
     [

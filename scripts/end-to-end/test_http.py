@@ -1,6 +1,7 @@
 """What a stranger sends with curl: native routes, bad input, and the neighbours' peace."""
 
 import json
+import socket
 import threading
 import time
 
@@ -94,6 +95,29 @@ def test_a_client_that_leaves_frees_its_pages(server):
     started = time.monotonic()
     server.wait_until_idle(5)
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_connections_are_kept(raw, stream):
+    addresses = set()
+    for _ in range(3):
+        body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2, "stream": stream}
+        reply = raw.post("/v1/chat/completions", json=body)
+        assert reply.status_code == 200
+        addresses.add(reply.extensions["network_stream"].get_extra_info("client_addr"))
+    assert len(addresses) == 1
+
+
+def test_a_client_that_does_not_wait_frees_its_pages(server):
+    body = json.dumps({"text": "Count:", "sampling_params": {"max_new_tokens": 4000, "ignore_eos": True}}).encode()
+    head = f"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    for pause in [0, 0, 0, 0.02, 0.1]:
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(head.encode() + body)
+            time.sleep(pause)
+    started = time.monotonic()
+    server.wait_until_idle(5)
+    assert time.monotonic() - started < 1
 
 
 def test_bad_input_does_not_disturb_a_neighbour(server):

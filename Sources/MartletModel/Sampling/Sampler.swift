@@ -81,7 +81,7 @@ struct Sampler {
       if token >= 0, let values = raw[row], let options = slots[draw.slot]?.request.logprobs {
         for (index, value) in values.enumerated() { unsafe logits.host[row * vocabulary + index] = value }
         logprobs = try Self.logprobs(
-          logits, row: row, vocabulary: vocabulary, token: token, topCount: options.topCount, device: device)
+          logits, row: row, vocabulary: vocabulary, token: token, options: options, device: device)
       }
       slots[draw.slot]?.generatedCount += 1
       slots[draw.slot]?.history?[token, default: 0] += 1
@@ -90,15 +90,21 @@ struct Sampler {
     return outcomes
   }
 
-  /// Log-probability and alternatives of a given token in an unchanged row.
+  /// What `options` asks for about a given token in an unchanged row.
   static func logprobs(
-    _ logits: DeviceArray<Float>, row: Int, vocabulary: Int, token: Int32, topCount: Int, device: Device
+    _ logits: DeviceArray<Float>, row: Int, vocabulary: Int, token: Int32, options: LogprobOptions, device: Device
   ) throws(KernelError) -> TokenLogprobs {
     let (logprob, top) = try device.logprobs(
-      logits, row: row, vocabulary: vocabulary, token: token, topCount: min(topCount, vocabulary))
+      logits, row: row, vocabulary: vocabulary, token: token, topCount: min(options.topCount, vocabulary))
+    let values = unsafe logits.host[(row * vocabulary)..<((row + 1) * vocabulary)]
+    let normalizer = unsafe values[row * vocabulary + Int(token)] - logprob
     return TokenLogprobs(
       token: TokenID(token), logprob: logprob,
-      top: top.map { TokenLogprobs.Alternative(token: TokenID($0.token), logprob: $0.logprob) })
+      top: top.map { TokenLogprobs.Alternative(token: TokenID($0.token), logprob: $0.logprob) },
+      selected: options.tokens.map { token in
+        unsafe TokenLogprobs.Alternative(
+          token: token, logprob: values[row * vocabulary + Int(token.rawValue)] - normalizer)
+      })
   }
 
   private func adjustment(_ state: SlotState) -> LogitAdjustment? {

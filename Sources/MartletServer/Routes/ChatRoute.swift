@@ -7,6 +7,7 @@ import MartletText
 struct ChatRoute: Sendable {
   let model: ServedModel
   let reader: RequestReader
+  let connections: ClientConnections
   let clock: @Sendable () -> Int
 
   private struct Prepared: Sendable {
@@ -19,36 +20,25 @@ struct ChatRoute: Sendable {
     let created: Int
   }
 
-  func handle(_ incoming: Request) async throws -> Response {
-    var request = incoming
-    let body = try await reader.json(&request)
-    let fields = try RequestFields(body)
-    let prepared = try await prepare(fields, namespace: try reader.namespace(request, fields))
-    let group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
-    if let options = prepared.stream { return stream(group, prepared, options, request) }
-    return try await request.body.consumeWithCancellationOnInboundClose { _ in
-      var group = group
-      try await group.finish()
-      return Response.watched(whole(group, prepared))
-    }
+  func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let fields = try RequestFields(try await reader.json(request))
+    let namespace = try reader.namespace(request, fields)
+    let prepared = try await model.workers.run { try prepare(fields, namespace: namespace) }
+    var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
+    let watch = connections.cancel(group.ids, of: model.generator, whenClientLeaves: context)
+    if let options = prepared.stream { return stream(group, prepared, options, watch) }
+    defer { watch.end() }
+    try await group.finish()
+    return Response(json: whole(group, prepared))
   }
 
-  @concurrent
-  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) async throws -> Prepared {
+  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) throws -> Prepared {
     let sampling = try SamplingFields(fields, model: model, native: false)
     try refuseUnsupported(fields)
     guard let messages = try fields.array("messages"), !messages.isEmpty else {
       throw InvalidField(field: "messages", reason: "must be a list with at least one message")
     }
-    var conversation = PromptBuilder.Conversation(messages: messages)
-    if try fields.fields("chat_template_kwargs")?.object["chat_template"] != nil {
-      throw InvalidField(field: "chat_template_kwargs.chat_template", reason: "is not allowed")
-    }
-    conversation.variables = try fields.fields("chat_template_kwargs")?.object ?? JSONObject()
-    conversation.continuesFinalMessage = try fields.bool("continue_final_message") ?? false
-    if let tools = try fields.array("tools"), fields.value("tool_choice")?.stringValue != "none" {
-      conversation.tools = .array(tools)
-    }
+    let conversation = try PromptBuilder.Conversation(messages: messages, fields: fields)
     let prompt = try fields.tokens("input_ids") ?? model.prompts.tokens(of: conversation)
     let wantsLogprobs = try fields.bool("logprobs") ?? false
     let top = try fields.integer("top_logprobs", in: 0...20) ?? 0
@@ -56,9 +46,11 @@ struct ChatRoute: Sendable {
       throw InvalidField(field: "top_logprobs", reason: "needs logprobs to be true")
     }
     let logprobs = LogprobOptions(output: wantsLogprobs, topCount: top, promptStart: nil)
+    let priority = try reader.priority(fields)
     let requests = try (0..<sampling.n).map { choice in
       try sampling.request(
-        prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: nil, namespace: namespace, model: model)
+        prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: nil, namespace: namespace,
+        priority: priority, model: model)
     }
     return Prepared(
       fields: sampling, requests: requests, wantsLogprobs: wantsLogprobs, stream: try StreamOptions(fields),
@@ -105,9 +97,9 @@ struct ChatRoute: Sendable {
   }
 
   private func stream(
-    _ group: ChoiceGroup, _ prepared: Prepared, _ options: StreamOptions, _ request: Request
+    _ group: ChoiceGroup, _ prepared: Prepared, _ options: StreamOptions, _ watch: ClientConnections.Watch
   ) -> Response {
-    EventStream.response(for: request) { events in
+    EventStream.response(watch: watch) { events in
       var group = group
       var sentLogprobs = [Int](repeating: 0, count: group.choices.count)
       for choice in group.choices {

@@ -6,6 +6,7 @@ import MartletText
 struct CompletionsRoute: Sendable {
   let model: ServedModel
   let reader: RequestReader
+  let connections: ClientConnections
   let clock: @Sendable () -> Int
 
   private struct Prepared: Sendable {
@@ -20,26 +21,22 @@ struct CompletionsRoute: Sendable {
     let created: Int
   }
 
-  func handle(_ incoming: Request) async throws -> Response {
-    var request = incoming
-    let body = try await reader.json(&request)
-    let fields = try RequestFields(body)
-    let prepared = try await prepare(fields, namespace: try reader.namespace(request, fields))
-    let group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
-    if let options = prepared.stream { return stream(group, prepared, options, request) }
-    return try await request.body.consumeWithCancellationOnInboundClose { _ in
-      var group = group
-      try await group.finish()
-      let choices = group.choices.map { choice in
-        json(choice, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared))
-      }
-      return Response.watched(
-        envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount)))
+  func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let fields = try RequestFields(try await reader.json(request))
+    let namespace = try reader.namespace(request, fields)
+    let prepared = try await model.workers.run { try prepare(fields, namespace: namespace) }
+    var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
+    let watch = connections.cancel(group.ids, of: model.generator, whenClientLeaves: context)
+    if let options = prepared.stream { return stream(group, prepared, options, watch) }
+    defer { watch.end() }
+    try await group.finish()
+    let choices = group.choices.map { choice in
+      json(choice, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared))
     }
+    return Response(json: envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount)))
   }
 
-  @concurrent
-  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) async throws -> Prepared {
+  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) throws -> Prepared {
     let sampling = try SamplingFields(fields, model: model, native: false)
     try fields.refuse(["response_format", "suffix"])
     if let best = try fields.integer("best_of", in: 1...SamplingFields.maxChoices), best != sampling.n {
@@ -49,13 +46,14 @@ struct CompletionsRoute: Sendable {
     let echo = try fields.bool("echo") ?? false
     let top = try fields.integer("logprobs", in: 0...20)
     let logprobs = LogprobOptions(output: top != nil, topCount: top ?? 0, promptStart: echo && top != nil ? 0 : nil)
+    let priority = try reader.priority(fields)
     var requests: [GenerationRequest] = []
     for prompt in prompts {
       for choice in 0..<sampling.n {
         requests.append(
           try sampling.request(
-            prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: 16, namespace: namespace, model: model
-          ))
+            prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: 16, namespace: namespace,
+            priority: priority, model: model))
       }
     }
     return Prepared(
@@ -97,9 +95,9 @@ struct CompletionsRoute: Sendable {
   }
 
   private func stream(
-    _ group: ChoiceGroup, _ prepared: Prepared, _ options: StreamOptions, _ request: Request
+    _ group: ChoiceGroup, _ prepared: Prepared, _ options: StreamOptions, _ watch: ClientConnections.Watch
   ) -> Response {
-    EventStream.response(for: request) { events in
+    EventStream.response(watch: watch) { events in
       var group = group
       var sentLogprobs = [Int](repeating: 0, count: group.choices.count)
       var characters = [Int](repeating: 0, count: group.choices.count)

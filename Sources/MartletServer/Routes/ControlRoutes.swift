@@ -14,9 +14,8 @@ struct ControlRoutes: Sendable {
       : Response(text: "The cache was not flushed: requests are running.\n", status: .badRequest)
   }
 
-  func abort(_ incoming: Request) async throws -> Response {
-    var request = incoming
-    let fields = try RequestFields(try await reader.json(&request))
+  func abort(_ request: Request) async throws -> Response {
+    let fields = try RequestFields(try await reader.json(request))
     let all = try fields.bool("abort_all") ?? false
     let rid = try fields.string("rid") ?? ""
     if all || !rid.isEmpty {

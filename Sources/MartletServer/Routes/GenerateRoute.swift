@@ -7,9 +7,11 @@ struct GenerateRoute: Sendable {
   let model: ServedModel
   let reader: RequestReader
   let registry: RequestRegistry
+  let connections: ClientConnections
 
   private struct Prepared: Sendable {
-    let fields: SamplingFields
+    /// One for each request.
+    let fields: [SamplingFields]
     let requests: [GenerationRequest]
     let ids: [String]
     /// One item for one prompt without choices, else a list.
@@ -17,62 +19,88 @@ struct GenerateRoute: Sendable {
     let returnsLogprobs: Bool
     let logprobStart: Int?
     let topCount: Int
+    let wantsTokenIDs: Bool
     let textInLogprobs: Bool
     let streams: Bool
   }
 
-  func handle(_ incoming: Request) async throws -> Response {
-    var request = incoming
-    let body = try await reader.json(&request)
-    let fields = try RequestFields(body)
-    let prepared = try await prepare(fields, namespace: try reader.namespace(request, fields))
-    let group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
+  func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let fields = try RequestFields(try await reader.json(request))
+    let namespace = try reader.namespace(request, fields)
+    let prepared = try await model.workers.run { try prepare(fields, namespace: namespace) }
+    var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
     let keys = zip(prepared.ids, group.choices).map { ($0, $1.stream.id) }
     registry.add(keys)
-    if prepared.streams { return stream(group, prepared, request) }
-    defer { registry.remove(keys) }
-    return try await request.body.consumeWithCancellationOnInboundClose { _ in
-      var group = group
-      try await group.finish()
-      let items = group.choices.map { item($0, prepared) }
-      return Response.watched(prepared.isBatch ? .array(items) : items[0])
+    let watch = connections.cancel(group.ids, of: model.generator, whenClientLeaves: context)
+    if prepared.streams { return stream(group, prepared, watch) }
+    defer {
+      watch.end()
+      registry.remove(keys)
     }
+    try await group.finish()
+    let items = group.choices.map { item($0, prepared) }
+    return Response(json: prepared.isBatch ? .array(items) : items[0])
   }
 
-  @concurrent
-  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) async throws -> Prepared {
+  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) throws -> Prepared {
     try fields.refuse([
       "input_embeds", "image_data", "video_data", "audio_data", "lora_path", "custom_logit_processor",
-      "return_hidden_states", "session_params", "token_ids_logprob",
+      "return_hidden_states", "session_params",
     ])
-    let parameters = fields.value("sampling_params")
-    guard parameters?.arrayValue == nil else {
-      throw InvalidField(
-        field: "sampling_params", reason: "must be one object for all prompts; lists are not supported yet")
-    }
-    let sampling = try SamplingFields(
-      try RequestFields(parameters ?? .object(JSONObject()), path: "sampling_params"), model: model, native: true)
     let (prompts, isList) = try self.prompts(fields)
+    let sampling = try self.sampling(fields, prompts: prompts.count)
     let returnsLogprobs = try fields.bool("return_logprob") ?? false
     let start = try fields.integer("logprob_start_len", in: -1...Int(Int32.max)) ?? -1
     let top = try fields.integer("top_logprobs_num", in: 0...1000) ?? 0
+    let selected = try fields.tokens("token_ids_logprob") ?? []
+    let vocabulary = model.generator.limits.vocabularySize
+    guard selected.count <= 1000, selected.allSatisfy({ (0..<Int32(vocabulary)).contains($0.rawValue) }) else {
+      throw InvalidField(
+        field: "token_ids_logprob", reason: "must hold at most 1000 token ids under \(vocabulary)")
+    }
     let logprobs = LogprobOptions(
       output: returnsLogprobs, topCount: returnsLogprobs ? top : 0,
-      promptStart: returnsLogprobs && start >= 0 ? start : nil)
+      promptStart: returnsLogprobs && start >= 0 ? start : nil, tokens: returnsLogprobs ? selected : [])
+    let priority = try reader.priority(fields)
     var requests: [GenerationRequest] = []
-    for prompt in prompts {
+    var perRequest: [SamplingFields] = []
+    for (prompt, sampling) in zip(prompts, sampling) {
       for choice in 0..<sampling.n {
+        perRequest.append(sampling)
         requests.append(
           try sampling.request(
             prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: 128, namespace: namespace,
-            model: model))
+            priority: priority, model: model))
       }
     }
     return Prepared(
-      fields: sampling, requests: requests, ids: try ids(fields, count: requests.count),
-      isBatch: isList || sampling.n > 1, returnsLogprobs: returnsLogprobs, logprobStart: logprobs.promptStart,
-      topCount: top, textInLogprobs: try fields.bool("return_text_in_logprobs") ?? false,
+      fields: perRequest, requests: requests, ids: try ids(fields, count: requests.count),
+      isBatch: isList || requests.count > 1, returnsLogprobs: returnsLogprobs, logprobStart: logprobs.promptStart,
+      topCount: top, wantsTokenIDs: !logprobs.tokens.isEmpty,
+      textInLogprobs: try fields.bool("return_text_in_logprobs") ?? false,
       streams: try fields.bool("stream") ?? false)
+  }
+
+  /// The sampling parameters of each prompt: one object for all of them, or a list.
+  private func sampling(_ fields: RequestFields, prompts: Int) throws(InvalidField) -> [SamplingFields] {
+    guard let list = fields.value("sampling_params")?.arrayValue else {
+      let value = fields.value("sampling_params") ?? .object(JSONObject())
+      let one = try SamplingFields(try RequestFields(value, path: "sampling_params"), model: model, native: true)
+      return Array(repeating: one, count: prompts)
+    }
+    guard list.count == prompts else {
+      throw InvalidField(
+        field: "sampling_params", reason: "must hold an object for each of the \(prompts) prompts, got \(list.count)")
+    }
+    var all: [SamplingFields] = []
+    for (index, value) in list.enumerated() {
+      let fields = try RequestFields(value, path: "sampling_params[\(index)]")
+      all.append(try SamplingFields(fields, model: model, native: true))
+    }
+    guard let n = all.first?.n, all.allSatisfy({ $0.n == n }) else {
+      throw InvalidField(field: "sampling_params", reason: "must have the same n everywhere")
+    }
+    return all
   }
 
   private func prompts(_ fields: RequestFields) throws -> (prompts: [[TokenID]], isList: Bool) {
@@ -130,21 +158,30 @@ struct GenerateRoute: Sendable {
 
   private func addLogprobs(_ choice: Choice, _ prepared: Prepared, to meta: inout JSONObject) {
     let withText = prepared.textInLogprobs
-    var input: [JSONValue] = [], inputTop: [JSONValue] = []
+    var input: [JSONValue] = [], inputTop: [JSONValue] = [], inputSelected: [JSONValue] = []
     if let start = prepared.logprobStart, start < choice.prompt.count {
       if start == 0, let first = choice.prompt.first {
         let text: JSONValue =
           withText ? .string(String(decoding: model.tokenizer.bytes(of: first), as: UTF8.self)) : .null
         input.append([.null, .int(Int64(first.rawValue)), text])
         inputTop.append(.null)
+        inputSelected.append(.null)
       }
       input += choice.assembler.promptLogprobs.map { $0.nativeJSON(model.tokenizer, withText: withText) }
+      inputSelected += choice.assembler.promptLogprobs.map {
+        $0.nativeSelectedJSON(model.tokenizer, withText: withText)
+      }
       inputTop += choice.assembler.promptLogprobs.map { $0.nativeTopJSON(model.tokenizer, withText: withText) }
     }
     let output = choice.assembler.logprobs
     meta["input_token_logprobs"] = .array(input)
     meta["output_token_logprobs"] = .array(output.map { $0.nativeJSON(model.tokenizer, withText: withText) })
     meta["output_token_logprobs_length"] = .int(Int64(output.count))
+    if prepared.wantsTokenIDs {
+      meta["input_token_ids_logprobs"] = .array(inputSelected)
+      meta["output_token_ids_logprobs"] = .array(
+        output.map { $0.nativeSelectedJSON(model.tokenizer, withText: withText) })
+    }
     guard prepared.topCount > 0 else { return }
     meta["input_top_logprobs"] = .array(inputTop)
     meta["output_top_logprobs"] = .array(output.map { $0.nativeTopJSON(model.tokenizer, withText: withText) })
@@ -161,9 +198,9 @@ struct GenerateRoute: Sendable {
   }
 
   /// Each event carries the whole text so far.
-  private func stream(_ group: ChoiceGroup, _ prepared: Prepared, _ request: Request) -> Response {
+  private func stream(_ group: ChoiceGroup, _ prepared: Prepared, _ watch: ClientConnections.Watch) -> Response {
     let keys = zip(prepared.ids, group.choices).map { ($0, $1.stream.id) }
-    return EventStream.response(for: request) { events in
+    return EventStream.response(watch: watch) { events in
       defer { registry.remove(keys) }
       var group = group
       try await group.forEachPiece { choice, piece in

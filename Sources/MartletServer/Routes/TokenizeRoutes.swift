@@ -7,17 +7,16 @@ struct TokenizeRoutes: Sendable {
   let model: ServedModel
   let reader: RequestReader
 
-  func tokenize(_ incoming: Request) async throws -> Response {
-    var request = incoming
-    return try await tokenize(RequestFields(try await reader.json(&request)))
+  func tokenize(_ request: Request) async throws -> Response {
+    let fields = try RequestFields(try await reader.json(request))
+    return try await model.workers.run { try tokenize(fields) }
   }
 
-  @concurrent
-  private func tokenize(_ fields: RequestFields) async throws -> Response {
+  private func tokenize(_ fields: RequestFields) throws -> Response {
     let special = try fields.bool("add_special_tokens") ?? true
     let length = JSONValue.int(Int64(model.generator.limits.contextLength))
     if let messages = try fields.array("messages") {
-      let tokens = try model.prompts.tokens(of: PromptBuilder.Conversation(messages: messages))
+      let tokens = try model.prompts.tokens(of: PromptBuilder.Conversation(messages: messages, fields: fields))
       return Response(json: ["tokens": json(tokens), "count": .int(Int64(tokens.count)), "max_model_len": length])
     }
     guard let prompts = try fields.strings("prompt") else {
@@ -32,13 +31,12 @@ struct TokenizeRoutes: Sendable {
     ])
   }
 
-  func detokenize(_ incoming: Request) async throws -> Response {
-    var request = incoming
-    return try await detokenize(RequestFields(try await reader.json(&request)))
+  func detokenize(_ request: Request) async throws -> Response {
+    let fields = try RequestFields(try await reader.json(request))
+    return try await model.workers.run { try detokenize(fields) }
   }
 
-  @concurrent
-  private func detokenize(_ fields: RequestFields) async throws -> Response {
+  private func detokenize(_ fields: RequestFields) throws -> Response {
     let skip = try fields.bool("skip_special_tokens") ?? true
     guard let list = try fields.array("tokens") else { throw InvalidField(field: "tokens", reason: "is missing") }
     if list.first?.arrayValue != nil {

@@ -1,0 +1,40 @@
+import MartletCore
+import Synchronization
+
+/// The open connections of a server, so that a route finds the one its request came on.
+final class ClientConnections: Sendable {
+  private struct State {
+    /// False until a real connection was seen: tests call routes without any.
+    var isServing = false
+    var open: [ObjectIdentifier: ClientConnection] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  func add(_ connection: ClientConnection, for channel: ObjectIdentifier) {
+    state.withLock { state in
+      state.isServing = true
+      state.open[channel] = connection
+    }
+  }
+
+  func remove(_ channel: ObjectIdentifier) { state.withLock { $0.open[channel] = nil } }
+
+  /// Cancels `ids` when the client of `context` leaves before `end` is called on the result.
+  func cancel(_ ids: [RequestID], of generator: any Generator, whenClientLeaves context: ServerContext) -> Watch {
+    let (connection, isServing) = state.withLock { ($0.open[context.channel], $0.isServing) }
+    let cancel: @Sendable () -> Void = { for id in ids { generator.cancel(id) } }
+    guard let connection else {
+      if isServing { cancel() }
+      return Watch(connection: nil, key: nil)
+    }
+    return Watch(connection: connection, key: connection.watch(cancel))
+  }
+
+  struct Watch: Sendable {
+    fileprivate let connection: ClientConnection?
+    fileprivate let key: Int?
+
+    func end() { if let key { connection?.endWatch(key) } }
+  }
+}

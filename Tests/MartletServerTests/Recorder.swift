@@ -1,0 +1,9 @@
+import Synchronization
+
+/// Values that concurrent code leaves for a test.
+final class Recorder<Value: Sendable>: Sendable {
+  private let state: Mutex<Value>
+  init(_ value: Value) { state = Mutex(value) }
+  var value: Value { state.withLock { $0 } }
+  func change(_ body: @Sendable (inout Value) -> Void) { state.withLock { body(&$0) } }
+}

@@ -1,0 +1,82 @@
+import Hummingbird
+import HummingbirdTesting
+import Logging
+import MartletCore
+
+@testable import MartletServer
+@testable import MartletText
+
+/// The routes over a scripted engine and a tokenizer whose tokens are single bytes.
+struct TestServer {
+  let generator: ScriptedGenerator
+  private let server: APIServer
+
+  struct Reply {
+    let status: Int
+    let text: String
+    var json: JSONValue { get throws { try JSONValue(parsing: Array(text.utf8)) } }
+    /// The `data:` frames of an event stream, without the closing `[DONE]`.
+    var events: [JSONValue] {
+      get throws {
+        try text.split(separator: "\n\n").map { $0.dropFirst(6) }.filter { $0 != "[DONE]" }
+          .map { try JSONValue(parsing: Array($0.utf8)) }
+      }
+    }
+  }
+
+  init(_ generator: ScriptedGenerator, options: HTTPOptions = HTTPOptions()) throws {
+    self.generator = generator
+    let template = """
+      {%- for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if tools %}[{{ tools | length }} tools]{% endif -%}
+      {% if add_generation_prompt %}assistant:{% endif %}
+      """
+    let model = ServedModel(
+      name: "test", path: "/models/test", created: 1, tokenizer: try Self.tokenizer(),
+      template: try ChatTemplate(source: template), generator: generator, architecture: "llama")
+    server = try APIServer(model: model, options: options, logger: Logger(label: "test")) { 1_700_000_000 }
+  }
+
+  /// Token i is the byte i; 256 and 257 are special.
+  static func tokenizer() throws -> Tokenizer {
+    var tokens = TokenList()
+    for byte in UInt8.min...UInt8.max { tokens.append(String(ByteAlphabet.scalars[Int(byte)]).utf8) }
+    tokens.append("<|start|>".utf8)
+    tokens.append("<|end|>".utf8)
+    var description = TokenizerDescription(
+      model: .byteLevelBPE(merges: TokenList(), ignoreMerges: false), tokens: tokens)
+    description.added = [
+      .init(id: 256, content: "<|start|>", special: true), .init(id: 257, content: "<|end|>", special: true),
+    ]
+    description.end = 257
+    return try Tokenizer(description)
+  }
+
+  func send(
+    _ path: String, _ body: JSONValue? = nil, method: HTTPRequest.Method = .post, headers: HTTPFields = [:]
+  ) async throws -> Reply {
+    var bytes: [UInt8] = []
+    body?.write(to: &bytes)
+    return try await send(path, bytes: bytes, method: method, headers: headers)
+  }
+
+  func send(
+    _ path: String, bytes: [UInt8], method: HTTPRequest.Method = .post, headers: HTTPFields = [:]
+  ) async throws -> Reply {
+    var headers = headers
+    if headers[.contentType] == nil { headers[.contentType] = "application/json" }
+    let fields = headers
+    let application = Application(responder: server.router().buildResponder())
+    return try await application.test(.router) { client in
+      try await client.execute(uri: path, method: method, headers: fields, body: ByteBuffer(bytes: bytes)) {
+        Reply(status: Int($0.status.code), text: String(buffer: $0.body))
+      }
+    }
+  }
+}
+
+extension JSONValue {
+  subscript(index: Int) -> JSONValue? {
+    guard let list = arrayValue, list.indices.contains(index) else { return nil }
+    return list[index]
+  }
+}
