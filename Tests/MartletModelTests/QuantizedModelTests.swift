@@ -6,25 +6,6 @@ import Testing
 
 /// Quantised weights are multiplied in integers; the same weights as float32 say what that costs.
 @Suite struct QuantizedModelTests {
-  /// Mean Kullback-Leibler divergence of the next-token distributions, in nats.
-  static func divergence(_ reference: [Float], _ values: [Float], vocabulary: Int) -> Double {
-    let rows = reference.count / vocabulary
-    var sum = 0.0
-    for row in 0..<rows {
-      let range = row * vocabulary..<(row + 1) * vocabulary
-      func logSum(_ logits: [Float]) -> Double {
-        let top = Double(range.map { logits[$0] }.max() ?? 0)
-        return top + log(range.reduce(0) { $0 + exp(Double(logits[$1]) - top) })
-      }
-      let left = logSum(reference), right = logSum(values)
-      for index in range {
-        let p = Double(reference[index]) - left
-        sum += exp(p) * (p - (Double(values[index]) - right))
-      }
-    }
-    return sum / Double(rows)
-  }
-
   @Test(arguments: CheckpointDType.allCases, ["LlamaForCausalLM", "Gemma3ForCausalLM"])
   func aModelStaysNearItsDequantizedSelf(dtype: CheckpointDType, architecture: String) throws {
     let model = try TinyModel(
@@ -43,6 +24,6 @@ import Testing
     let isFloat = dtype.block.elements == 1
     // Float formats differ by rounding alone; block formats by eight-bit activations.
     #expect(worst / spread < (isFloat ? 1e-5 : 4e-2))
-    #expect(Self.divergence(expected, values, vocabulary: 300) < (isFloat ? 1e-9 : 1e-3))
+    #expect(divergence(expected, values, vocabulary: 300) < (isFloat ? 1e-9 : 1e-3))
   }
 }

@@ -105,12 +105,29 @@ INLINE __m512 broadcast_float(const uint8_t *from) {
   return _mm512_set1_ps(value);
 }
 
-/// Exact dot products over vectors [first, end): sum of (code - offset) * x for each token.
+/// Sum of the codes over vectors [first, end). Vectors are added in 8 bits as far as they cannot overflow: 8 of up to 5
+/// bits, 4 of 6 bits, 1 of 8 bits.
+INLINE __m512i code_sum(const mk_format format, const __m512i *w, int first, int end) {
+  const int run = format.bits <= 5 ? 8 : format.bits == 6 ? 4 : 1;
+  __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+  UNROLL for (int start = first; start < end; start += run) {
+    __m512i bytes = w[start];
+    UNROLL for (int j = start + 1; j < end && j < start + run; j++) bytes = _mm512_add_epi8(bytes, w[j]);
+    __m512i *sum = &sums[(start - first) / run % 2];
+    *sum = _mm512_dpbusd_epi32(*sum, bytes, _mm512_set1_epi8(1));
+  }
+  return end - first > run ? _mm512_add_epi32(sums[0], sums[1]) : sums[0];
+}
+
+/// Exact dot products over vectors [first, end): sum of (code - offset) * (x + zero) for each token. The sum of the
+/// codes meets the zero point in one product of 16-bit halves: it is below 2^15, so its upper half is 0.
 INLINE void dot(const mk_format format, uint32_t n, const __m512i *w, int first, int end, const uint8_t *x,
-                const uint8_t *negated, __m512i *dots) {
+                const uint8_t *negated, const uint8_t *zeros, __m512i *dots) {
+  const __m512i sum = code_sum(format, w, first, end);
   UNROLL for (uint32_t t = 0; t < n; t++) {
     dots[t] = format.offset ? _mm512_slli_epi32(broadcast_integer(negated + 4 * t), __builtin_ctz(format.offset))
                             : _mm512_setzero_si512();
+    dots[t] = _mm512_dpwssd_epi32(dots[t], sum, broadcast_integer(zeros + 4 * t));
   }
   UNROLL for (int j = first; j < end; j++) {
     UNROLL for (uint32_t t = 0; t < n; t++) {
@@ -122,11 +139,12 @@ INLINE void dot(const mk_format format, uint32_t n, const __m512i *w, int first,
 /// sums[t] gains the block's share, in the order of operations of the reference.
 INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, const vector_scales scales,
                       const uint8_t *x, __m512 *sums) {
-  const uint8_t *fields = x + 32 * n, *negated = fields + 8 * n, *halves = negated + 4 * n;
+  const uint8_t *fields = x + 32 * n, *negated = fields + 8 * n, *halves = negated + 4 * n, *zeros = halves + 8 * n;
   __m512i dots[MK_GROUP_MAX];
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
     const bool whole = format.sub_blocks == 1;
-    dot(format, n, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4, x, whole ? negated : halves + 4 * n * h, dots);
+    dot(format, n, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4, x, whole ? negated : halves + 4 * n * h, zeros,
+        dots);
     UNROLL for (uint32_t t = 0; t < n; t++) {
       const __m512 scale = _mm512_mul_ps(scales.scale[h], broadcast_float(fields + 4 * t));
       sums[t] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(dots[t]), sums[t]);

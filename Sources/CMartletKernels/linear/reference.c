@@ -13,7 +13,7 @@ typedef struct {
 typedef struct {
   int8_t codes[MK_BLOCK];
   float scale, sum;
-  int32_t negated, negated_halves[2];
+  int32_t negated, negated_halves[2], zero;
 } token_block;
 _Static_assert(sizeof(token_block) == MK_TOKEN_BLOCK_BYTES, "a group of one is an array of these");
 
@@ -25,17 +25,17 @@ static void quantize_row(void *opaque, uint32_t piece, uint32_t worker) {
   mk_quantize_group(args->x, args->x_stride, context->cols, piece, 1, out);
 }
 
-/// sum of (code - offset) * x over 16 columns, exact.
-static int32_t half_dot(const uint8_t *codes, int offset, const int8_t *x) {
+/// sum of (code - offset) * (x + zero) over 16 columns, exact.
+static int32_t half_dot(const uint8_t *codes, int offset, const int8_t *x, int32_t zero) {
   int32_t sum = 0;
-  for (int i = 0; i < 16; i++) sum += (codes[i] - offset) * x[i];
+  for (int i = 0; i < 16; i++) sum += (codes[i] - offset) * (x[i] + zero);
   return sum;
 }
 
 static float add_block(float sum, const mk_format *format, const mk_block *block, const mk_block_scales *scales,
                        const token_block *x) {
-  const int32_t low = half_dot(block->codes, format->offset, x->codes);
-  const int32_t high = half_dot(block->codes + 16, format->offset, x->codes + 16);
+  const int32_t low = half_dot(block->codes, format->offset, x->codes, x->zero);
+  const int32_t high = half_dot(block->codes + 16, format->offset, x->codes + 16, x->zero);
   if (format->sub_blocks == 1) {
     sum = fmaf(scales->scale[0] * x->scale, (float)(low + high), sum);
     return format->minimum ? fmaf(scales->minimum[0], x->sum, sum) : sum;
