@@ -51,9 +51,11 @@ private struct FailingExecutor: StepExecutor {
   }
 
   /// Random prompts with shared beginnings, in pools from roomy to so small that requests are retracted.
-  @Test(arguments: [11, 14, 40, 200], [true, false])
-  func outputsDependOnThePromptAlone(pages: Int, cache: Bool) async throws {
-    let engine = try await start(options(pages: pages, cache: cache))
+  @Test(arguments: [11, 14, 40, 200], [(true, false), (true, true), (false, true)])
+  func outputsDependOnThePromptAlone(pages: Int, mode: (cache: Bool, overlap: Bool)) async throws {
+    var options = options(pages: pages, cache: mode.cache)
+    options.overlap = mode.overlap
+    let engine = try await start(options)
     var state: UInt64 = UInt64(pages)
     func random(_ bound: Int) -> Int {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

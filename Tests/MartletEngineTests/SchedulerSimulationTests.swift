@@ -1,0 +1,159 @@
+import MartletCore
+import Testing
+
+@testable import MartletEngine
+
+/// Random loads against the scheduler itself: it has no clock and no threads, so a seed gives the same run everywhere.
+@Suite struct SchedulerSimulationTests {
+  struct Setting: CustomTestStringConvertible, Sendable {
+    var pages: Int
+    var batch: Int
+    var running: Int
+    /// Steps launched before the oldest is committed, less one.
+    var depth: Int
+    var policy = SchedulePolicy.longestPrefixMatch
+    var eviction = EvictionPolicy.leastRecentlyUsed
+    var cache = true
+    var testDescription: String { "\(pages) pages, \(batch) tokens, \(running) rows, depth \(depth), \(policy)" }
+  }
+
+  static let settings: [Setting] = [
+    Setting(pages: 10, batch: 8, running: 4, depth: 0), Setting(pages: 10, batch: 8, running: 4, depth: 1),
+    Setting(pages: 14, batch: 40, running: 8, depth: 1, policy: .firstComeFirstServed),
+    Setting(pages: 14, batch: 5, running: 5, depth: 0, policy: .random, eviction: .leastFrequentlyUsed),
+    Setting(pages: 30, batch: 64, running: 16, depth: 1, policy: .depthFirstWeight, eviction: .firstInFirstOut),
+    Setting(pages: 30, batch: 16, running: 3, depth: 1, policy: .longestOutputFirst),
+    Setting(pages: 200, batch: 128, running: 32, depth: 0), Setting(pages: 200, batch: 128, running: 32, depth: 1),
+    Setting(pages: 24, batch: 24, running: 8, depth: 1, cache: false),
+  ]
+
+  private struct Generation {
+    let prompt: [Int32]
+    let limit: Int
+    let isScored: Bool
+    var tokens: [Int32] = []
+    var prefills = 0
+    var ends: [FinishReason] = []
+    var isCancelled = false
+  }
+
+  private struct Simulation {
+    let setting: Setting
+    var scheduler: Scheduler
+    var executor: HashExecutor
+    var random: UInt64
+    var generations: [RequestID: Generation] = [:]
+    var pending: [(plan: StepPlan, result: StepResult)] = []
+    let beginnings: [[Int32]]
+
+    init(_ setting: Setting, seed: UInt64) {
+      self.setting = setting
+      var options = EngineOptions(pageCount: setting.pages, contextLength: 140, vocabularySize: 1000)
+      options.maxBatchedTokens = setting.batch
+      options.maxRunningRequests = setting.running
+      options.policy = setting.policy
+      options.eviction = setting.eviction
+      options.enablePrefixCache = setting.cache
+      scheduler = Scheduler(options: options)
+      executor = HashExecutor(pageCount: setting.pages, pageSize: 16)
+      random = seed
+      beginnings = (0..<3).map { row in (0..<64).map { Int32(($0 * 7 + row * 13) % 50) } }
+    }
+
+    mutating func draw(_ bound: Int) -> Int {
+      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(random >> 33) % bound
+    }
+
+    mutating func admit() throws {
+      let id = RequestID(UInt64(generations.count + 1))
+      let start = Array(beginnings[draw(3)].prefix(draw(65)))
+      let prompt = start + (0...draw(20)).map { Int32($0) }
+      let limit = draw(10) == 0 ? 0 : 1 + draw(min(40, 139 - prompt.count))
+      let isScored = draw(4) == 0
+      let namespace = draw(5) == 0 ? CacheNamespace("other") : CacheNamespace.shared
+      generations[id] = Generation(prompt: prompt, limit: limit, isScored: isScored)
+      scheduler.admit(
+        id,
+        GenerationRequest(
+          prompt: prompt.map { TokenID($0) }, sampling: try SamplingParameters(SamplingParameters.Fields()),
+          stop: try StopCriteria(maxTokens: limit),
+          logprobs: LogprobOptions(output: false, topCount: 0, promptStart: isScored ? draw(prompt.count) : nil),
+          namespace: namespace, priority: draw(3)))
+    }
+
+    mutating func cancel() {
+      let live = generations.keys.filter { generations[$0]?.ends.isEmpty == true }.sorted { $0.rawValue < $1.rawValue }
+      guard !live.isEmpty else { return }
+      let id = live[draw(live.count)]
+      guard scheduler.cancel(id) != nil else { return }
+      generations[id]?.isCancelled = true
+      generations[id]?.ends.append(.aborted(.cancelled))
+    }
+
+    /// Plans and runs one step, and commits the oldest one when enough are in flight; false when nothing was left.
+    mutating func step() throws -> Bool {
+      let plan = scheduler.plan()
+      #expect(plan.rows.reduce(0) { $0 + $1.input.count } <= max(setting.batch, setting.running))
+      #expect(Set(plan.rows.map(\.slot)).count == plan.rows.count)
+      for row in plan.rows {
+        #expect(row.input.count > 0)
+        #expect((row.start + row.input.count + 15) / 16 <= row.pages.count)
+        #expect(Set(row.pages).count == row.pages.count)
+      }
+      if !plan.rows.isEmpty {
+        let ticket = try executor.launch(plan)
+        pending.append((plan, try executor.collect(ticket)))
+      }
+      if pending.count > setting.depth || plan.rows.isEmpty, !pending.isEmpty { commit() }
+      #expect(scheduler.checkInvariants() == [])
+      return !scheduler.isIdle || !pending.isEmpty
+    }
+
+    mutating func commit() {
+      let (plan, result) = pending.removeFirst()
+      for (id, event) in scheduler.commit(result, for: plan) {
+        switch event {
+        case .prefilled: generations[id]?.prefills += 1
+        case .token(let token, _): generations[id]?.tokens.append(token.rawValue)
+        case .finished(let reason, let usage):
+          generations[id]?.ends.append(reason)
+          #expect(usage.completionTokens == generations[id]?.tokens.count)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: settings, [UInt64(1), 2, 3])
+  func everyGenerationEndsOnceWithItsOwnTokens(setting: Setting, seed: UInt64) throws {
+    var simulation = Simulation(setting, seed: seed)
+    for _ in 0..<600 {
+      if simulation.draw(4) == 0 { try simulation.admit() }
+      if simulation.draw(25) == 0 { simulation.cancel() }
+      _ = try simulation.step()
+    }
+    var steps = 0
+    while try simulation.step(), steps < 100_000 { steps += 1 }
+    #expect(simulation.scheduler.isIdle)
+    for (id, generation) in simulation.generations {
+      #expect(generation.ends.count == 1, "request \(id.rawValue)")
+      #expect(generation.prefills <= 1)
+      var history = generation.prompt
+      for token in generation.tokens {
+        #expect(HashExecutor.next(after: history).rawValue == token, "request \(id.rawValue)")
+        history.append(token)
+      }
+      guard !generation.isCancelled else { continue }
+      #expect(generation.ends == [.length])
+      #expect(generation.tokens.count == generation.limit)
+      #expect(generation.prefills == 1)
+    }
+    let load = simulation.scheduler.load
+    #expect(load.leasedPages == 0)
+    #expect(load.finishedRequests == UInt64(simulation.generations.count))
+    let isFlushed = simulation.scheduler.flushCache()
+    #expect(isFlushed)
+    #expect(simulation.scheduler.load.freePages == setting.pages)
+    if setting.pages <= 10 { #expect(load.retractions > 0, "the pool is not small enough to test retractions") }
+  }
+}

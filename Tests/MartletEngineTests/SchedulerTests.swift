@@ -1,0 +1,166 @@
+import MartletCore
+import Testing
+
+@testable import MartletEngine
+
+/// The scheduler's decisions, one at a time.
+@Suite struct SchedulerTests {
+  private static func scheduler(
+    policy: SchedulePolicy = .firstComeFirstServed, pages: Int = 100, running: Int = 1, batch: Int = 64
+  ) -> Scheduler {
+    var options = EngineOptions(pageCount: pages, contextLength: 400, vocabularySize: 1000)
+    options.maxRunningRequests = running
+    options.maxBatchedTokens = batch
+    options.policy = policy
+    return Scheduler(options: options)
+  }
+
+  private static func request(
+    _ prompt: [Int32], _ count: Int = 1, priority: Int = 0, namespace: CacheNamespace = .shared
+  ) throws -> GenerationRequest {
+    GenerationRequest(
+      prompt: prompt.map { TokenID($0) }, sampling: try SamplingParameters(SamplingParameters.Fields()),
+      stop: try StopCriteria(maxTokens: count), namespace: namespace, priority: priority)
+  }
+
+  private static func row(_ token: Int32? = nil) -> StepResult.Row {
+    var row = StepResult.Row()
+    row.sampled = token.map { [TokenID($0)] } ?? []
+    return row
+  }
+
+  /// Runs until nothing is left; the order in which requests came to run.
+  private static func order(_ scheduler: inout Scheduler) -> [UInt64] {
+    var order: [UInt64] = []
+    for _ in 0..<10_000 where !scheduler.isIdle {
+      let plan = scheduler.plan()
+      order += scheduler.takeStarted().map(\.rawValue)
+      let rows = plan.rows.map { row in
+        Self.row(row.samples ? 7 : nil)
+      }
+      _ = scheduler.commit(StepResult(rows: rows), for: plan)
+    }
+    return order
+  }
+
+  @Test func firstComeFirstServedKeepsTheOrder() throws {
+    var scheduler = Self.scheduler()
+    for id in 1...5 { scheduler.admit(RequestID(UInt64(id)), try Self.request([Int32(id)], 6 - id)) }
+    #expect(Self.order(&scheduler) == [1, 2, 3, 4, 5])
+  }
+
+  @Test func higherPrioritiesGoFirst() throws {
+    var scheduler = Self.scheduler()
+    for (id, priority) in [(1, 0), (2, 5), (3, 0), (4, 9)] {
+      scheduler.admit(RequestID(UInt64(id)), try Self.request([Int32(id)], priority: priority))
+    }
+    #expect(Self.order(&scheduler) == [4, 2, 1, 3])
+  }
+
+  @Test func longestOutputFirst() throws {
+    var scheduler = Self.scheduler(policy: .longestOutputFirst)
+    for (id, count) in [(1, 3), (2, 9), (3, 5)] {
+      scheduler.admit(RequestID(UInt64(id)), try Self.request([Int32(id)], count))
+    }
+    #expect(Self.order(&scheduler) == [2, 3, 1])
+  }
+
+  @Test func longestPrefixMatchPrefersWhatIsCached() throws {
+    var scheduler = Self.scheduler(policy: .longestPrefixMatch)
+    let known = (0..<64).map { Int32($0) }
+    scheduler.admit(RequestID(1), try Self.request(known))
+    _ = Self.order(&scheduler)
+    scheduler.admit(RequestID(2), try Self.request([900, 901]))
+    scheduler.admit(RequestID(3), try Self.request(Array(known.prefix(33))))
+    scheduler.admit(RequestID(4), try Self.request(known))
+    scheduler.admit(RequestID(5), try Self.request(known, namespace: CacheNamespace("elsewhere")))
+    #expect(Self.order(&scheduler) == [4, 3, 2, 5])
+  }
+
+  @Test func aStreamOfCachedPromptsCannotStarveTheOthers() throws {
+    var scheduler = Self.scheduler(policy: .longestPrefixMatch)
+    let known = (0..<64).map { Int32($0) }
+    scheduler.admit(RequestID(1), try Self.request(known))
+    _ = Self.order(&scheduler)
+    scheduler.admit(RequestID(2), try Self.request([900, 901]))
+    for id in 3...40 { scheduler.admit(RequestID(UInt64(id)), try Self.request(known)) }
+    let place = try #require(Self.order(&scheduler).firstIndex(of: 2))
+    #expect(place > 0)
+    #expect(place <= 6)
+  }
+
+  @Test func decodesGoBeforePromptsAndPromptsFillTheBudget() throws {
+    var scheduler = Self.scheduler(running: 8, batch: 32)
+    scheduler.admit(RequestID(1), try Self.request([1, 2, 3], 10))
+    let first = scheduler.plan()
+    #expect(first.rows.map(\.input.count) == [3])
+    _ = scheduler.commit(StepResult(rows: [Self.row(4)]), for: first)
+    scheduler.admit(RequestID(2), try Self.request((0..<50).map { Int32($0 + 10) }, 5))
+    let second = scheduler.plan()
+    #expect(second.rows.map(\.request.rawValue) == [1, 2])
+    #expect(second.rows.map(\.input.count) == [1, 31])
+    #expect(second.rows.map(\.samples) == [true, false])
+    _ = scheduler.commit(StepResult(rows: [Self.row(4), Self.row()]), for: second)
+    let third = scheduler.plan()
+    #expect(third.rows.map(\.input.count) == [1, 19])
+    #expect(third.rows.map(\.samples) == [true, true])
+    #expect(third.rows[1].start == 31)
+  }
+
+  @Test func requestsWithTheSameBeginningComputeItOnce() throws {
+    var scheduler = Self.scheduler(policy: .longestPrefixMatch, running: 8, batch: 256)
+    let prompt = (0..<100).map { Int32($0) }
+    for id in 1...6 { scheduler.admit(RequestID(UInt64(id)), try Self.request(prompt + [Int32(500 + id)], 3)) }
+    _ = Self.order(&scheduler)
+    #expect(scheduler.load.promptTokens == 606)
+    #expect(scheduler.load.cachedTokens == 5 * 96)
+  }
+
+  @Test func aCancelledRequestGivesItsPagesBackAtOnce() throws {
+    var scheduler = Self.scheduler(pages: 20)
+    scheduler.admit(RequestID(1), try Self.request((0..<40).map { Int32($0) }, 100))
+    let plan = scheduler.plan()
+    #expect(scheduler.load.leasedPages == 3)
+    let usage = scheduler.cancel(RequestID(1))
+    #expect(usage != nil)
+    #expect(scheduler.load.leasedPages == 0)
+    let again = scheduler.cancel(RequestID(1))
+    #expect(again == nil)
+    let reports = scheduler.commit(StepResult(rows: [Self.row(4)]), for: plan)
+    #expect(reports.isEmpty)
+    #expect(scheduler.isIdle)
+  }
+
+  @Test func aRowWithoutATokenEndsItsRequest() throws {
+    var scheduler = Self.scheduler()
+    scheduler.admit(RequestID(1), try Self.request([1, 2], 10))
+    let plan = scheduler.plan()
+    let reports = scheduler.commit(StepResult(rows: [Self.row(-1)]), for: plan)
+    guard case .finished(.aborted(.invalidLogits), _)? = reports.last?.1 else {
+      Issue.record("the request went on")
+      return
+    }
+    #expect(scheduler.isIdle)
+  }
+
+  @Test func stopTokensEndAGenerationButNotBeforeItsMinimum() throws {
+    var scheduler = Self.scheduler()
+    let base = try Self.request([1, 2])
+    scheduler.admit(
+      RequestID(1),
+      GenerationRequest(
+        prompt: base.prompt, sampling: base.sampling,
+        stop: try StopCriteria(maxTokens: 10, minTokens: 2, stopTokens: [TokenID(9)])))
+    var ends: [FinishReason] = []
+    var tokens = 0
+    for _ in 0..<5 where !scheduler.isIdle {
+      let plan = scheduler.plan()
+      for (_, event) in scheduler.commit(StepResult(rows: [Self.row(9)]), for: plan) {
+        if case .finished(let reason, _) = event { ends.append(reason) }
+        if case .token = event { tokens += 1 }
+      }
+    }
+    #expect(ends == [.stopToken(TokenID(9))])
+    #expect(tokens == 3)
+  }
+}
