@@ -35,13 +35,19 @@ package import CMartletKernels
     return bytes
   }
 
-  /// The same values as float32 in the file's layout.
-  package func dequantized(on device: Device) throws(KernelError) -> Matrix {
+  /// The values as float32, [rows, columns].
+  package func values(on device: Device) throws(KernelError) -> DeviceArray<Float> {
     let values = try device.allocate(Float.self, count: rows * columns)
     let ids = try device.allocate(Int32.self, count: rows)
     for row in 0..<rows { unsafe ids.host[row] = Int32(row) }
     try device.embedding(self, ids: ids, rows: rows, scale: 1, into: values)
     try device.synchronize()
+    return values
+  }
+
+  /// The same matrix as float32 in the file's layout.
+  package func dequantized(on device: Device) throws(KernelError) -> Matrix {
+    let values = try values(on: device)
     return unsafe Matrix(fileData: values.pointer, dtype: .f32, rows: rows, columns: columns, owner: values.memory)
   }
 

@@ -12,11 +12,12 @@ import Testing
     let generated: [Int32]
     let prefill: Data
     let decode: Data
+  }
 
-    static func floats(_ data: Data) -> [Float] {
-      (0..<data.count / 4).map { index in
-        Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(data[4 * index + $1]) << (8 * UInt32($1)) })
-      }
+  /// Little-endian float32 values.
+  static func floats(_ data: Data) -> [Float] {
+    (0..<data.count / 4).map { index in
+      Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(data[4 * index + $1]) << (8 * UInt32($1)) })
     }
   }
 
@@ -44,7 +45,7 @@ import Testing
     let golden = try JSONDecoder().decode(
       Golden.self, from: try Data(contentsOf: folder.appendingPathComponent("expected.json")))
     let probe = try LogitsProbe(try Checkpoint(path: folder.path), variant: variant, cacheType: cacheType)
-    let expected = Golden.floats(golden.prefill)
+    let expected = Self.floats(golden.prefill)
     var prefill: Float = 0
     for start in stride(from: 0, to: golden.prompt.count, by: chunk) {
       let end = min(start + chunk, golden.prompt.count)
@@ -54,7 +55,7 @@ import Testing
         error(
           values, expected[start * probe.vocabulary..<end * probe.vocabulary], vocabulary: probe.vocabulary))
     }
-    let steps = Golden.floats(golden.decode)
+    let steps = Self.floats(golden.decode)
     let tokens = golden.prompt + golden.generated
     var decode: Float = 0
     for step in golden.generated.indices {
