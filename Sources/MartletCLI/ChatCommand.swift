@@ -2,6 +2,7 @@ import ArgumentParser
 import Dispatch
 import Foundation
 import Martlet
+import MartletModel
 import Synchronization
 
 /// `martlet chat`: a conversation in the terminal.
@@ -11,8 +12,7 @@ struct ChatCommand: AsyncParsableCommand {
     discussion:
       "Commands: /help, /clear, /system TEXT, /retry, /stats, /quit. Ctrl-C stops the answer, not the program.")
 
-  @Argument(help: "GGUF file or Hugging Face folder.")
-  var modelPath: String
+  @OptionGroup var modelFlags: ModelFlags
 
   @Option(help: "System message.")
   var system: String?
@@ -28,8 +28,10 @@ struct ChatCommand: AsyncParsableCommand {
     /quit         leave (so does Ctrl-D)
     """
 
+  func validate() throws { _ = try modelFlags.path() }
+
   func run() async throws {
-    let engine = try await Engine(modelPath: modelPath, options: engineFlags.options)
+    let engine = try await Engine(modelPath: try modelFlags.path(), options: engineFlags.options)
     let interrupt = Interrupt()
     var conversation = Conversation(system: system)
     if Terminal.inputIsTerminal { Terminal.note("/help lists the commands; Ctrl-D leaves.") }
@@ -62,7 +64,9 @@ struct ChatCommand: AsyncParsableCommand {
     _ question: String, in conversation: inout Conversation, engine: Engine, interrupt: Interrupt
   ) async {
     let messages = conversation.messages + [ChatMessage(role: .user, content: question)]
-    let sampling = samplingFlags.sampling(defaultMaxTokens: 1024)
+    var sampling = samplingFlags.sampling(defaultMaxTokens: 1024)
+    // A conversation reads better below 1, which is what the interfaces for programs default to.
+    if sampling.temperature == nil, engine.model.defaults.temperature == nil { sampling.temperature = 0.7 }
     let text = Mutex("")
     let task = Task {
       for try await piece in try engine.stream(.chat(messages), sampling: sampling) {

@@ -9,8 +9,7 @@ struct GenerateCommand: AsyncParsableCommand {
     abstract: "Run prompts through a model and print the answers as JSON Lines.",
     discussion: "Each output line: index, text, finish_reason, prompt_tokens, cached_tokens, completion_tokens.")
 
-  @Argument(help: "GGUF file or Hugging Face folder.")
-  var modelPath: String
+  @OptionGroup var modelFlags: ModelFlags
 
   @Argument(help: "Prompts.")
   var prompts: [String] = []
@@ -37,12 +36,15 @@ struct GenerateCommand: AsyncParsableCommand {
   }
 
   func validate() throws {
+    let prompts = [try modelFlags.resolve().extra].compactMap { $0 } + self.prompts
     guard !prompts.isEmpty || input != nil else {
       throw ValidationError("give prompts as arguments or a file with --input")
     }
   }
 
   func run() async throws {
+    let (modelPath, first) = try modelFlags.resolve()
+    let prompts = [first].compactMap { $0 } + self.prompts
     var all = try input.map { try PromptFile(path: $0).prompts } ?? []
     all += prompts.map { Prompt.text($0) }
     if chat {

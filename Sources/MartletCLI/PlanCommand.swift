@@ -9,13 +9,14 @@ struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Show what a model would need on this machine, without loading it.")
 
-  @Argument(help: "GGUF file or Hugging Face folder.")
-  var modelPath: String
+  @OptionGroup var modelFlags: ModelFlags
 
   @OptionGroup(title: "Engine") var engineFlags: EngineFlags
 
+  func validate() throws { _ = try modelFlags.path() }
+
   func run() async throws {
-    let (configuration, plan) = try LoadedModel.dryPlan(path: modelPath, options: engineFlags.options)
+    let (configuration, plan) = try LoadedModel.dryPlan(path: try modelFlags.path(), options: engineFlags.options)
     func mebibytes(_ bytes: Int) -> String { String(format: "%10.1f MiB", Double(bytes) / 1_048_576) }
     let full = max(1, plan.totalTokens / max(1, plan.contextLength))
     Terminal.out(

@@ -12,8 +12,7 @@ struct ServeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve", abstract: "Serve a model over OpenAI-compatible HTTP.")
 
-  @Option(name: [.customLong("model-path"), .customLong("model")], help: "GGUF file or Hugging Face folder.")
-  var modelPath: String
+  @OptionGroup var modelFlags: ModelFlags
 
   @Option(help: "Address to listen on. Others than loopback need --api-key.")
   var host = "127.0.0.1"
@@ -39,6 +38,7 @@ struct ServeCommand: AsyncParsableCommand {
   @OptionGroup(title: "Engine") var engineFlags: EngineFlags
 
   func validate() throws {
+    _ = try modelFlags.path()
     guard Logger.Level(rawValue: logLevel) != nil else {
       throw ValidationError("--log-level must be trace, debug, info, warning or error, got \(logLevel)")
     }
@@ -55,16 +55,17 @@ struct ServeCommand: AsyncParsableCommand {
     var logger = Logger(label: "martlet")
     logger.logLevel = logLevel == "info" ? .warning : Logger.Level(rawValue: logLevel) ?? .info
 
+    let modelPath = try modelFlags.path()
     let model = try await LoadedModel.load(path: modelPath, options: engineFlags.options)
     let name = servedModelName ?? URL(fileURLWithPath: modelPath).deletingPathExtension().lastPathComponent
-    let server = try APIServer(model: served(model, name: name), options: options, logger: logger) {
+    let server = try APIServer(model: served(model, name: name, path: modelPath), options: options, logger: logger) {
       Int(Date().timeIntervalSince1970)
     }
     try await server.run { port in announce(model, name: name, port: port) }
     await model.engine.shutdown(drain: false)
   }
 
-  private func served(_ model: LoadedModel, name: String) -> ServedModel {
+  private func served(_ model: LoadedModel, name: String, path modelPath: String) -> ServedModel {
     var served = ServedModel(
       name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
       template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)

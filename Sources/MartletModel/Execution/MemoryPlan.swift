@@ -19,11 +19,14 @@ package struct MemoryPlan: Sendable, Equatable {
   package enum Failure: Error, Equatable, Sendable, CustomStringConvertible {
     case weightsDoNotFit(needed: Int, budget: Int)
     case contextDoesNotFit(tokens: Int, context: Int)
+    case contextBeyondModel(wanted: Int, model: Int)
 
     package var description: String {
       switch self {
       case .weightsDoNotFit(let needed, let budget):
         "the weights and the workspace need \(needed >> 20) MiB, but \(budget >> 20) MiB may be used; raise --mem-fraction-static or choose a smaller model"
+      case .contextBeyondModel(let wanted, let model):
+        "--context-length \(wanted) is beyond the \(model) tokens that the model was made for; lower it, or extend the model's rope scaling in its configuration"
       case .contextDoesNotFit(let tokens, let context):
         "the KV cache holds \(tokens) tokens, but a request may have \(context); lower --context-length or raise --max-total-tokens"
       }
@@ -48,7 +51,10 @@ package struct MemoryPlan: Sendable, Equatable {
   package init(
     configuration c: ModelConfiguration, checkpoint: Checkpoint, table: KernelTable, options: Options
   ) throws(Failure) {
-    let context = min(options.contextLength ?? c.contextLength, c.contextLength)
+    if let wanted = options.contextLength, wanted > c.contextLength {
+      throw .contextBeyondModel(wanted: wanted, model: c.contextLength)
+    }
+    let context = options.contextLength ?? c.contextLength
     dequantizes = options.dequantizes
     weightBytes = checkpoint.residentBytes(on: table, dequantizes: options.dequantizes)
     let running = options.maxRunningRequests ?? 64
