@@ -1,5 +1,6 @@
 """What a stranger sends with curl: native routes, bad input, and the neighbours' peace."""
 
+import concurrent.futures
 import json
 import socket
 import threading
@@ -56,6 +57,33 @@ def test_second_request_hits_the_prefix_cache(raw):
     second = raw.post("/generate", json=body).json()
     assert second["meta_info"]["cached_tokens"] > 100
     assert second["text"] == first["text"]
+
+
+def test_bytes_depend_neither_on_neighbours_nor_on_the_cache(server):
+    """Ids and log-probabilities, alone and cold, are the same in a full batch and with a warm cache."""
+    beginning = "The quick brown fox jumps over the lazy dog. " * 8
+    bodies = [
+        {"text": (beginning if i % 2 else "") + f"Question {i}: why is the sky {'blue' * (i % 5)}?", "return_logprob": True,
+         "top_logprobs_num": 2, "sampling_params": {
+             "temperature": 0.8 * (i % 3), "top_p": 0.95, "top_k": 40 if i % 4 else -1, "sampling_seed": i,
+             "frequency_penalty": 0.3 * (i % 2), "max_new_tokens": 24 + i}}
+        for i in range(16)
+    ]
+
+    def essence(reply):
+        meta = reply["meta_info"]
+        return reply["output_ids"], meta["output_token_logprobs"], meta["output_top_logprobs"]
+
+    with httpx.Client(base_url=server.url, timeout=120) as http:
+        alone = []
+        for body in bodies:
+            server.wait_until_idle()
+            assert http.post("/flush_cache").status_code == 200
+            alone.append(essence(http.post("/generate", json=body).json()))
+        for _ in range(2):
+            with concurrent.futures.ThreadPoolExecutor(len(bodies)) as pool:
+                together = list(pool.map(lambda body: essence(http.post("/generate", json=body).json()), bodies))
+            assert together == alone
 
 
 def test_tokenize_round_trip(raw):
