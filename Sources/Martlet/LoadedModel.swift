@@ -52,7 +52,7 @@ package struct LoadedModel: Sendable {
     )
   }
 
-  private static func open(path: String, options: EngineOptions) throws -> Checkpoint {
+  static func open(path: String, options: EngineOptions) throws -> Checkpoint {
     do {
       if options.loadFormat == .dummy { return try Checkpoint(dummyPath: path, dtype: dummyType(options.weightType)) }
       guard [.auto, .float32].contains(options.weightType) else {
@@ -83,7 +83,7 @@ package struct LoadedModel: Sendable {
     }
   }
 
-  private static func kernelTable(_ options: EngineOptions) throws -> KernelTable {
+  static func kernelTable(_ options: EngineOptions) throws -> KernelTable {
     if let variant = KernelTable.Variant(rawValue: options.device == "cpu" ? "auto" : options.device) {
       guard let table = KernelTable(cpu: variant) else {
         throw MartletError(.machine, "--device \(options.device): this processor cannot run these kernels; use auto")
@@ -97,7 +97,7 @@ package struct LoadedModel: Sendable {
     do { return try KernelTable(library: options.device) } catch { throw MartletError(.machine, "\(error)") }
   }
 
-  private static func memoryPlan(
+  static func memoryPlan(
     _ checkpoint: Checkpoint, table: KernelTable, options: EngineOptions
   ) throws -> MemoryPlan {
     var wishes = MemoryPlan.Options()

@@ -1,0 +1,25 @@
+import MartletCompute
+package import MartletModel
+
+/// A model without an engine around it, for measurements: steps are planned by the caller.
+package struct BareModel {
+  package let configuration: ModelConfiguration
+  package let plan: MemoryPlan
+  package let kernels: String
+  package var executor: ModelExecutor
+
+  /// - Throws: `MartletError`.
+  package init(path: String, options: EngineOptions) throws {
+    let checkpoint = try LoadedModel.open(path: path, options: options)
+    let table = try LoadedModel.kernelTable(options)
+    plan = try LoadedModel.memoryPlan(checkpoint, table: table, options: options)
+    configuration = checkpoint.configuration
+    kernels = table.name
+    var device = DeviceOptions()
+    device.threads = options.threads ?? 0
+    do {
+      executor = try ModelExecutor(
+        device: try Device(table: table, options: device), checkpoint: checkpoint, plan: plan)
+    } catch { throw MartletError(.model, "\(error)") }
+  }
+}
