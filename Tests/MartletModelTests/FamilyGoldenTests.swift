@@ -23,6 +23,7 @@ import Testing
 
   static let families = [
     "llama", "llama-3-scaling", "llama-linear", "mistral-window", "qwen2-yarn", "qwen2-window", "qwen3", "gemma3",
+    "gemma3-pattern",
   ]
 
   /// Largest difference of a row, relative to the row's largest value; the worst row.
@@ -38,13 +39,16 @@ import Testing
   }
 
   /// Worst error of the prefill's and of the decode steps' logits.
+  /// - Parameter gguf: use the GGUF file that `scripts/goldens/gguf_goldens.py` made of the same weights.
   private static func errors(
-    _ family: String, variant: KernelTable.Variant, cacheType: DType, chunk: Int = 64
+    _ family: String, variant: KernelTable.Variant, cacheType: DType, chunk: Int = 64, gguf: Bool = false
   ) throws -> (prefill: Float, decode: Float) {
     let folder = try #require(Bundle.module.url(forResource: "Goldens/families/\(family)", withExtension: nil))
     let golden = try JSONDecoder().decode(
       Golden.self, from: try Data(contentsOf: folder.appendingPathComponent("expected.json")))
-    let probe = try LogitsProbe(try Checkpoint(path: folder.path), variant: variant, cacheType: cacheType)
+    let file = Bundle.module.url(forResource: "Goldens/gguf/\(family)", withExtension: "gguf")
+    let path = gguf ? try #require(file).path : folder.path
+    let probe = try LogitsProbe(try Checkpoint(path: path), variant: variant, cacheType: cacheType)
     let expected = Self.floats(golden.prefill)
     var prefill: Float = 0
     for start in stride(from: 0, to: golden.prompt.count, by: chunk) {
@@ -78,6 +82,13 @@ import Testing
       #expect(prefill < 1e-4)
       #expect(decode < 1e-4)
     }
+  }
+
+  @Test(arguments: ["llama-3-scaling", "qwen2-yarn", "qwen3", "gemma3-pattern"])
+  func ggufFilesGiveTheSameLogits(family: String) throws {
+    let (prefill, decode) = try Self.errors(family, variant: .best, cacheType: .f32, gguf: true)
+    #expect(prefill < 1e-4)
+    #expect(decode < 1e-4)
   }
 
   @Test(arguments: families) func aHalfPrecisionCacheStaysNear(family: String) throws {

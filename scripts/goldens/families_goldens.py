@@ -55,6 +55,16 @@ CASES = {
                  sliding_attention=dict(rope_type="default", rope_theta=10000.0)),
              hidden_activation="gelu_pytorch_tanh", rms_norm_eps=1e-6),
         torch.bfloat16, 1),
+    # The published pattern of five sliding layers to a global one, as GGUF files imply it.
+    "gemma3-pattern": (
+        "Gemma3",
+        dict(num_hidden_layers=7, sliding_window=6, query_pre_attn_scalar=16, rms_norm_eps=1e-6,
+             layer_types=["sliding_attention"] * 5 + ["full_attention", "sliding_attention"],
+             rope_parameters=dict(
+                 full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
+                 sliding_attention=dict(rope_type="default", rope_theta=10000.0)),
+             hidden_activation="gelu_pytorch_tanh"),
+        torch.bfloat16, 1),
 }
 
 

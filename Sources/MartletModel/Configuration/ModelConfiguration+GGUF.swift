@@ -38,6 +38,8 @@ extension ModelConfiguration {
     tiedEmbeddings = gguf.tensors["output.weight"] == nil
     if architecture == .gemma3 {
       try applyGemma3(window: try integer("attention.sliding_window") ?? 1024)
+      // The files do not say it: the 27B model, told by its depth, scales by hidden size over heads.
+      if layerCount == 62 { attentionScale = 1 / (Float(hidden) / Float(heads)).squareRoot() }
     } else if architecture == .llama, let window = try integer("attention.sliding_window"), window > 0 {
       slidingWindow = window
     }
