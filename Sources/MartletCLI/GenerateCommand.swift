@@ -79,7 +79,7 @@ struct GenerateCommand: AsyncParsableCommand {
     if let output {
       try lines.write(to: URL(fileURLWithPath: output))
     } else {
-      FileHandle.standardOutput.write(lines)
+      Terminal.out(lines)
     }
   }
 }

@@ -2,12 +2,15 @@ import Foundation
 
 /// The program's text output: results on standard output, everything for people on standard error.
 enum Terminal {
-  static func out(_ text: String, terminator: String = "\n") {
-    FileHandle.standardOutput.write(Data((text + terminator).utf8))
+  static func out(_ text: String, terminator: String = "\n") { out(Data((text + terminator).utf8)) }
+
+  /// Ends the program when nobody reads its results any more, as `| head` does.
+  static func out(_ data: Data) {
+    do { try FileHandle.standardOutput.write(contentsOf: data) } catch { exit(EXIT_FAILURE) }
   }
 
   static func note(_ text: String, terminator: String = "\n") {
-    FileHandle.standardError.write(Data((text + terminator).utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((text + terminator).utf8))
   }
 
   static var notesArePeople: Bool { isatty(STDERR_FILENO) == 1 }

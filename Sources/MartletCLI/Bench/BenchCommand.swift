@@ -3,5 +3,6 @@ import ArgumentParser
 /// `martlet bench`: measurements.
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure a model on this machine.", subcommands: [BenchLatencyCommand.self])
+    commandName: "bench", abstract: "Measure models and servers.",
+    subcommands: [BenchLatencyCommand.self, BenchServingCommand.self, BenchCompareCommand.self])
 }

@@ -1,0 +1,38 @@
+import Foundation
+import Synchronization
+
+/// Sends a load: at a rate, or as fast as its bound on concurrency lets it.
+struct BenchLoad {
+  let client: BenchClient
+  /// Requests a second, arriving as a Poisson process; infinite: all at once.
+  let rate: Double
+  let maxConcurrency: Int
+  let seed: UInt64
+
+  func run(_ prompts: [BenchPrompt]) async -> [BenchOutcome] {
+    let bar = ProgressBar(total: prompts.count, unit: "requests")
+    var random = BenchRandom(seed: seed &+ 1)
+    var outcomes: [(index: Int, outcome: BenchOutcome)] = []
+    await withTaskGroup(of: (Int, BenchOutcome).self) { group in
+      var arrival = 0.0
+      for (index, prompt) in prompts.enumerated() {
+        if index >= maxConcurrency, let done = await group.next() {
+          outcomes.append(done)
+          bar.advance(tokens: done.1.outputTokens)
+        }
+        if rate.isFinite, index > 0 {
+          arrival += -log(Double.random(in: Double.leastNonzeroMagnitude..<1, using: &random)) / rate
+          let wait = arrival - (ContinuousClock.now - client.origin) / .seconds(1)
+          if wait > 0 { try? await Task.sleep(for: .seconds(wait)) }
+        }
+        group.addTask { (index, await client.run(prompt)) }
+      }
+      for await done in group {
+        outcomes.append(done)
+        bar.advance(tokens: done.1.outputTokens)
+      }
+    }
+    bar.finish()
+    return outcomes.sorted { $0.index < $1.index }.map(\.outcome)
+  }
+}
