@@ -47,13 +47,18 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
       ]),
     module("Martlet", ["MartletCore", "MartletCompute", "MartletModel", "MartletEngine", "MartletText"]),
+    module(
+      "MartletBench",
+      [
+        "Martlet", "MartletText", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+      ]),
     .executableTarget(
       name: "MartletCLI",
       dependencies: [
         "Martlet", "MartletCore", "MartletCompute", "MartletModel", "MartletEngine", "MartletText", "MartletServer",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "MartletBench", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
-        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict,
       // The binary carries the Swift runtime, so that it runs where no toolchain is installed.
@@ -78,6 +83,7 @@ let package = Package(
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
       ]),
+    tests("MartletBench", ["MartletText"]),
     tests("Martlet", ["MartletCore", "MartletText"]),
   ]
 )

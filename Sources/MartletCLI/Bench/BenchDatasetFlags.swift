@@ -1,16 +1,11 @@
 import ArgumentParser
+import Martlet
+import MartletBench
 
 /// What a load is made of, in the spelling of SGLang's bench_serving.
 struct BenchDatasetFlags: ParsableArguments {
-  enum Name: String, ExpressibleByArgument, CaseIterable {
-    case sharegpt, random
-    case randomIDs = "random-ids"
-    case generatedSharedPrefix = "generated-shared-prefix"
-    case custom
-  }
-
   @Option(help: "The load.")
-  var datasetName = Name.random
+  var datasetName = BenchDataset.Name.random
 
   @Option(
     help:
@@ -72,4 +67,24 @@ struct BenchDatasetFlags: ParsableArguments {
       throw ValidationError("--dataset-name \(datasetName.rawValue) needs --tokenizer")
     }
   }
+
+  func dataset() throws -> BenchDataset {
+    var options = BenchDataset.Options()
+    options.name = datasetName
+    options.path = datasetPath
+    options.count = numPrompts
+    options.outputLength = sharegptOutputLen
+    options.randomInput = randomInputLen
+    options.randomOutput = randomOutputLen
+    options.randomRangeRatio = randomRangeRatio
+    options.groups = gspNumGroups
+    options.promptsPerGroup = gspPromptsPerGroup
+    options.prefixLength = gspSystemPromptLen
+    options.questionLength = gspQuestionLen
+    options.groupOutput = gspOutputLen
+    options.seed = seed
+    return BenchDataset(options, tokenizer: try tokenizer.map { try ModelTokenizer(modelPath: $0) })
+  }
 }
+
+extension BenchDataset.Name: ExpressibleByArgument {}

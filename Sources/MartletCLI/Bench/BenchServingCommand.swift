@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Foundation
+import MartletBench
 import MartletText
 import NIOCore
 
@@ -69,7 +70,7 @@ struct BenchServingCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    var source = try BenchDataset(dataset)
+    var source = try dataset.dataset()
     let prompts = try source.prompts()
     var configuration = HTTPClient.Configuration()
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = maxConcurrency ?? prompts.count
@@ -87,22 +88,25 @@ struct BenchServingCommand: AsyncParsableCommand {
   private func client(_ http: HTTPClient) -> BenchClient {
     BenchClient(
       backend: backend, baseURL: baseUrl.hasSuffix("/") ? String(baseUrl.dropLast()) : baseUrl, model: model,
-      apiKey: apiKey, ignoresEnd: !disableIgnoreEos, http: http, origin: .now)
+      apiKey: apiKey, ignoresEnd: !disableIgnoreEos, http: http)
   }
 
   private func measure(
     _ prompts: [BenchPrompt], _ http: HTTPClient
   ) async throws -> (outcomes: [BenchOutcome], duration: Double) {
-    guard let first = prompts.first else { throw BenchDataset.Failure(description: "the load is empty") }
+    guard let first = prompts.first else { throw BenchFailure(description: "the load is empty") }
     for _ in 0..<warmupRequests {
       let outcome = await client(http).run(first)
-      if let error = outcome.error { throw BenchDataset.Failure(description: "the warm-up request failed: \(error)") }
+      if let error = outcome.error { throw BenchFailure(description: "the warm-up request failed: \(error)") }
     }
     if flushCache { try await client(http).flushCache() }
     let client = client(http)
+    let bar = ProgressBar(total: prompts.count, unit: "requests")
     let load = BenchLoad(
-      client: client, rate: requestRate, maxConcurrency: maxConcurrency ?? prompts.count, seed: dataset.seed)
+      client: client, rate: requestRate, maxConcurrency: maxConcurrency ?? prompts.count, seed: dataset.seed,
+      progress: { bar.advance(tokens: $0) })
     let outcomes = await load.run(prompts)
+    bar.finish()
     return (outcomes, (ContinuousClock.now - client.origin) / .seconds(1))
   }
 
@@ -145,3 +149,5 @@ struct BenchServingCommand: AsyncParsableCommand {
     try data.write(to: URL(fileURLWithPath: path))
   }
 }
+
+extension BenchBackend: ExpressibleByArgument {}

@@ -1,17 +1,15 @@
-import ArgumentParser
-
 /// Limits that a request must meet to count, such as `ttft:500 tpot:50` in milliseconds.
-struct BenchGoodput {
+package struct BenchGoodput {
   private var limits: [String: Double] = [:]
 
   /// nil without limits.
-  init?(_ texts: [String]) throws {
+  package init?(_ texts: [String]) throws {
     guard !texts.isEmpty else { return nil }
     for text in texts {
       let parts = text.split(separator: ":")
       guard parts.count == 2, ["ttft", "tpot", "e2el"].contains(parts[0]), let limit = Double(parts[1]), limit > 0
       else {
-        throw ValidationError("--goodput \(text): give ttft:MS, tpot:MS or e2el:MS")
+        throw BenchFailure(description: "--goodput \(text): give ttft:MS, tpot:MS or e2el:MS")
       }
       limits[String(parts[0])] = limit / 1000
     }

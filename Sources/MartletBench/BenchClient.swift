@@ -1,10 +1,10 @@
-import AsyncHTTPClient
+package import AsyncHTTPClient
 import MartletText
 import NIOCore
 import NIOHTTP1
 
 /// Sends requests of a load to a server and times their streams.
-struct BenchClient: Sendable {
+package struct BenchClient: Sendable {
   let backend: BenchBackend
   let baseURL: String
   let model: String
@@ -12,9 +12,21 @@ struct BenchClient: Sendable {
   let ignoresEnd: Bool
   let http: HTTPClient
   /// When the load began.
-  let origin: ContinuousClock.Instant
+  package let origin: ContinuousClock.Instant
 
-  func run(_ prompt: BenchPrompt) async -> BenchOutcome {
+  package init(
+    backend: BenchBackend, baseURL: String, model: String, apiKey: String?, ignoresEnd: Bool, http: HTTPClient
+  ) {
+    self.backend = backend
+    self.baseURL = baseURL
+    self.model = model
+    self.apiKey = apiKey
+    self.ignoresEnd = ignoresEnd
+    self.http = http
+    origin = .now
+  }
+
+  package func run(_ prompt: BenchPrompt) async -> BenchOutcome {
     var outcome = BenchOutcome()
     let started = ContinuousClock.now
     outcome.start = (started - origin) / .seconds(1)
@@ -66,7 +78,7 @@ struct BenchClient: Sendable {
   }
 
   /// Empties a Martlet or SGLang server's prefix cache.
-  func flushCache() async throws {
+  package func flushCache() async throws {
     var request = HTTPClientRequest(url: baseURL + "/flush_cache")
     request.method = .POST
     if let apiKey { request.headers.add(name: "Authorization", value: "Bearer \(apiKey)") }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A load as a picture: histograms of the latencies, and output tokens a second over time.
-struct BenchPlot {
+package struct BenchPlot {
   private let outcomes: [BenchOutcome]
   private let duration: Double
 
@@ -9,12 +9,12 @@ struct BenchPlot {
   private static let panelHeight = 200.0
   private static let margin = 48.0
 
-  init(_ outcomes: [BenchOutcome], duration: Double) {
+  package init(_ outcomes: [BenchOutcome], duration: Double) {
     self.outcomes = outcomes.filter { $0.error == nil }
     self.duration = duration
   }
 
-  var svg: String {
+  package var svg: String {
     let panels: [(String, [Double], Double, String)] = [
       histogram("Time to first token", outcomes.compactMap(\.firstToken)),
       histogram("Inter-token latency", outcomes.flatMap(\.gaps)), throughput,

@@ -1,8 +1,7 @@
-import ArgumentParser
 import MartletText
 
 /// The dialect that a server is asked in.
-enum BenchBackend: String, ExpressibleByArgument, CaseIterable {
+package enum BenchBackend: String, Sendable, CaseIterable {
   case martlet, sglang
   case openAI = "openai"
   case openAIChat = "openai-chat"

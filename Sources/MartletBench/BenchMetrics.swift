@@ -1,7 +1,7 @@
-import MartletText
+package import MartletText
 
 /// The figures of one load, in the fields of SGLang's bench_serving.
-struct BenchMetrics {
+package struct BenchMetrics {
   /// A distribution in milliseconds.
   struct Distribution {
     let name: String
@@ -32,8 +32,8 @@ struct BenchMetrics {
     }
   }
 
-  let completed: Int
-  let failed: Int
+  package let completed: Int
+  package let failed: Int
   let duration: Double
   let inputTokens: Int
   let outputTokens: Int
@@ -44,7 +44,7 @@ struct BenchMetrics {
   /// Requests a second that met every limit; nil without limits.
   let goodput: Double?
 
-  init(_ outcomes: [BenchOutcome], duration: Double, goodput limits: BenchGoodput?) {
+  package init(_ outcomes: [BenchOutcome], duration: Double, goodput limits: BenchGoodput?) {
     let good = outcomes.filter { $0.error == nil }
     completed = good.count
     failed = outcomes.count - good.count
@@ -64,7 +64,7 @@ struct BenchMetrics {
 
   private func rate(_ count: Int) -> Double { duration > 0 ? Double(count) / duration : 0 }
 
-  var fields: [(String, JSONValue)] {
+  package var fields: [(String, JSONValue)] {
     var fields: [(String, JSONValue)] = [
       ("duration", .double(duration)), ("completed", .int(Int64(completed))), ("failed", .int(Int64(failed))),
       ("total_input_tokens", .int(Int64(inputTokens))), ("total_output_tokens", .int(Int64(outputTokens))),

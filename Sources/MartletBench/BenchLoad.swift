@@ -1,16 +1,27 @@
 import Foundation
-import Synchronization
 
 /// Sends a load: at a rate, or as fast as its bound on concurrency lets it.
-struct BenchLoad {
+package struct BenchLoad {
   let client: BenchClient
   /// Requests a second, arriving as a Poisson process; infinite: all at once.
   let rate: Double
   let maxConcurrency: Int
   let seed: UInt64
 
-  func run(_ prompts: [BenchPrompt]) async -> [BenchOutcome] {
-    let bar = ProgressBar(total: prompts.count, unit: "requests")
+  /// Called after each request with its tokens.
+  let progress: @Sendable (Int) -> Void
+
+  package init(
+    client: BenchClient, rate: Double, maxConcurrency: Int, seed: UInt64, progress: @escaping @Sendable (Int) -> Void
+  ) {
+    self.client = client
+    self.rate = rate
+    self.maxConcurrency = maxConcurrency
+    self.seed = seed
+    self.progress = progress
+  }
+
+  package func run(_ prompts: [BenchPrompt]) async -> [BenchOutcome] {
     var random = BenchRandom(seed: seed &+ 1)
     var outcomes: [(index: Int, outcome: BenchOutcome)] = []
     await withTaskGroup(of: (Int, BenchOutcome).self) { group in
@@ -18,7 +29,7 @@ struct BenchLoad {
       for (index, prompt) in prompts.enumerated() {
         if index >= maxConcurrency, let done = await group.next() {
           outcomes.append(done)
-          bar.advance(tokens: done.1.outputTokens)
+          progress(done.1.outputTokens)
         }
         if rate.isFinite, index > 0 {
           arrival += -log(Double.random(in: Double.leastNonzeroMagnitude..<1, using: &random)) / rate
@@ -29,10 +40,9 @@ struct BenchLoad {
       }
       for await done in group {
         outcomes.append(done)
-        bar.advance(tokens: done.1.outputTokens)
+        progress(done.1.outputTokens)
       }
     }
-    bar.finish()
     return outcomes.sorted { $0.index < $1.index }.map(\.outcome)
   }
 }
