@@ -36,10 +36,12 @@ import Testing
         want \(String(wanted.unicodeScalars.dropFirst(max(0, same - 40)).prefix(160)).debugDescription)
         """)
     case (.success(let text), nil):
-      Issue.record("\(name)\nmust fail (\(expected["error"]?.stringValue ?? "")), is \(text.prefix(120).debugDescription)")
+      Issue.record(
+        "\(name)\nmust fail (\(expected["error"]?.stringValue ?? "")), is \(text.prefix(120).debugDescription)")
     case (.failure(let error), let wanted?):
       Issue.record(
-        "\(name)\nfails at \(error.line):\(error.column): \(error.message)\nwant \(wanted.prefix(160).debugDescription)")
+        "\(name)\nfails at \(error.line):\(error.column): \(error.message)\nwant \(wanted.prefix(160).debugDescription)"
+      )
     case (.failure(let error), nil): #expect(error.line >= 1 && error.column >= 1)
     }
   }
