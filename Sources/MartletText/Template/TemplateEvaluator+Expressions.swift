@@ -65,8 +65,8 @@ extension TemplateEvaluator {
     switch value {
     case .undefined(let what): throw error("'\(what)' is undefined")
     case .dictionary(let dictionary):
-      if let member = dictionary[name] { return member }
-      return TemplateMethods.dictionary.contains(name) ? .method(value, name) : .undefined(name)
+      if TemplateMethods.dictionary.contains(name) { return .method(value, name) }
+      return dictionary[name] ?? .undefined(name)
     case .namespace(let namespace): return namespace[name] ?? .undefined(name)
     case .string where TemplateMethods.string.contains(name): return .method(value, name)
     case .list where TemplateMethods.list.contains(name): return .method(value, name)
@@ -84,6 +84,9 @@ extension TemplateEvaluator {
       let scalars = Array(text.unicodeScalars)
       let place = index < 0 ? Int64(scalars.count) + index : index
       return place >= 0 && place < Int64(scalars.count) ? .string(String(scalars[Int(place)])) : .undefined("\(index)")
+    case (.dictionary(let dictionary), .string(let name)):
+      if let member = dictionary[name] { return member }
+      return try attribute(name, of: value)
     case (.dictionary(let dictionary), _): return dictionary[key.text] ?? .undefined(key.text)
     case (_, .string(let name)): return try attribute(name, of: value)
     default: return .undefined(key.text)

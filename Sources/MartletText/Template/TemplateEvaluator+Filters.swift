@@ -279,7 +279,7 @@ extension TemplateEvaluator {
   /// `json.dumps(value, ensure_ascii=False, ...)`, as transformers defines the filter.
   private func json(_ value: TemplateValue, _ arguments: TemplateArguments) throws(TemplateError) -> String {
     var indent: Int?
-    if let given = arguments.value(0, "indent")?.integer { indent = Int(min(64, max(0, given))) }
+    if let given = arguments.value(1, "indent")?.integer { indent = Int(min(64, max(0, given))) }
     var separators = (item: indent == nil ? ", " : ",", key: ": ")
     if case .list(let pair)? = arguments.named["separators"], pair.count == 2 {
       separators = (pair[0].text, pair[1].text)

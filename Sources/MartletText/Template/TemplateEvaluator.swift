@@ -154,6 +154,7 @@ struct TemplateEvaluator {
     }
     return try nested { evaluator throws(TemplateError) in
       let saved = evaluator.scopes
+      defer { evaluator.scopes = saved }
       // A macro sees the template's top-level variables as they are now, and itself.
       evaluator.scopes = [macro.scope.merging(saved[0]) { _, top in top }, [:]]
       for (index, parameter) in definition.parameters.enumerated() {
@@ -168,9 +169,7 @@ struct TemplateEvaluator {
         }
       }
       if let caller { evaluator.assign("caller", caller) }
-      let text = try evaluator.render(definition.body)
-      evaluator.scopes = saved
-      return text
+      return try evaluator.render(definition.body)
     }
   }
 

@@ -77,7 +77,7 @@ indirect enum TemplateValue: Sendable {
   private static func text(of value: Double) -> String {
     if value.isNaN { return "nan" }
     if value.isInfinite { return value < 0 ? "-inf" : "inf" }
-    return value.description
+    return TemplateNumber.text(of: value)
   }
 
   private static func quoted(_ text: String) -> String {
