@@ -1,13 +1,20 @@
-/// An ordered dictionary of template values with text keys.
+/// An ordered dictionary of template values.
 struct TemplateDictionary: Sendable {
-  private(set) var keys: [String] = []
-  private var values: [String: TemplateValue] = [:]
+  private(set) var keys: [TemplateValue] = []
+  private var values: [TemplateKey: TemplateValue] = [:]
 
-  subscript(key: String) -> TemplateValue? {
-    get { values[key] }
-    set {
-      guard let newValue else { return }
-      if values.updateValue(newValue, forKey: key) == nil { keys.append(key) }
-    }
+  subscript(name: String) -> TemplateValue? {
+    get { values[.text(Array(name.utf8))] }
+    set { if let newValue { _ = set(.string(name), newValue) } }
+  }
+
+  /// nil also for values that cannot be keys.
+  subscript(key: TemplateValue) -> TemplateValue? { TemplateKey(key).flatMap { values[$0] } }
+
+  /// False for values that cannot be keys.
+  mutating func set(_ key: TemplateValue, _ value: TemplateValue) -> Bool {
+    guard let hashed = TemplateKey(key) else { return false }
+    if values.updateValue(value, forKey: hashed) == nil { keys.append(key) }
+    return true
   }
 }

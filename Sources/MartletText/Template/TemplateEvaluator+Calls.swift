@@ -30,7 +30,7 @@ extension TemplateEvaluator {
     case "namespace":
       var members = arguments.named
       if case .dictionary(let given)? = arguments.positional.first {
-        for key in given.keys { members[key] = given[key] }
+        for key in given.keys { members[key.text] = given[key] }
       }
       return .namespace(TemplateNamespace(members))
     case "dict":
@@ -64,9 +64,9 @@ extension TemplateEvaluator {
     method name: String, on dictionary: TemplateDictionary, _ arguments: TemplateArguments
   ) throws(TemplateError) -> TemplateValue {
     switch name {
-    case "get": return dictionary[arguments.value(0, "key")?.text ?? ""] ?? arguments.value(1, "default") ?? .none
-    case "items": return .list(dictionary.keys.map { .list([.string($0), dictionary[$0] ?? .none]) })
-    case "keys": return .list(dictionary.keys.map { .string($0) })
+    case "get": return dictionary[arguments.value(0, "key") ?? .string("")] ?? arguments.value(1, "default") ?? .none
+    case "items": return .list(dictionary.keys.map { .list([$0, dictionary[$0] ?? .none]) })
+    case "keys": return .list(dictionary.keys)
     case "values": return .list(dictionary.keys.map { dictionary[$0] ?? .none })
     default: return .dictionary(dictionary)
     }

@@ -23,7 +23,12 @@ extension TemplateEvaluator {
       return .list(values)
     case .dictionary(let members):
       var dictionary = TemplateDictionary()
-      for (key, value) in members { dictionary[try evaluate(key).text] = try evaluate(value) }
+      for (key, value) in members {
+        let key = try evaluate(key)
+        guard dictionary.set(key, try evaluate(value)) else {
+          throw error("\(key.representation.prefix(40)) cannot be a key")
+        }
+      }
       return .dictionary(dictionary)
     case .attribute(let object, let name): return try attribute(name, of: try evaluate(object))
     case .subscripted(let object, let key): return try member(try evaluate(key), of: try evaluate(object))
@@ -62,20 +67,20 @@ extension TemplateEvaluator {
   // MARK: Members
 
   private func attribute(_ name: String, of value: TemplateValue) throws(TemplateError) -> TemplateValue {
-    switch value {
+    switch value.plain {
     case .undefined(let what): throw error("'\(what)' is undefined")
     case .dictionary(let dictionary):
       if TemplateMethods.dictionary.contains(name) { return .method(value, name) }
       return dictionary[name] ?? .undefined(name)
     case .namespace(let namespace): return namespace[name] ?? .undefined(name)
-    case .string where TemplateMethods.string.contains(name): return .method(value, name)
+    case .string where TemplateMethods.string.contains(name): return .method(value.plain, name)
     case .list where TemplateMethods.list.contains(name): return .method(value, name)
     default: return .undefined(name)
     }
   }
 
   private func member(_ key: TemplateValue, of value: TemplateValue) throws(TemplateError) -> TemplateValue {
-    switch (value, key) {
+    switch (value.plain, key.plain) {
     case (.undefined(let what), _): throw error("'\(what)' is undefined")
     case (.list(let items), .int(let index)):
       let place = index < 0 ? Int64(items.count) + index : index
@@ -87,7 +92,7 @@ extension TemplateEvaluator {
     case (.dictionary(let dictionary), .string(let name)):
       if let member = dictionary[name] { return member }
       return try attribute(name, of: value)
-    case (.dictionary(let dictionary), _): return dictionary[key.text] ?? .undefined(key.text)
+    case (.dictionary(let dictionary), _): return dictionary[key] ?? .undefined(key.text)
     case (_, .string(let name)): return try attribute(name, of: value)
     default: return .undefined(key.text)
     }
@@ -97,7 +102,7 @@ extension TemplateEvaluator {
     -> TemplateValue
   {
     let items: [TemplateValue]
-    switch value {
+    switch value.plain {
     case .list(let list): items = list
     case .string: items = value.elements ?? []
     default: throw error("\(value.representation) cannot be sliced")
@@ -125,7 +130,7 @@ extension TemplateEvaluator {
         index += stride
       }
     }
-    if case .string = value { return .string(picked.map(\.text).joined()) }
+    if case .string = value.plain { return .string(picked.map(\.text).joined()) }
     return .list(picked)
   }
 
@@ -139,6 +144,11 @@ extension TemplateEvaluator {
     if symbol == "or" { return a.isTrue ? a : try evaluate(right) }
     let b = try evaluate(right)
     switch (symbol, a, b) {
+    // `~` joins plain text, as it does without automatic escaping.
+    case ("+", .markup, .string), ("+", .string, .markup), ("+", .markup, .markup):
+      let joined = TemplateText.escaped(a) + TemplateText.escaped(b)
+      try charge(bytes: joined.utf8.count)
+      return .markup(joined)
     case ("~", _, _):
       try charge(bytes: a.text.utf8.count + b.text.utf8.count)
       return .string(a.text + b.text)
@@ -236,13 +246,13 @@ extension TemplateEvaluator {
   }
 
   func contains(_ container: TemplateValue, _ item: TemplateValue) throws(TemplateError) -> Bool {
-    switch container {
+    switch container.plain {
     case .undefined: return false
     case .string(let text):
-      guard case .string(let part) = item else { throw error("'in' needs text on its left") }
+      guard case .string(let part) = item.plain else { throw error("'in' needs text on its left") }
       return part.isEmpty || text.contains(part)
     case .list(let items): return items.contains { $0.equals(item) }
-    case .dictionary(let dictionary): return dictionary[item.text] != nil
+    case .dictionary(let dictionary): return dictionary[item] != nil
     default: throw error("'in' does not work on \(container.representation)")
     }
   }

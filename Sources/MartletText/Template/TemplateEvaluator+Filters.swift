@@ -13,10 +13,12 @@ extension TemplateEvaluator {
     case "length", "count":
       guard let length = value.length else { throw error("\(value.representation.prefix(40)) has no length") }
       return .int(Int64(length))
-    case "string": return .string(value.text)
-    case "safe": return value
+    case "string": if case .markup = value { return value } else { return .string(value.text) }
+    case "safe": return .markup(value.text)
+    case "escape", "e": return .markup(TemplateText.escaped(value))
+    case "forceescape": return .markup(TemplateText.escaped(.string(value.text)))
     case "int", "float", "abs", "round": return try numeric(name, value, arguments)
-    case "trim", "upper", "lower", "title", "capitalize", "replace", "indent", "escape", "e", "urlencode", "truncate",
+    case "trim", "upper", "lower", "title", "capitalize", "replace", "indent", "urlencode", "truncate",
       "wordcount", "center", "format":
       return try textual(name, value.text, arguments)
     case "items":
@@ -27,12 +29,33 @@ extension TemplateEvaluator {
       return try call(.method(value, "items"), TemplateArguments())
     case "dictsort":
       guard case .dictionary(let dictionary) = value else { throw error("dictsort needs a dictionary") }
-      return .list(
-        dictionary.keys.sorted { $0.lowercased() < $1.lowercased() }.map {
-          .list([.string($0), dictionary[$0] ?? .none])
-        })
+      return try sorted(dictionary, arguments)
     default: return try sequence(name, value, arguments)
     }
+  }
+
+  /// Members as pairs in the order of their keys, or of their values.
+  private func sorted(
+    _ dictionary: TemplateDictionary, _ arguments: TemplateArguments
+  ) throws(TemplateError) -> TemplateValue {
+    let caseSensitive = arguments.value(0, "case_sensitive")?.isTrue ?? false
+    let by = arguments.text(1, "by") ?? "key"
+    guard by == "key" || by == "value" else { throw error("dictsort: by must be 'key' or 'value'") }
+    let pairs = dictionary.keys.map { key in (sort: by == "key" ? key : dictionary[key] ?? .none, key: key) }
+      .map { pair in
+        guard case .string(let text) = pair.sort.plain, !caseSensitive else { return pair }
+        return (sort: .string(text.lowercased()), key: pair.key)
+      }
+    guard pairs.allSatisfy({ $0.sort.isLess(than: pairs[0].sort) != nil }) else {
+      throw error("dictsort: the items have no order")
+    }
+    let isReversed = arguments.value(2, "reverse")?.isTrue ?? false
+    let order = pairs.enumerated().sorted { a, b in
+      if a.element.sort.isLess(than: b.element.sort) ?? false { return !isReversed }
+      if b.element.sort.isLess(than: a.element.sort) ?? false { return isReversed }
+      return a.offset < b.offset
+    }
+    return .list(order.map { .list([$0.element.key, dictionary[$0.element.key] ?? .none]) })
   }
 
   private func numeric(_ name: String, _ value: TemplateValue, _ arguments: TemplateArguments) throws(TemplateError)
@@ -81,10 +104,6 @@ extension TemplateEvaluator {
           text, arguments.value(0, "old")?.text ?? "", arguments.value(1, "new")?.text ?? "",
           arguments.value(2, "count")?.integer))
     case "indent": return .string(indented(text, arguments))
-    case "escape", "e":
-      return .string(
-        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-          .replacing("'", with: "&#39;").replacing("\"", with: "&#34;"))
     case "urlencode":
       var allowed = CharacterSet.alphanumerics
       allowed.insert(charactersIn: "/-_.~")
@@ -123,7 +142,9 @@ extension TemplateEvaluator {
   private mutating func sequence(
     _ name: String, _ value: TemplateValue, _ arguments: TemplateArguments
   ) throws(TemplateError) -> TemplateValue {
-    guard let items = value.elements else {
+    // These look whether there is anything before they iterate.
+    let isLazy = ["map", "select", "reject", "selectattr", "rejectattr"].contains(name)
+    guard let items = isLazy && !value.isTrue ? [] : value.elements else {
       throw error("the filter \(name) does not work on \(value.representation.prefix(40))")
     }
     try charge(bytes: items.count)
@@ -281,11 +302,12 @@ extension TemplateEvaluator {
     var indent: Int?
     if let given = arguments.value(1, "indent")?.integer { indent = Int(min(64, max(0, given))) }
     var separators = (item: indent == nil ? ", " : ",", key: ": ")
-    if case .list(let pair)? = arguments.named["separators"], pair.count == 2 {
+    if case .list(let pair)? = arguments.value(2, "separators"), pair.count == 2 {
       separators = (pair[0].text, pair[1].text)
     }
     var writer = TemplateJSON(
-      indent: indent, separators: separators, sortsKeys: arguments.named["sort_keys"]?.isTrue ?? false)
+      indent: indent, separators: separators, sortsKeys: arguments.value(3, "sort_keys")?.isTrue ?? false,
+      ensuresASCII: arguments.value(0, "ensure_ascii")?.isTrue ?? false)
     guard writer.write(value, depth: 0) else { throw error("the value cannot be written as JSON") }
     return writer.text
   }
@@ -300,7 +322,8 @@ extension TemplateEvaluator {
     case "defined": return !value.isUndefined
     case "undefined": return value.isUndefined
     case "none": if case .none = value { return true } else { return false }
-    case "string": if case .string = value { return true } else { return false }
+    case "string": if case .string = value.plain { return true } else { return false }
+    case "escaped": if case .markup = value { return true } else { return false }
     case "mapping": if case .dictionary = value { return true } else { return false }
     case "boolean": if case .bool = value { return true } else { return false }
     case "integer": if case .int = value { return true } else { return false }

@@ -3,12 +3,14 @@ struct TemplateJSON {
   let indent: Int?
   let separators: (item: String, key: String)
   let sortsKeys: Bool
+  let ensuresASCII: Bool
   private(set) var text = ""
 
-  init(indent: Int?, separators: (item: String, key: String), sortsKeys: Bool) {
+  init(indent: Int?, separators: (item: String, key: String), sortsKeys: Bool, ensuresASCII: Bool) {
     self.indent = indent
     self.separators = separators
     self.sortsKeys = sortsKeys
+    self.ensuresASCII = ensuresASCII
   }
 
   /// False for values that JSON does not have.
@@ -22,13 +24,21 @@ struct TemplateJSON {
       text +=
         number.isFinite
         ? TemplateValue.double(number).text : number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
-    case .string(let string): quote(string)
+    case .string(let string), .markup(let string): quote(string)
     case .list(let items):
       return group("[", "]", items.count, depth) { writer, index in writer.write(items[index], depth: depth + 1) }
     case .dictionary(let dictionary):
-      let keys = sortsKeys ? dictionary.keys.sorted() : dictionary.keys
+      let keys = sortsKeys ? dictionary.keys.sorted { $0.isLess(than: $1) ?? false } : dictionary.keys
       return group("{", "}", keys.count, depth) { writer, index in
-        writer.quote(keys[index])
+        switch keys[index] {
+        case .string(let name), .markup(let name): writer.quote(name)
+        case .list: return false
+        case let other:
+          // Numbers, booleans and null become text, as the json module does it.
+          writer.text += "\""
+          guard writer.write(other, depth: depth + 1) else { return false }
+          writer.text += "\""
+        }
         writer.text += writer.separators.key
         return writer.write(dictionary[keys[index]] ?? .none, depth: depth + 1)
       }
@@ -65,6 +75,11 @@ struct TemplateJSON {
       case let control where control.value < 0x20:
         let hex = String(control.value, radix: 16)
         text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+      case let wide where ensuresASCII && wide.value > 0x7F:
+        for unit in String(wide).utf16 {
+          let hex = String(unit, radix: 16)
+          text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+        }
       default: text.unicodeScalars.append(scalar)
       }
     }

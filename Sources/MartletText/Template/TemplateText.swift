@@ -1,5 +1,22 @@
 /// Python's text methods on code points.
 enum TemplateText {
+  /// A value's text for HTML; safe text stays as it is.
+  static func escaped(_ value: TemplateValue) -> String {
+    if case .markup(let text) = value { return text }
+    var result = ""
+    for scalar in value.text.unicodeScalars {
+      switch scalar {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "'": result += "&#39;"
+      case "\"": result += "&#34;"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
   static func stripped(_ text: String, _ characters: String?, left: Bool, right: Bool) -> String {
     let set = characters.map { Set($0.unicodeScalars) }
     func goes(_ scalar: Unicode.Scalar) -> Bool { set?.contains(scalar) ?? scalar.properties.isWhitespace }

@@ -6,6 +6,8 @@ indirect enum TemplateValue: Sendable {
   case int(Int64)
   case double(Double)
   case string(String)
+  /// Text marked as safe: what is joined to it is escaped.
+  case markup(String)
   case list([TemplateValue])
   case dictionary(TemplateDictionary)
   case macro(TemplateMacro)
@@ -30,6 +32,9 @@ indirect enum TemplateValue: Sendable {
     }
   }
 
+  /// Without the mark of safe text.
+  var plain: TemplateValue { if case .markup(let text) = self { .string(text) } else { self } }
+
   var isUndefined: Bool { if case .undefined = self { true } else { false } }
 
   var isTrue: Bool {
@@ -38,7 +43,7 @@ indirect enum TemplateValue: Sendable {
     case .bool(let value): value
     case .int(let value): value != 0
     case .double(let value): value != 0
-    case .string(let value): !value.isEmpty
+    case .string(let value), .markup(let value): !value.isEmpty
     case .list(let items): !items.isEmpty
     case .dictionary(let dictionary): !dictionary.keys.isEmpty
     case .macro, .namespace, .function, .method: true
@@ -49,7 +54,7 @@ indirect enum TemplateValue: Sendable {
   var text: String {
     switch self {
     case .undefined: ""
-    case .string(let value): value
+    case .string(let value), .markup(let value): value
     default: representation
     }
   }
@@ -63,10 +68,11 @@ indirect enum TemplateValue: Sendable {
     case .int(let value): String(value)
     case .double(let value): Self.text(of: value)
     case .string(let value): Self.quoted(value)
+    case .markup(let value): "Markup(" + Self.quoted(value) + ")"
     case .list(let items): "[" + items.map(\.representation).joined(separator: ", ") + "]"
     case .dictionary(let dictionary):
       "{"
-        + dictionary.keys.map { Self.quoted($0) + ": " + (dictionary[$0] ?? .none).representation }.joined(
+        + dictionary.keys.map { $0.representation + ": " + (dictionary[$0] ?? .none).representation }.joined(
           separator: ", ") + "}"
     case .macro(let macro): "<Macro '\(macro.definition.name)'>"
     case .namespace: "<Namespace>"
@@ -116,7 +122,7 @@ indirect enum TemplateValue: Sendable {
 
   /// Python's `==`.
   func equals(_ other: TemplateValue) -> Bool {
-    switch (self, other) {
+    switch (plain, other.plain) {
     case (.undefined, .undefined), (.none, .none): return true
     case (.string(let a), .string(let b)): return a.unicodeScalars.elementsEqual(b.unicodeScalars)
     case (.list(let a), .list(let b)): return a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
@@ -132,7 +138,7 @@ indirect enum TemplateValue: Sendable {
 
   /// Python's `<`; nil where the types have no order.
   func isLess(than other: TemplateValue) -> Bool? {
-    switch (self, other) {
+    switch (plain, other.plain) {
     case (.string(let a), .string(let b)): return a.unicodeScalars.lexicographicallyPrecedes(b.unicodeScalars)
     case (.list(let a), .list(let b)):
       for (left, right) in zip(a, b) where !left.equals(right) { return left.isLess(than: right) }
@@ -148,8 +154,8 @@ indirect enum TemplateValue: Sendable {
     switch self {
     case .undefined: []
     case .list(let items): items
-    case .dictionary(let dictionary): dictionary.keys.map { .string($0) }
-    case .string(let text): text.unicodeScalars.map { .string(String($0)) }
+    case .dictionary(let dictionary): dictionary.keys
+    case .string(let text), .markup(let text): text.unicodeScalars.map { .string(String($0)) }
     default: nil
     }
   }
@@ -158,7 +164,7 @@ indirect enum TemplateValue: Sendable {
   var length: Int? {
     switch self {
     case .undefined: 0
-    case .string(let text): text.unicodeScalars.count
+    case .string(let text), .markup(let text): text.unicodeScalars.count
     case .list(let items): items.count
     case .dictionary(let dictionary): dictionary.keys.count
     default: nil
