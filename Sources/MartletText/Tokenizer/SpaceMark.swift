@@ -3,16 +3,18 @@ enum SpaceMark {
   static let bytes: [UInt8] = [0xE2, 0x96, 0x81]
 
   /// Each token's bytes in running text: marks become spaces, byte tokens their byte.
-  static func pieces(_ description: TokenizerDescription) -> TokenList {
+  /// - Parameter normalized: spellings of tokens that are looked for in normalised text.
+  static func pieces(_ description: TokenizerDescription, normalized: [Int32: [UInt8]]) -> TokenList {
     var pieces = TokenList()
     pieces.reserve(count: description.tokens.count, bytes: description.tokens.bytes.count)
     let added = Set(description.added.map(\.id))
     var buffer: [UInt8] = []
     for id in 0..<description.tokens.count {
-      let spelling = description.tokens[id]
+      let content = normalized[Int32(id)]
+      let spelling = content?[...] ?? description.tokens[id]
       if description.byteFallback, let byte = byteValue(spelling) {
         pieces.append(CollectionOfOne(byte))
-      } else if added.contains(Int32(id)) || !spelling.contains(0xE2) {
+      } else if content == nil && added.contains(Int32(id)) || !spelling.contains(0xE2) {
         pieces.append(spelling)
       } else {
         unmark(spelling, into: &buffer)

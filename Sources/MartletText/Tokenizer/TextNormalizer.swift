@@ -43,6 +43,13 @@ struct TextNormalizer: Sendable {
     unsafe steps.isEmpty || keepsASCII && text.allSatisfy { $0 < 0x80 }
   }
 
+  /// Whether `text` loses whitespace at its front.
+  func stripsFront(of text: UnsafeBufferPointer<UInt8>) -> Bool {
+    let strips = steps.contains { if case .whitespaceStripped(left: true, _) = $0 { true } else { false } }
+    guard strips else { return false }
+    return unsafe String(decoding: text.prefix(4), as: UTF8.self).unicodeScalars.first?.properties.isWhitespace ?? false
+  }
+
   func apply(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     if marksSpaces { return unsafe Self.marked(text, front: marksFront && !text.isEmpty) }
     var bytes = unsafe Array(text)

@@ -36,15 +36,16 @@ package final class Tokenizer: Sendable {
     self.normalizer = normalizer
     let plain = description.added.filter { !$0.normalized }, normalized = description.added.filter(\.normalized)
     addedTokens = AddedTokenMatcher(plain, contents: plain.map { Array($0.content.utf8) })
-    normalizedTokens = AddedTokenMatcher(
-      normalized,
-      contents: normalized.map { token in
-        unsafe Array(token.content.utf8).withUnsafeBufferPointer { unsafe normalizer.apply($0) }
-      })
+    let contents = normalized.map { token in
+      unsafe Array(token.content.utf8).withUnsafeBufferPointer { unsafe normalizer.apply($0) }
+    }
+    normalizedTokens = AddedTokenMatcher(normalized, contents: contents)
     if case .byteLevelBPE = description.model {
       pieces = ByteLevelEncoder.pieces(description)
     } else {
-      pieces = SpaceMark.pieces(description)
+      // A token that was found in normalised text stands for the whole of it, a mark in front included.
+      let spelled = Dictionary(zip(normalized.map(\.id), contents), uniquingKeysWith: { first, _ in first })
+      pieces = SpaceMark.pieces(description, normalized: spelled)
     }
     textEncoder = try TextEncoder(description, spellings: spellings, pieces: pieces)
   }
@@ -96,6 +97,7 @@ package final class Tokenizer: Sendable {
     if unsafe normalizer.keeps(part) {
       unsafe encodeNormalized(part, isFirst, parseSpecialTokens, &cache, into: &result)
     } else {
+      let isFirst = unsafe isFirst && !normalizer.stripsFront(of: part)
       unsafe normalizer.apply(part).withUnsafeBufferPointer {
         unsafe encodeNormalized($0, isFirst, parseSpecialTokens, &cache, into: &result)
       }
