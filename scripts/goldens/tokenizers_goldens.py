@@ -2,7 +2,8 @@
 """Makes Tests/MartletTextTests/Goldens/tokenizers. Needs: tokenizers==0.23.3, gguf==0.19.0.
 
 Trains a small byte-level BPE and writes its vocabulary in GGUF's terms, with the ids that `tokenizers` gives.
-With --gguf FILE NAME, writes FILE's vocabulary and expected ids into --out instead (real files are not committed).
+With --vectors DIRECTORY, converts the vocabularies and vectors that llama.cpp ships in its models folder (FILE.gguf,
+FILE.gguf.inp, FILE.gguf.out) into --out instead. With --gguf FILE NAME, writes FILE's vocabulary and expected ids into --out instead (real files are not committed).
 """
 import argparse
 import json
@@ -71,13 +72,31 @@ def from_gguf(path):
     return golden(value("pre"), tokenizer, tokens, types, merges)
 
 
+def from_vectors(path):
+    from gguf import GGUFReader
+    fields = GGUFReader(path).fields
+    def value(key, default=None):
+        field = fields.get("tokenizer.ggml." + key)
+        return default if field is None else field.contents()
+    inputs = pathlib.Path(str(path) + ".inp").read_bytes().decode().split("\n__ggml_vocab_test__\n")
+    outputs = pathlib.Path(str(path) + ".out").read_text().splitlines()
+    cases = [{"text": text, "ids": [int(id) for id in ids.split()]} for text, ids in zip(inputs, outputs)]
+    return {"model": value("model"), "pre": value("pre", "default"), "tokens": value("tokens"),
+            "types": value("token_type"), "merges": value("merges", []), "scores": value("scores", []),
+            "addsSpacePrefix": value("add_space_prefix"), "cases": cases}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--gguf", nargs=2)
+    parser.add_argument("--vectors", type=pathlib.Path)
     parser.add_argument("--out", default="Tests/MartletTextTests/Goldens/tokenizers", type=pathlib.Path)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.gguf:
+    if options.vectors:
+        made = {path.stem: from_vectors(path) for path in sorted(options.vectors.glob("*.gguf"))
+                if pathlib.Path(str(path) + ".out").exists() and "bert" not in path.name}
+    elif options.gguf:
         made = {options.gguf[1]: from_gguf(options.gguf[0])}
     else:
         made = {name: trained(name) for name in ("gpt-2", "smollm", "qwen2")}

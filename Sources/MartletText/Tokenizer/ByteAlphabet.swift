@@ -12,19 +12,30 @@ enum ByteAlphabet {
     return result
   }()
 
-  private static let bytes: [Unicode.Scalar: UInt8] = Dictionary(
-    uniqueKeysWithValues: scalars.enumerated().map { ($1, UInt8($0)) })
-
-  /// The bytes of a spelling; nil when it has a character that stands for none.
-  static func bytes(of spelling: ArraySlice<UInt8>) -> [UInt8]? {
-    // ASCII spellings, most of a vocabulary, map to themselves but for the range's edges.
-    if spelling.allSatisfy({ $0 >= 33 && $0 <= 126 }) { return Array(spelling) }
-    var result: [UInt8] = []
-    result.reserveCapacity(spelling.count)
-    for scalar in String(decoding: spelling, as: UTF8.self).unicodeScalars {
-      guard let byte = bytes[scalar] else { return nil }
-      result.append(byte)
-    }
+  /// Byte of each character below U+0144, -1 where it stands for none.
+  private static let bytes: [Int16] = {
+    var result = [Int16](repeating: -1, count: 0x144)
+    for (byte, scalar) in scalars.enumerated() { result[Int(scalar.value)] = Int16(byte) }
     return result
+  }()
+
+  /// Writes the bytes of a spelling; false when it has a character that stands for none.
+  static func bytes(of spelling: ArraySlice<UInt8>, into result: inout [UInt8]) -> Bool {
+    result.removeAll(keepingCapacity: true)
+    var index = spelling.startIndex
+    while index < spelling.endIndex {
+      let lead = spelling[index]
+      var value = Int(lead)
+      // The alphabet ends below U+0144: one or two bytes of UTF-8.
+      if lead >= 0x80 {
+        guard lead & 0xE0 == 0xC0, index + 1 < spelling.endIndex else { return false }
+        value = (value & 0x1F) << 6 | Int(spelling[index + 1] & 0x3F)
+        index += 1
+      }
+      guard value < bytes.count, bytes[value] >= 0 else { return false }
+      result.append(UInt8(truncatingIfNeeded: bytes[value]))
+      index += 1
+    }
+    return true
   }
 }

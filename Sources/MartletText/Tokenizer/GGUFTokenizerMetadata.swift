@@ -14,5 +14,9 @@ package struct GGUFTokenizerMetadata: Sendable {
   package var addsBegin: Bool?
   package var addsEnd: Bool?
   package var addsSpacePrefix: Bool?
+  /// SentencePiece's compiled normalisation rules (`precompiled_charsmap`).
+  package var characterMap: [UInt8]?
+  /// `remove_extra_whitespaces`.
+  package var removesExtraSpaces: Bool?
   package init() {}
 }

@@ -7,12 +7,12 @@ package struct IncrementalDetokenizer: Sendable {
   private let skipSpecialTokens: Bool
   /// The beginning of a character whose end has not come yet; at most 3 bytes.
   private var pending: [UInt8] = []
-  private var dropsSpace: Bool
+  private var leadingSpace: TokenizerDescription.LeadingSpace
 
   package init(tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
     self.tokenizer = tokenizer
     self.skipSpecialTokens = skipSpecialTokens
-    dropsSpace = tokenizer.dropsLeadingSpace
+    leadingSpace = tokenizer.leadingSpace
   }
 
   /// The characters that `token` completes; empty while a character is unfinished.
@@ -20,10 +20,12 @@ package struct IncrementalDetokenizer: Sendable {
     if skipSpecialTokens, tokenizer.isSpecial(token) { return "" }
     var bytes = tokenizer.bytes(of: token)
     guard !bytes.isEmpty else { return "" }
-    if dropsSpace, !tokenizer.isSpecial(token) {
-      dropsSpace = false
-      if bytes.first == 0x20 { bytes.removeFirst() }
+    switch leadingSpace {
+    case .kept: break
+    case .oneDropped: if bytes.first == 0x20 { bytes.removeFirst() }
+    case .allOfFirstTokenDropped: bytes.removeAll { $0 == 0x20 }
     }
+    leadingSpace = .kept
     pending += bytes
     let complete = Self.completeLength(pending)
     let text = String(decoding: pending[..<complete], as: UTF8.self)

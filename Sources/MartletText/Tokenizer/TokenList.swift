@@ -20,12 +20,25 @@ package struct TokenList: Sendable {
 
   package var count: Int { offsets.count - 1 }
 
+  mutating func reserve(count: Int, bytes size: Int) {
+    offsets.reserveCapacity(count + 1)
+    bytes.reserveCapacity(size)
+  }
+
   package mutating func append(_ spelling: some Sequence<UInt8>) {
     bytes.append(contentsOf: spelling)
     offsets.append(bytes.count)
   }
 
+  mutating func append(_ first: ArraySlice<UInt8>, _ second: ArraySlice<UInt8>) {
+    bytes.append(contentsOf: first)
+    bytes.append(contentsOf: second)
+    offsets.append(bytes.count)
+  }
+
   package subscript(index: Int) -> ArraySlice<UInt8> { bytes[offsets[index]..<offsets[index + 1]] }
+
+  func length(_ index: Int) -> Int { offsets[index + 1] - offsets[index] }
 
   func string(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
 }

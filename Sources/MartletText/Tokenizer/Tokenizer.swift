@@ -1,21 +1,25 @@
 package import MartletCore
+import Synchronization
 
 /// Turns text into token ids and back. Immutable and safe to share between threads.
 package final class Tokenizer: Sendable {
   private let description: TokenizerDescription
-  private let encoder: any SubwordEncoder
-  private let splitters: [PatternSplitter]
+  private let textEncoder: TextEncoder
+  private let normalizer: TextNormalizer
   private let spellings: SpellingTable
   private let addedTokens: AddedTokenMatcher
+  /// Added tokens that are looked for in normalised text.
+  private let normalizedTokens: AddedTokenMatcher
   /// Bytes of every token in running text.
   private let pieces: TokenList
   private let special: Set<Int32>
-  private let isSentencePiece: Bool
+  /// Word caches that no call is using. There are never more than calls that ran at once.
+  private let idleCaches = Mutex<[WordCache]>([])
 
   package init(_ description: TokenizerDescription) throws(TokenizerError) {
-    let count = Int32(description.tokens.count)
+    let count = description.tokens.count
     guard count > 0 else { throw TokenizerError(field: "tokens", problem: "the vocabulary is empty") }
-    for token in description.added where token.id < 0 || token.id > 1 << 24 || token.content.isEmpty {
+    for token in description.added where token.id < 0 || Int(token.id) > count + 1 << 20 || token.content.isEmpty {
       throw TokenizerError(field: "added_tokens", problem: "the token \(token.id) is not usable")
     }
     var description = description
@@ -24,37 +28,33 @@ package final class Tokenizer: Sendable {
       while description.tokens.count < token.id { description.tokens.append([]) }
       description.tokens.append(token.content.utf8)
     }
+    let spellings = SpellingTable(description.tokens)
     self.description = description
-    spellings = SpellingTable(description.tokens)
+    self.spellings = spellings
     special = Set(description.added.filter(\.special).map(\.id))
-    addedTokens = AddedTokenMatcher(description.added)
-    var splitters: [PatternSplitter] = []
-    if case .patterns(let patterns) = description.splitter {
-      for pattern in patterns { splitters.append(try PatternSplitter(pattern)) }
+    let normalizer = try TextNormalizer(description.normalizers)
+    self.normalizer = normalizer
+    let plain = description.added.filter { !$0.normalized }, normalized = description.added.filter(\.normalized)
+    addedTokens = AddedTokenMatcher(plain, contents: plain.map { Array($0.content.utf8) })
+    let contents = normalized.map { token in
+      unsafe Array(token.content.utf8).withUnsafeBufferPointer { unsafe normalizer.apply($0) }
     }
-    self.splitters = splitters
-    switch description.model {
-    case .byteLevelBPE(let merges, let ignoreMerges):
-      isSentencePiece = false
+    normalizedTokens = AddedTokenMatcher(normalized, contents: contents)
+    if case .byteLevelBPE = description.model {
       pieces = ByteLevelEncoder.pieces(description)
-      encoder = try ByteLevelEncoder(
-        pieces: pieces, spellings: spellings, tokens: description.tokens, merges: merges, ignoreMerges: ignoreMerges)
-    case .sentencePieceBPE(let scores, let merges):
-      isSentencePiece = true
-      pieces = SentencePieceEncoder.pieces(description)
-      encoder = try SentencePieceEncoder(description, spellings: spellings, scores: scores, merges: merges)
-    case .unigram(let scores):
-      isSentencePiece = true
-      pieces = SentencePieceEncoder.pieces(description)
-      encoder = try UnigramEncoder(description, scores: scores)
+    } else {
+      // A token that was found in normalised text stands for the whole of it, a mark in front included.
+      let spelled = Dictionary(zip(normalized.map(\.id), contents), uniquingKeysWith: { first, _ in first })
+      pieces = SpaceMark.pieces(description, normalized: spelled)
     }
+    textEncoder = try TextEncoder(description, spellings: spellings, pieces: pieces)
   }
 
   /// Ids 0..<vocabularySize may appear.
   package var vocabularySize: Int { description.tokens.count }
   package var beginToken: TokenID? { description.begin.map { TokenID($0) } }
   package var endToken: TokenID? { description.end.map { TokenID($0) } }
-  package var addsBeginToken: Bool { description.addsBegin }
+  package var addsBeginToken: Bool { description.begin != nil && description.prefix.first == description.begin }
   /// All tokens that end a turn by the model's own files (eos, eot, ...).
   package var endTokens: [TokenID] {
     var seen = Set<Int32>()
@@ -65,82 +65,58 @@ package final class Tokenizer: Sendable {
   /// - Parameters:
   ///   - addSpecialTokens: put what the model's post-processor puts around a text (usually a begin token).
   ///   - parseSpecialTokens: recognise special tokens written in the text; off, their spelling is plain text.
+  /// - Complexity: O(n log n) in the text's bytes at worst; about linear in ordinary text.
   package func encode(_ text: String, addSpecialTokens: Bool, parseSpecialTokens: Bool = true) -> [TokenID] {
     var result: [Int32] = []
-    if addSpecialTokens, description.addsBegin, let begin = description.begin { result.append(begin) }
-    var text = description.normalizesNFC ? Normalization.nfc(text) : text
-    let prefixed = description.addsDummyPrefix
+    result.reserveCapacity(text.utf8.count / 3 + 8)
+    if addSpecialTokens { result += description.prefix }
+    var cache = idleCaches.withLock { $0.popLast() } ?? WordCache()
+    var text = text
     text.withUTF8 { bytes in
       var start = 0
-      var atStart = true
       for match in unsafe addedTokens.matches(in: bytes, includeSpecial: parseSpecialTokens) {
-        unsafe encodeText(bytes, start, match.range.lowerBound, prefix: prefixed && atStart, into: &result)
+        unsafe encodePart(bytes, start..<match.range.lowerBound, parseSpecialTokens, &cache, into: &result)
         result.append(match.id)
         start = match.range.upperBound
-        atStart = description.addsDummyPrefix && special.contains(match.id)
       }
-      unsafe encodeText(bytes, start, bytes.count, prefix: prefixed && atStart, into: &result)
+      unsafe encodePart(bytes, start..<bytes.count, parseSpecialTokens, &cache, into: &result)
     }
-    if addSpecialTokens, description.addsEnd, let end = description.end { result.append(end) }
+    idleCaches.withLock { $0.append(cache) }
+    if addSpecialTokens { result += description.suffix }
     return result.map { TokenID($0) }
   }
 
-  private func encodeText(
-    _ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int, prefix: Bool, into result: inout [Int32]
+  /// Encodes text between added tokens.
+  private func encodePart(
+    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ parseSpecialTokens: Bool, _ cache: inout WordCache,
+    into result: inout [Int32]
   ) {
-    guard start < end else { return }
-    if isSentencePiece {
-      unsafe encoder.encode(SentencePieceEncoder.normalized(text[start..<end], prefix: prefix), into: &result)
-      return
-    }
-    var position = start
-    while position < end {
-      let stop: Int
-      switch description.splitter {
-      case .gpt2(let individualDigits):
-        // The digit cut comes first, so a word never looks past the next number character.
-        let limit = individualDigits ? unsafe WordScanner(text, end: end).digits(from: position) : end
-        var inner = position
-        while inner < limit {
-          let next = unsafe WordScanner(text, end: limit).gpt2(from: inner)
-          unsafe encoder.encode(text[inner..<next], into: &result)
-          inner = next
-        }
-        stop = limit
-      case .llama3(let maxDigits):
-        stop = unsafe WordScanner(text, end: end).llama3(from: position, maxDigits: maxDigits)
-        unsafe encoder.encode(text[position..<stop], into: &result)
-      case .patterns:
-        unsafe encodePatterns(text, position, end, into: &result)
-        stop = end
-      case .none:
-        unsafe encoder.encode(text[position..<end], into: &result)
-        stop = end
+    guard !range.isEmpty else { return }
+    let part = unsafe UnsafeBufferPointer(rebasing: text[range])
+    let isFirst = range.lowerBound == 0
+    if unsafe normalizer.keeps(part) {
+      unsafe encodeNormalized(part, isFirst, parseSpecialTokens, &cache, into: &result)
+    } else {
+      let isFirst = unsafe isFirst && !normalizer.stripsFront(of: part)
+      unsafe normalizer.apply(part).withUnsafeBufferPointer {
+        unsafe encodeNormalized($0, isFirst, parseSpecialTokens, &cache, into: &result)
       }
-      position = stop
     }
   }
 
-  private func encodePatterns(
-    _ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int, into result: inout [Int32]
+  private func encodeNormalized(
+    _ text: UnsafeBufferPointer<UInt8>, _ isFirst: Bool, _ parseSpecialTokens: Bool, _ cache: inout WordCache,
+    into result: inout [Int32]
   ) {
-    var ends = [end]
-    for splitter in splitters {
-      var finer: [Int] = []
-      var from = start
-      for to in ends {
-        var pieceEnds: [Int] = []
-        unsafe splitter.split(text, from: from, to: to, into: &pieceEnds)
-        finer += pieceEnds
-        from = to
-      }
-      ends = finer
+    var start = 0
+    for match in unsafe normalizedTokens.matches(in: text, includeSpecial: parseSpecialTokens) {
+      let part = unsafe UnsafeBufferPointer(rebasing: text[start..<match.range.lowerBound])
+      unsafe textEncoder.encode(part, isFirst: isFirst && start == 0, &cache, into: &result)
+      result.append(match.id)
+      start = match.range.upperBound
     }
-    var from = start
-    for to in ends {
-      unsafe encoder.encode(text[from..<to], into: &result)
-      from = to
-    }
+    let rest = unsafe UnsafeBufferPointer(rebasing: text[start...])
+    unsafe textEncoder.encode(rest, isFirst: isFirst && start == 0, &cache, into: &result)
   }
 
   /// The whole text of `tokens`; invalid UTF-8 becomes U+FFFD.
@@ -160,9 +136,9 @@ package final class Tokenizer: Sendable {
 
   package func token(spelled text: String) -> TokenID? {
     if let added = description.added.first(where: { $0.content == text }) { return TokenID(added.id) }
-    return spellings.find(text.utf8).map { TokenID($0) }
+    return spellings.find(text).map { TokenID($0) }
   }
 
-  /// Whether the first token's leading space belongs to the encoding, not to the text.
-  var dropsLeadingSpace: Bool { description.addsDummyPrefix }
+  /// What the first token's leading space is.
+  var leadingSpace: TokenizerDescription.LeadingSpace { description.leadingSpace }
 }

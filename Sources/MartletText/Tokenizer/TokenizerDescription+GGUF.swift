@@ -7,23 +7,36 @@ extension TokenizerDescription {
 
   package init(gguf metadata: GGUFTokenizerMetadata) throws(TokenizerError) {
     let tokens = metadata.tokens
+    let isByteLevel = metadata.model == "gpt2"
     switch metadata.model {
-    case "gpt2":
+    case "gpt2", "gemma4":
       guard let merges = metadata.merges else {
         throw TokenizerError(field: "tokenizer.ggml.merges", problem: "is missing")
       }
-      self.init(
-        model: .byteLevelBPE(merges: merges, ignoreMerges: metadata.preTokenizer == "llama-bpe"), tokens: tokens)
-      splitter = try Self.splitter(named: metadata.preTokenizer)
+      let list = try MergeList(spaceSeparated: merges)
+      if isByteLevel {
+        let pre = try GGUFPreTokenizer(named: metadata.preTokenizer)
+        self.init(model: .byteLevelBPE(merges: list, ignoreMerges: pre.ignoresMerges), tokens: tokens)
+        splitters = pre.splitters
+      } else {
+        self.init(model: .sentencePieceBPE(scores: [], merges: list), tokens: tokens)
+        readMarks(prefix: metadata.addsSpacePrefix ?? false)
+        byteFallback = true
+      }
     case "llama":
       self.init(model: .sentencePieceBPE(scores: metadata.scores, merges: nil), tokens: tokens)
-      addsDummyPrefix = metadata.addsSpacePrefix ?? true
+      readMarks(prefix: metadata.addsSpacePrefix ?? true)
       byteFallback = true
     case "t5":
       self.init(model: .unigram(scores: metadata.scores), tokens: tokens)
-      addsDummyPrefix = metadata.addsSpacePrefix ?? true
+      if let map = metadata.characterMap { normalizers.append(.mapped(try CharacterMap(map))) }
+      if metadata.removesExtraSpaces ?? false {
+        normalizers += [.whitespaceStripped(left: true, right: true), .patternReplaced(" {2,}", by: [0x20])]
+      }
+      readMarks(prefix: metadata.addsSpacePrefix ?? true)
     case let other:
-      throw TokenizerError(field: "tokenizer.ggml.model", problem: "is \"\(other)\"; gpt2, llama and t5 are supported")
+      throw TokenizerError(
+        field: "tokenizer.ggml.model", problem: "is \"\(other)\"; gpt2, llama, gemma4 and t5 are supported")
     }
     func id(_ value: Int?, _ field: String) throws(TokenizerError) -> Int32? {
       guard let value else { return nil }
@@ -34,15 +47,17 @@ extension TokenizerDescription {
     }
     begin = try id(metadata.begin, "tokenizer.ggml.bos_token_id")
     end = try id(metadata.end, "tokenizer.ggml.eos_token_id")
-    unknown = try id(metadata.unknown, "tokenizer.ggml.unknown_token_id")
-    let isSentencePiece = metadata.model != "gpt2"
-    addsBegin = metadata.addsBegin ?? (isSentencePiece || metadata.preTokenizer == "llama-bpe")
-    addsEnd = metadata.addsEnd ?? false
+    // Byte-level vocabularies drop bytes that they lack.
+    let unknown = try id(metadata.unknown, "tokenizer.ggml.unknown_token_id")
+    if !isByteLevel { self.unknown = unknown }
+    let addsBegin = metadata.addsBegin ?? GGUFPreTokenizer.addsBegin(metadata)
+    if addsBegin, let begin { prefix = [begin] }
+    if metadata.addsEnd ?? (metadata.model == "t5"), let end { suffix = [end] }
     for (index, type) in metadata.tokenTypes.prefix(tokens.count).enumerated() where type == 3 || type == 4 || type == 2
     {
       let spelling = tokens.string(index)
       guard !spelling.isEmpty else { continue }
-      if type != 2 || isSentencePiece {
+      if type != 2 || !isByteLevel {
         added.append(AddedToken(id: Int32(index), content: spelling, special: type != 4))
       }
       if type != 4, Self.endOfTurnSpellings.contains(spelling) { endOfTurn.append(Int32(index)) }
@@ -52,18 +67,11 @@ extension TokenizerDescription {
     }
   }
 
-  /// The word pattern of a GGUF `tokenizer.ggml.pre`.
-  static func splitter(named name: String) throws(TokenizerError) -> TextSplitter {
-    switch name {
-    case "gpt-2", "gpt2", "phi-2", "default", "mpt", "olmo", "jina-v2-en", "jina-v2-es", "jina-v2-de":
-      .gpt2(individualDigits: false)
-    case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b":
-      .gpt2(individualDigits: true)
-    case "llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral", "dbrx", "smaug-bpe": .llama3(maxDigits: 3)
-    case "qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "qwen35": .llama3(maxDigits: 1)
-    default:
-      throw TokenizerError(
-        field: "tokenizer.ggml.pre", problem: "\"\(name)\" is not known; give --tokenizer-path a tokenizer.json")
+  private mutating func readMarks(prefix: Bool) {
+    if prefix {
+      normalizers.append(.prepended(SpaceMark.bytes))
+      leadingSpace = .oneDropped
     }
+    normalizers.append(.replaced([0x20], by: SpaceMark.bytes))
   }
 }

@@ -1,26 +1,70 @@
-/// Cuts UTF-8 text by GPT-2's and Llama 3's patterns without a regular expression engine. Pieces cover the text.
+/// Cuts UTF-8 text by GPT-2's and Llama 3's patterns without a regular expression engine. Words cover the text.
 @safe struct WordScanner {
   private let text: UnsafeBufferPointer<UInt8>
   private let end: Int
+  private let pattern: WordPattern
+  /// What combining marks count as.
+  private let mark: CharacterKind
 
-  init(_ text: UnsafeBufferPointer<UInt8>, end: Int) {
+  /// - Parameter end: where the text ends; nothing behind it is looked at.
+  init(_ text: UnsafeBufferPointer<UInt8>, end: Int, _ pattern: WordPattern) {
     unsafe self.text = unsafe text
     self.end = end
+    self.pattern = pattern
+    if case .llama3(_, marksAreLetters: true) = pattern { mark = .letter } else { mark = .other }
+  }
+
+  /// Calls `body` with the beginning and the end of each word of text[start..<end].
+  @inline(__always)
+  func forEachWord(from start: Int, _ body: (Int, Int) -> Void) {
+    var position = start
+    switch pattern {
+    case .gpt2(individualDigits: false):
+      while position < end {
+        let next = gpt2(from: position)
+        body(position, next)
+        position = next
+      }
+    case .gpt2(individualDigits: true):
+      // The digits are cut out first, so a word never looks past the next number character.
+      while position < end {
+        let limit = digits(from: position)
+        let part = unsafe WordScanner(text, end: limit, pattern)
+        while position < limit {
+          let next = part.gpt2(from: position)
+          body(position, next)
+          position = next
+        }
+      }
+    case .llama3(let maxDigits, _):
+      while position < end {
+        let next = llama3(from: position, maxDigits: maxDigits)
+        body(position, next)
+        position = next
+      }
+    }
   }
 
   /// Kind and length of the character at `position`.
   @inline(__always)
   private func character(_ position: Int) -> (kind: CharacterKind, length: Int) {
     let byte = unsafe text[position]
-    if byte < 0x80 { return (CharacterKind.ascii[Int(byte)], 1) }
-    let length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2
-    guard position + length <= end else { return (.other, 1) }
+    return byte < 0x80 ? (CharacterKind.kind(ofASCII: byte), 1) : longCharacter(position)
+  }
+
+  @inline(never)
+  private func longCharacter(_ position: Int) -> (kind: CharacterKind, length: Int) {
+    let byte = unsafe text[position]
+    let length = UTF8Length.of(byte)
+    guard length > 1, position + length <= end else { return (.other, 1) }
     var value = UInt32(byte) & (length == 4 ? 0x07 : length == 3 ? 0x0F : 0x1F)
     for index in 1..<length { value = value << 6 | UInt32(unsafe text[position + index] & 0x3F) }
     guard let scalar = Unicode.Scalar(value) else { return (.other, 1) }
-    return (CharacterKind.kind(of: scalar), length)
+    let kind = CharacterKind.kind(of: scalar)
+    return (kind == .mark ? mark : kind, length)
   }
 
+  @inline(__always)
   private func run(_ kind: CharacterKind, from start: Int, limit: Int = .max) -> Int {
     var position = start
     var count = 0
@@ -65,7 +109,7 @@
   }
 
   /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-  func gpt2(from start: Int) -> Int {
+  private func gpt2(from start: Int) -> Int {
     if let end = contraction(start, ignoringCase: false) { return end }
     let first = character(start)
     if first.kind != .space { return run(first.kind, from: start) }
@@ -77,7 +121,7 @@
   }
 
   /// `(?i:'s|...)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,n}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-  func llama3(from start: Int, maxDigits: Int) -> Int {
+  private func llama3(from start: Int, maxDigits: Int) -> Int {
     if let end = contraction(start, ignoringCase: true) { return end }
     let first = character(start)
     let byte = unsafe text[start]
@@ -106,7 +150,7 @@
   }
 
   /// A run without numbers, or one number character.
-  func digits(from start: Int) -> Int {
+  private func digits(from start: Int) -> Int {
     var position = start
     while position < end {
       let next = character(position)
