@@ -43,7 +43,7 @@ struct TestServer {
     tokens.append("<|start|>".utf8)
     tokens.append("<|end|>".utf8)
     var description = TokenizerDescription(
-      model: .byteLevelBPE(merges: TokenList(), ignoreMerges: false), tokens: tokens)
+      model: .byteLevelBPE(merges: MergeList(), ignoreMerges: false), tokens: tokens)
     description.added = [
       .init(id: 256, content: "<|start|>", special: true), .init(id: 257, content: "<|end|>", special: true),
     ]

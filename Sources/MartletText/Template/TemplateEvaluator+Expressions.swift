@@ -60,6 +60,7 @@ extension TemplateEvaluator {
     switch try evaluate(expression) {
     case .none: return nil
     case .int(let value): return Int(value)
+    case .bool(let flag): return flag ? 1 : 0
     case let other: throw error("the slice bound \(other.representation) is not an integer")
     }
   }
@@ -158,12 +159,18 @@ extension TemplateEvaluator {
     case ("+", .list(let x), .list(let y)):
       try charge(bytes: x.count + y.count)
       return .list(x + y)
+    case ("*", .list(let items), .int(let count)), ("*", .int(let count), .list(let items)):
+      let times = max(0, min(count, Int64(Self.maxItems) + 1))
+      guard items.count * Int(times) <= Self.maxItems else { throw error("the list is too long", .budgetExceeded) }
+      try charge(bytes: items.count * Int(times))
+      return .list((0..<Int(times)).flatMap { _ in items })
     case ("*", .string(let text), .int(let count)), ("*", .int(let count), .string(let text)):
       let times = max(0, min(count, Int64(Self.maxOutputBytes) + 1))
       let (bytes, overflow) = text.utf8.count.multipliedReportingOverflow(by: Int(times))
       try charge(bytes: overflow ? .max : bytes)
       return .string(String(repeating: text, count: Int(times)))
-    case ("%", .string(let format), _): return .string(try formatted(format, b))
+    case ("%", .string(let format), _), ("%", .markup(let format), _):
+      return .string(try formatted(format, b))
     default: return try arithmetic(symbol, a, b)
     }
   }
@@ -184,7 +191,10 @@ extension TemplateEvaluator {
         result = (symbol == "//" ? quotient : x - quotient * y, false)
       case "**":
         var power: Int64 = 1
-        guard y >= 0 else { return .double(pow(Double(x), Double(y))) }
+        guard y >= 0 else {
+          guard x != 0 else { throw error("0 cannot be raised to a negative power") }
+          return .double(pow(Double(x), Double(y)))
+        }
         for _ in 0..<min(y, 64) {
           let (next, overflow) = power.multipliedReportingOverflow(by: x)
           guard !overflow else { throw error("the result is out of range") }
@@ -257,39 +267,8 @@ extension TemplateEvaluator {
     }
   }
 
-  /// `%` formatting: %s, %d, %f, %r, %% with optional width and precision.
+  /// Python's `%` formatting.
   private func formatted(_ format: String, _ value: TemplateValue) throws(TemplateError) -> String {
-    var values: [TemplateValue]
-    if case .list(let items) = value { values = items } else { values = [value] }
-    var result = ""
-    var rest = Substring(format)
-    while let percent = rest.firstIndex(of: "%") {
-      result += rest[..<percent]
-      rest = rest[rest.index(after: percent)...]
-      guard let kind = rest.firstIndex(where: { !"0123456789.-+ ".contains($0) }) else {
-        throw error("a faulty format")
-      }
-      let options = rest[..<kind]
-      defer { rest = rest[rest.index(after: kind)...] }
-      if rest[kind] == "%" {
-        result += "%"
-        continue
-      }
-      guard !values.isEmpty else { throw error("too few values for the format") }
-      let next = values.removeFirst()
-      switch rest[kind] {
-      case "s": result += next.text
-      case "r": result += next.representation
-      case "d", "i":
-        guard let number = next.number, number.magnitude < 1e18 else { throw error("%d needs a number") }
-        result += String(Int64(number))
-      case "f":
-        guard let number = next.number else { throw error("%f needs a number") }
-        let digits = options.split(separator: ".").last.flatMap { Int($0) } ?? 6
-        result += String(format: "%.\(min(digits, 30))f", number)
-      default: throw error("the format %\(rest[kind]) is not supported")
-      }
-    }
-    return result + rest
+    do { return try TemplateFormat.formatted(format, value) } catch { throw self.error(error.message) }
   }
 }

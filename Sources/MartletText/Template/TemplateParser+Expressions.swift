@@ -92,18 +92,28 @@ extension TemplateParser {
   }
 
   private mutating func product() throws(TemplateError) -> TemplateExpression {
-    try binary(["*", "/", "//", "%"]) { parser throws(TemplateError) in try parser.unary() }
+    try binary(["*", "/", "//", "%"]) { parser throws(TemplateError) in try parser.power() }
   }
 
+  /// Unlike Python's, `**` binds less than a sign and associates to the left.
+  private mutating func power() throws(TemplateError) -> TemplateExpression {
+    try binary(["**"]) { parser throws(TemplateError) in try parser.unary() }
+  }
+
+  /// A filter applies to the signed value.
   private mutating func unary() throws(TemplateError) -> TemplateExpression {
     let start = current
-    if accept(symbol: "-") {
-      return make(.negate(try nested { parser throws(TemplateError) in try parser.unary() }), at: start)
+    return try filtered(try signed(start))
+  }
+
+  private mutating func signed(_ start: TemplateToken) throws(TemplateError) -> TemplateExpression {
+    for symbol in ["-", "+"] where accept(symbol: symbol) {
+      let next = current
+      let operand = try nested { parser throws(TemplateError) in try parser.signed(next) }
+      return make(
+        symbol == "-" ? .negate(operand) : .binary("+", make(.literal(.int(0)), at: start), operand), at: start)
     }
-    if accept(symbol: "+") { return try nested { parser throws(TemplateError) in try parser.unary() } }
-    let base = try filtered(try postfix(try primary()))
-    guard accept(symbol: "**") else { return base }
-    return make(.binary("**", base, try nested { parser throws(TemplateError) in try parser.unary() }), at: start)
+    return try postfix(try primary())
   }
 
   private mutating func primary() throws(TemplateError) -> TemplateExpression {

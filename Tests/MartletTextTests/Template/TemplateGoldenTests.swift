@@ -49,15 +49,25 @@ import Testing
     }
   }
 
+  /// `gaps.json` lists the snippets that are known to differ; one that no longer does must leave the list.
   @Test func snippetsRenderAsInTheReference() throws {
-    let file = try #require(Self.folder).appendingPathComponent("snippets.json")
-    let golden = try Self.json(file)
+    let folder = try #require(Self.folder)
+    let golden = try Self.json(folder.appendingPathComponent("snippets.json"))
+    let listed = try #require(try Self.json(folder.appendingPathComponent("gaps.json")).arrayValue)
+    let gaps = Set(listed.compactMap { $0.stringValue })
     let context = try #require(golden["context"]?.objectValue), cases = try #require(golden["cases"]?.arrayValue)
     #expect(cases.count > 300)
     for item in cases {
       let source = try #require(item["template"]?.stringValue)
-      check(source, item) { () throws(TemplateError) in
-        try ChatTemplate(source: source).render(context, now: Self.now)
+      func compare() {
+        check(source, item) { () throws(TemplateError) in
+          try ChatTemplate(source: source).render(context, now: Self.now)
+        }
+      }
+      if gaps.contains(source) {
+        withKnownIssue("\(source)") { compare() }
+      } else {
+        compare()
       }
     }
   }

@@ -28,7 +28,7 @@ import Testing
     }
     return folders.flatMap { folder in
       ((try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? [])
-        .filter { $0.pathExtension == "json" }
+        .filter { $0.pathExtension == "json" && !$0.lastPathComponent.hasPrefix("chat-") }
     }
   }
 
