@@ -1,4 +1,4 @@
-/// The ops of the reference set.
+/// Sampling of the reference set: its draws are defined operation by operation, so all sets share them.
 #include "../internal.h"
 
 #include <math.h>
@@ -7,8 +7,5 @@
 
 #define MK_NAME(op) mk_reference_##op
 
-#include "../ops/norm.h"
-#include "../ops/rope.h"
-#include "../ops/attention.h"
 #include "../ops/sampling.h"
 
