@@ -1,14 +1,7 @@
 /// What the files of the CPU backend share: the parallel region and the op prototypes of each variant.
 #pragma once
 #include "martlet_kernels.h"
-
-/// One piece of a parallel region. Pieces are claimed from an atomic counter: any worker may run any piece, so a
-/// result must not depend on `worker` (it only selects private scratch; 0 <= worker < mk_stream_width).
-typedef void (*mk_task)(void *context, uint32_t piece, uint32_t worker);
-
-/// Runs pieces 0..<pieces on the stream's team and returns when all are done. Not reentrant.
-void mk_parallel(mk_stream *stream, uint32_t pieces, mk_task task, void *context);
-uint32_t mk_stream_width(const mk_stream *stream);
+#include "martlet_team.h"
 
 /// Prototypes of an op set; `V` is reference, avx2 or avx512.
 #define MK_DECLARE_LINEAR(V)                                                                                   \
@@ -17,6 +10,8 @@ uint32_t mk_stream_width(const mk_stream *stream);
   mk_status mk_##V##_embedding(mk_stream *stream, const mk_embedding_args *args);                               \
   mk_status mk_##V##_linear(mk_stream *stream, const mk_linear_args *args);
 #define MK_DECLARE_OPS(V)                                                               \
+  size_t mk_##V##_attention_workspace_bytes(uint32_t max_rows, uint32_t heads, uint32_t head_dim); \
+  size_t mk_##V##_sample_workspace_bytes(uint32_t max_rows, uint32_t vocab);              \
   mk_status mk_##V##_norm(mk_stream *stream, const mk_norm_args *args);                  \
   mk_status mk_##V##_rope_kv(mk_stream *stream, const mk_rope_kv_args *args);            \
   mk_status mk_##V##_attention(mk_stream *stream, const mk_attention_args *args);        \

@@ -6,5 +6,3 @@ mk_status mk_plain_gather(mk_stream *stream, const mk_gather_args *args);
 mk_status mk_plain_scale(mk_stream *stream, float *x, size_t count, float factor);
 mk_status mk_plain_soft_cap(mk_stream *stream, float *x, size_t count, float cap);
 size_t mk_plain_kv_layer_bytes(const mk_kv_layer *kv);
-size_t mk_plain_attention_workspace_bytes(uint32_t max_rows, uint32_t heads, uint32_t head_dim);
-size_t mk_plain_sample_workspace_bytes(uint32_t max_rows, uint32_t vocab);

@@ -98,15 +98,15 @@ static void adapt(mk_stream *stream) {
 void mk_parallel(mk_stream *stream, uint32_t pieces, mk_task task, void *context) {
   if (pieces == 0) return;
   stream->regions++;
+  const uint64_t start = now_nanoseconds();
   if (pieces == 1 || atomic_load_explicit(&stream->active, memory_order_relaxed) == 1) {
     for (uint32_t piece = 0; piece < pieces; piece++) task(context, piece, 0);
-    if (stream->threads > 1 && pieces > 1) {
-      stream->window_total++;
-      adapt(stream);
-    }
+    const uint64_t end = now_nanoseconds();
+    stream->busy += end - start;
+    stream->window_total += end - start;
+    if (stream->threads > 1 && pieces > 1) adapt(stream);
     return;
   }
-  const uint64_t start = now_nanoseconds();
   const uint32_t epoch = atomic_load_explicit(&stream->epoch, memory_order_relaxed) + 1;
   // A late helper of the last region may still look at the claim word: first leave it nothing to claim, then change what
   // a claim refers to, then offer the new pieces.

@@ -86,6 +86,14 @@ def test_bytes_depend_neither_on_neighbours_nor_on_the_cache(server):
             assert together == alone
 
 
+def test_foreign_stop_tokens_change_nothing(raw):
+    sampling = {"temperature": 0, "max_new_tokens": 6, "min_new_tokens": 4}
+    body = {"text": "The sun is", "sampling_params": sampling}
+    foreign = {"text": "The sun is", "sampling_params": sampling | {"stop_token_ids": [2147483647, -1, 49152]}}
+    first, second = (raw.post("/generate", json=item).json() for item in [body, foreign])
+    assert first["output_ids"] == second["output_ids"]
+
+
 def test_tokenize_round_trip(raw):
     text = "Grüße, 世界! 👩‍👩‍👧 <|im_start|>\n\n  x"
     tokens = raw.post("/tokenize", json={"prompt": text}).json()

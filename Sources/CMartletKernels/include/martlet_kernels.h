@@ -159,7 +159,9 @@ typedef struct mk_gather_args {
 } mk_gather_args;
 
 /// In order, on one row's logits: logit bias; repetition, frequency and presence penalties from the row's history;
-/// tokens in `suppressed` to -inf; then the allowed-token bit mask.
+/// tokens in `suppressed` to -inf; then the allowed-token bit mask. A positive logit is divided by the repetition
+/// penalty, any other multiplied; then presence + frequency * generated_count is taken off what was generated.
+/// Tokens outside the vocabulary and repetition <= 0 are MK_INVALID_ARGUMENT, and no row is changed.
 typedef struct mk_history_entry {
   int32_t token;
   uint32_t generated_count; ///< occurrences in the output so far (frequency and presence count these)
@@ -181,7 +183,14 @@ typedef struct mk_adjust_args {
 
 /// Draws one token per row. temperature 0 is argmax (lowest id wins ties). Otherwise top_k (0: all), then top_p over
 /// the softmax at `temperature`, then min_p, as SGLang does. Randomness is Philox4x32-10 keyed by seed, counter
-/// position: the draw depends on nothing else. A row whose logits hold no finite value yields token -1.
+/// position: the draw depends on nothing else. Logits that are not finite count as absent; a row with no finite logit
+/// yields token -1.
+///
+/// A token's weight is e^((logit - largest) * (1 / temperature)) in float, rounded to a multiple of 2^-32, so that sums
+/// are exact in double and independent of their order. top_k keeps the best k (lowest id first among equals); top_p
+/// then the shortest run of the best whose weight reaches top_p times that of all kept; min_p those whose unrounded
+/// weight is at least min_p (at most 1). The token drawn is the first in id order at which the kept tokens' running
+/// weight exceeds u times their sum, u = ((first two Philox words >> 12) + 0.5) / 2^52. vocab is at most 2^21.
 typedef struct mk_sample_row {
   float temperature, top_p, min_p;
   uint32_t top_k;
@@ -196,7 +205,8 @@ typedef struct mk_sample_args {
   size_t workspace_bytes;
 } mk_sample_args;
 
-/// log softmax of selected tokens and the `top_count` best (ties: lowest id first) of each row.
+/// log softmax of selected tokens and the `top_count` best (ties: lowest id first) of each row. Logits that are not
+/// finite count as -inf: their log-probability is -inf, and they come last among the best, in id order.
 typedef struct mk_logprob_args {
   const float *logits; ///< [rows, vocab]
   uint32_t rows, vocab;

@@ -1,4 +1,4 @@
-/// The checks of the reference ops' arguments.
+/// The checks of op arguments that every variant shares.
 #include "arguments.h"
 
 mk_status mk_check_norm(const mk_stream *stream, const mk_norm_args *args) {
@@ -59,4 +59,47 @@ mk_status mk_check_attention(const mk_stream *stream, const mk_attention_args *a
 mk_status mk_check_gated(const mk_stream *stream, const mk_gated_args *args) {
   if (!stream || !args || args->n == 0 || args->activation > MK_GELU_TANH) return MK_INVALID_ARGUMENT;
   return args->rows > 0 && (!args->x || !args->y) ? MK_INVALID_ARGUMENT : MK_OK;
+}
+
+static int is_token(int32_t token, uint32_t vocab) { return token >= 0 && (uint32_t)token < vocab; }
+
+static mk_status check_adjust_row(const mk_adjust_row *row, uint32_t vocab) {
+  if ((row->bias_count && (!row->bias_tokens || !row->bias_values)) || (row->history_count && !row->history) ||
+      (row->suppressed_count && !row->suppressed) || !(row->repetition > 0)) {
+    return MK_INVALID_ARGUMENT;
+  }
+  int valid = 1;
+  for (uint32_t i = 0; i < row->bias_count; i++) valid &= is_token(row->bias_tokens[i], vocab);
+  for (uint32_t i = 0; i < row->history_count; i++) valid &= is_token(row->history[i].token, vocab);
+  for (uint32_t i = 0; i < row->suppressed_count; i++) valid &= is_token(row->suppressed[i], vocab);
+  return valid ? MK_OK : MK_INVALID_ARGUMENT;
+}
+
+mk_status mk_check_adjust_logits(const mk_stream *stream, const mk_adjust_args *args) {
+  if (!stream || !args || args->vocab == 0) return MK_INVALID_ARGUMENT;
+  if (args->rows > 0 && (!args->logits || !args->row)) return MK_INVALID_ARGUMENT;
+  for (uint32_t row = 0; row < args->rows; row++) {
+    if (check_adjust_row(&args->row[row], args->vocab) != MK_OK) return MK_INVALID_ARGUMENT;
+  }
+  return MK_OK;
+}
+
+mk_status mk_check_sample(const mk_stream *stream, const mk_sample_args *args, size_t needed) {
+  if (!stream || !args || args->vocab == 0 || args->vocab > MK_MAX_SAMPLED_VOCABULARY) return MK_INVALID_ARGUMENT;
+  if (args->rows == 0) return MK_OK;
+  if (!args->logits || !args->row || !args->tokens) return MK_INVALID_ARGUMENT;
+  return needed > 0 && (!args->workspace || args->workspace_bytes < needed) ? MK_INVALID_ARGUMENT : MK_OK;
+}
+
+mk_status mk_check_logprobs(const mk_stream *stream, const mk_logprob_args *args) {
+  if (!stream || !args || args->vocab == 0 || args->top_count > args->vocab) return MK_INVALID_ARGUMENT;
+  if (args->rows == 0) return MK_OK;
+  if (!args->logits || (args->tokens && !args->token_logprobs) ||
+      (args->top_count > 0 && (!args->top_tokens || !args->top_logprobs))) {
+    return MK_INVALID_ARGUMENT;
+  }
+  for (uint32_t row = 0; args->tokens && row < args->rows; row++) {
+    if (!is_token(args->tokens[row], args->vocab)) return MK_INVALID_ARGUMENT;
+  }
+  return MK_OK;
 }

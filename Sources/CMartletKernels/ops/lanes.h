@@ -11,6 +11,10 @@
 
 enum { LANES = 16 };
 typedef float mk_f32x16 __attribute__((ext_vector_type(16)));
+typedef float mk_f32x8 __attribute__((ext_vector_type(8)));
+typedef float mk_f32x4 __attribute__((ext_vector_type(4)));
+typedef double mk_f64x16 __attribute__((ext_vector_type(16)));
+typedef int64_t mk_i64x16 __attribute__((ext_vector_type(16)));
 typedef int32_t mk_i32x16 __attribute__((ext_vector_type(16)));
 typedef uint16_t mk_u16x16 __attribute__((ext_vector_type(16)));
 typedef uint32_t mk_u32x16 __attribute__((ext_vector_type(16)));
@@ -32,21 +36,17 @@ MK_INLINE mk_f32x16 mk_max(mk_f32x16 a, mk_f32x16 b) { return a > b ? a : b; }
 
 /// Folds lanes 8, 4, 2, 1 apart.
 MK_INLINE float mk_sum_lanes(mk_f32x16 v) {
-  float x[LANES];
-  mk_store(x, v);
-  for (int width = 8; width > 0; width /= 2) {
-    for (int i = 0; i < width; i++) x[i] += x[i + width];
-  }
-  return x[0];
+  const mk_f32x8 eight = v.lo + v.hi;
+  const mk_f32x4 four = eight.lo + eight.hi;
+  return (four.x + four.z) + (four.y + four.w);
 }
 MK_INLINE float mk_max_lanes(mk_f32x16 v) {
-  float x[LANES];
-  mk_store(x, v);
-  for (int width = 8; width > 0; width /= 2) {
-    for (int i = 0; i < width; i++) x[i] = x[i] > x[i + width] ? x[i] : x[i + width];
-  }
-  return x[0];
+  const mk_f32x8 eight = v.lo > v.hi ? v.lo : v.hi;
+  const mk_f32x4 four = eight.lo > eight.hi ? eight.lo : eight.hi;
+  const float even = four.x > four.z ? four.x : four.z, odd = four.y > four.w ? four.y : four.w;
+  return even > odd ? even : odd;
 }
+MK_INLINE int mk_any(mk_i32x16 mask) { return __builtin_reduce_or(mask) != 0; }
 
 /// The first `count` values, the rest `fill`.
 MK_INLINE mk_f32x16 mk_load_part(const float *p, uint32_t count, float fill) {

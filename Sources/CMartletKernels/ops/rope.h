@@ -38,17 +38,8 @@ static void rope_row(void *opaque, uint32_t row, uint32_t worker) {
 }
 
 mk_status MK_NAME(rope_kv)(mk_stream *stream, const mk_rope_kv_args *args) {
-  if (!stream || !args || !args->qkv || !args->rope_table || !args->slots || !args->kv || !args->kv->data) {
-    return MK_INVALID_ARGUMENT;
-  }
-  const mk_kv_layer *kv = args->kv;
-  if (kv->dtype > MK_BF16 || 2 * args->half > kv->head_dim || args->style > MK_ROPE_PAIRS || kv->page_size == 0 ||
-      (uint64_t)args->stride < ((uint64_t)args->heads + 2 * (uint64_t)kv->kv_heads) * kv->head_dim) {
-    return MK_INVALID_ARGUMENT;
-  }
-  for (uint32_t row = 0; row < args->rows; row++) {
-    if (args->slots[row] < 0 || (uint32_t)args->slots[row] / kv->page_size >= kv->pages) return MK_INVALID_ARGUMENT;
-  }
+  const mk_status status = mk_check_rope_kv(stream, args);
+  if (status != MK_OK) return status;
   mk_parallel(stream, args->rows, rope_row, (void *)args);
   return MK_OK;
 }

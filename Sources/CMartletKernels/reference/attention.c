@@ -59,3 +59,10 @@ mk_status mk_reference_attention(mk_stream *stream, const mk_attention_args *arg
   }
   return MK_OK;
 }
+
+size_t mk_reference_attention_workspace_bytes(uint32_t max_rows, uint32_t heads, uint32_t head_dim) {
+  (void)max_rows;
+  (void)heads;
+  (void)head_dim;
+  return 64;
+}

@@ -112,15 +112,18 @@ struct Sampler {
     let suppresses = state.generatedCount < state.request.stop.minTokens && !state.request.stop.stopTokens.isEmpty
     guard !sampling.bias.isEmpty || state.history != nil || suppresses else { return nil }
     var adjustment = LogitAdjustment()
-    adjustment.biasTokens = sampling.bias.map(\.token.rawValue)
-    adjustment.biasValues = sampling.bias.map(\.value)
+    // Ids that the model does not have change nothing; the kernel refuses them.
+    let tokens = 0..<Int32(vocabulary)
+    let bias = sampling.bias.filter { tokens.contains($0.token.rawValue) }
+    adjustment.biasTokens = bias.map(\.token.rawValue)
+    adjustment.biasValues = bias.map(\.value)
     if let history = state.history {
       adjustment.history = history.map { LogitAdjustment.HistoryEntry(token: $0.key, generatedCount: $0.value) }
       adjustment.repetition = sampling.repetitionPenalty
       adjustment.frequency = sampling.frequencyPenalty
       adjustment.presence = sampling.presencePenalty
     }
-    if suppresses { adjustment.suppressed = state.request.stop.stopTokens.map(\.rawValue) }
+    if suppresses { adjustment.suppressed = state.request.stop.stopTokens.map(\.rawValue).filter(tokens.contains) }
     return adjustment
   }
 }
