@@ -50,7 +50,7 @@ let package = Package(
     module(
       "MartletBench",
       [
-        "Martlet", "MartletText", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        "Martlet", "MartletCore", "MartletText", .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
     .executableTarget(

@@ -94,6 +94,8 @@ struct TokenizerFiles {
     }
     metadata.addsBegin = try file.bool(key("add_bos_token"))
     metadata.addsEnd = try file.bool(key("add_eos_token"))
+    metadata.characterMap = try file.bytes(key("precompiled_charsmap"))
+    metadata.removesExtraSpaces = try file.bool(key("remove_extra_whitespaces"))
     metadata.addsSpacePrefix = try file.bool(key("add_space_prefix"))
     return metadata
   }

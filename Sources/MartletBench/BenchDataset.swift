@@ -1,5 +1,6 @@
 import Foundation
 package import Martlet
+import MartletCore
 
 /// Makes a load's requests.
 package struct BenchDataset {
@@ -40,13 +41,13 @@ package struct BenchDataset {
 
   private let options: Options
   private let tokenizer: ModelTokenizer?
-  private var random: BenchRandom
+  private var random: SplitMix64
 
   /// - Parameter tokenizer: counts and makes texts; sharegpt and random need it.
   package init(_ options: Options, tokenizer: ModelTokenizer?) {
     self.options = options
     self.tokenizer = tokenizer
-    random = BenchRandom(seed: options.seed)
+    random = SplitMix64(seed: options.seed)
   }
 
   package mutating func prompts() throws -> [BenchPrompt] {

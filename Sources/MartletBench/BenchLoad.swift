@@ -1,4 +1,5 @@
 import Foundation
+import MartletCore
 
 /// Sends a load: at a rate, or as fast as its bound on concurrency lets it.
 package struct BenchLoad {
@@ -22,7 +23,7 @@ package struct BenchLoad {
   }
 
   package func run(_ prompts: [BenchPrompt]) async -> [BenchOutcome] {
-    var random = BenchRandom(seed: seed &+ 1)
+    var random = SplitMix64(seed: seed &+ 1)
     var outcomes: [(index: Int, outcome: BenchOutcome)] = []
     await withTaskGroup(of: (Int, BenchOutcome).self) { group in
       var arrival = 0.0

@@ -22,14 +22,7 @@ package struct BenchMetrics {
       return (sorted.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(sorted.count)).squareRoot()
     }
 
-    /// Linear between the two nearest ranks, as numpy computes it.
-    func percentile(_ percent: Double) -> Double {
-      guard let last = sorted.last else { return 0 }
-      let place = percent / 100 * Double(sorted.count - 1)
-      let index = Int(place)
-      guard index + 1 < sorted.count else { return last }
-      return sorted[index] + (sorted[index + 1] - sorted[index]) * (place - Double(index))
-    }
+    func percentile(_ percent: Double) -> Double { Percentiles(sorted: sorted)[percent] }
   }
 
   package let completed: Int

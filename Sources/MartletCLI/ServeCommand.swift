@@ -78,6 +78,7 @@ struct ServeCommand: AsyncParsableCommand {
     served.options = JSONObject([
       ("version", .string(martletVersion)), ("model_path", .string(modelPath)), ("served_model_name", .string(name)),
       ("host", .string(host)), ("port", .int(Int64(port))), ("device", .string(model.kernels)),
+      ("load_format", .string(engineFlags.loadFormat.rawValue)),
       ("page_size", .int(Int64(model.plan.pageSize))),
       ("chunked_prefill_size", .int(Int64(model.plan.maxBatchedTokens))),
       ("kv_cache_dtype", .string("\(model.plan.cacheType)")),

@@ -73,9 +73,10 @@ package final class Engine: Generator {
     guard !request.prompt.isEmpty else { throw .emptyPrompt }
     let (total, overflows) = request.prompt.count.addingReportingOverflow(request.stop.maxTokens)
     guard !overflows, total <= limits.contextLength else {
-      throw .promptTooLong(tokens: request.prompt.count, limit: limits.contextLength)
+      throw .promptTooLong(tokens: overflows ? .max : total, limit: limits.contextLength)
     }
-    for token in request.prompt where !(0..<limits.vocabularySize).contains(Int(token.rawValue)) {
+    for token in [request.prompt, request.logprobs.tokens].joined()
+    where !(0..<limits.vocabularySize).contains(Int(token.rawValue)) {
       throw .unknownToken(token.rawValue, vocabularySize: limits.vocabularySize)
     }
   }

@@ -27,7 +27,7 @@ package struct APIServer: Sendable {
   package func router() -> Router<ServerContext> {
     let router = Router(context: ServerContext.self)
     router.add(middleware: KeyMiddleware(options: options))
-    let reader = RequestReader(options: options), registry = RequestRegistry()
+    let reader = RequestReader(options: options, workers: model.workers), registry = RequestRegistry()
     addStatus(to: router)
     let chat = ChatRoute(model: model, reader: reader, connections: connections, clock: clock)
     router.post("/v1/chat/completions") { request, context in try await chat.handle(request, context) }

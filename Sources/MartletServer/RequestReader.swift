@@ -5,6 +5,7 @@ import MartletText
 /// Reads request bodies and what surrounds them.
 struct RequestReader: Sendable {
   let options: HTTPOptions
+  let workers: TextWorkers
 
   /// The place of a request among the waiting; 0 where priorities are off.
   func priority(_ fields: RequestFields) throws(InvalidField) -> Int {
@@ -12,24 +13,32 @@ struct RequestReader: Sendable {
     return options.honorsPriority ? priority : 0
   }
 
-  /// The body as JSON.
-  func json(_ incoming: Request) async throws -> JSONValue {
+  /// Reads a request and makes of its fields what a route needs. Parsing and `make` run on the text workers.
+  func prepare<Value: Sendable>(
+    _ request: Request, _ make: @Sendable (RequestFields, CacheNamespace) throws -> Value
+  ) async throws -> Value {
+    let bytes = try await body(request)
+    return try await workers.run {
+      let fields = try RequestFields(try JSONValue(parsing: bytes))
+      return try make(fields, try namespace(request, fields))
+    }
+  }
+
+  private func body(_ incoming: Request) async throws -> [UInt8] {
     var request = incoming
     let type = request.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() }
     guard type == "application/json" else {
       throw APIError(.badRequest, "Content-Type must be application/json, got \(type ?? "none")")
     }
-    let buffer: ByteBuffer
-    do { buffer = try await request.collectBody(upTo: options.maxBodyBytes) } catch let error as HTTPError
-      where error.status == .contentTooLarge
-    {
+    do {
+      return Array(try await request.collectBody(upTo: options.maxBodyBytes).readableBytesView)
+    } catch let error as HTTPError where error.status == .contentTooLarge {
       throw APIError(.contentTooLarge, "the body is larger than \(options.maxBodyBytes) bytes")
     }
-    return try JSONValue(parsing: Array(buffer.readableBytesView))
   }
 
   /// The cache namespace of a request: the key that it came with and the salts that it carries.
-  func namespace(_ request: Request, _ fields: RequestFields) throws(InvalidField) -> CacheNamespace {
+  private func namespace(_ request: Request, _ fields: RequestFields) throws(InvalidField) -> CacheNamespace {
     var name = ""
     if options.apiKey != nil || options.adminAPIKey != nil, let key = request.headers[.authorization] {
       name = "key=\(key.utf8.count):\(key)"

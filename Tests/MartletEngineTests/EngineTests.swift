@@ -135,7 +135,15 @@ private struct FailingExecutor: StepExecutor {
     #expect(throws: AdmissionError.unknownToken(1000, vocabularySize: 1000)) {
       try engine.generate(try request([1000], 1))
     }
-    #expect(throws: AdmissionError.self) { try engine.generate(try request([1], 160)) }
+    #expect(throws: AdmissionError.promptTooLong(tokens: 161, limit: 160)) {
+      try engine.generate(try request([1], 160))
+    }
+    let plain = try request([1], 1)
+    let foreign = LogprobOptions(output: true, topCount: 0, promptStart: nil, tokens: [TokenID(1000)])
+    #expect(throws: AdmissionError.unknownToken(1000, vocabularySize: 1000)) {
+      try engine.generate(
+        GenerationRequest(prompt: plain.prompt, sampling: plain.sampling, stop: plain.stop, logprobs: foreign))
+    }
     await engine.shutdown(drain: false)
     #expect(throws: AdmissionError.shuttingDown) { try engine.generate(try request([1], 1)) }
   }

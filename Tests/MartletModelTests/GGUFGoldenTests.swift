@@ -33,6 +33,7 @@ import Testing
     #expect(texts == ["", "a", "é", "\u{2581}x"])
     #expect(try file.integers("t.ints") == [1, -2, 3])
     #expect(try file.floats("t.floats") == [0.25, -1.5])
+    #expect(try file.bytes("t.bytes") == [0, 127, 255])
     #expect(try file.string("t.absent") == nil)
   }
 

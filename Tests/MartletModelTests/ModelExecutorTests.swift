@@ -84,7 +84,8 @@ import Testing
 
   @Test func configurationErrorsNameTheField() throws {
     for (field, value) in [
-      ("hidden_size", 0), ("num_key_value_heads", 3), ("vocab_size", -5), ("head_dim", 7),
+      ("hidden_size", 0), ("num_key_value_heads", 3), ("vocab_size", -5), ("head_dim", 7), ("head_dim", 520),
+      ("vocab_size", 1 << 22),
       ("num_hidden_layers", 1 << 40),
     ] {
       let model = try TinyModel([field: value])

@@ -42,6 +42,21 @@ import Testing
     _ = try channel.finish()
   }
 
+  @Test func aClosedChannelEndsItsWatches() throws {
+    let connections = ClientConnections()
+    let connection = ClientConnection(), channel = ObjectIdentifier(connection)
+    connections.add(connection, for: channel)
+    let calls = Recorder(0)
+    let ended = connections.watch(channel) { calls.change { $0 += 100 } }
+    ended.end()
+    _ = connections.watch(channel) { calls.change { $0 += 1 } }
+    connection.close()
+    #expect(calls.value == 1)
+    connections.remove(channel)
+    _ = connections.watch(channel) { calls.change { $0 += 1 } }
+    #expect(calls.value == 2, "a client that has gone is told at once")
+  }
+
   @Test func aConnectionTellsOnceThatItsClientLeft() {
     let connection = ClientConnection()
     let calls = Recorder<[String]>([])

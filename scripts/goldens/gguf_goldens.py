@@ -138,6 +138,7 @@ def main():
     writer.add_array("t.strings", ["", "a", "é", "\u2581x"])
     writer.add_array("t.ints", [1, -2, 3])
     writer.add_array("t.floats", [0.25, -1.5])
+    writer.add_array("t.bytes", bytes([0, 127, 255]))
     expected = {}
     for kind in [Q.F32, Q.F16, Q.BF16, Q.Q4_0, Q.Q4_1, Q.Q5_0, Q.Q5_1, Q.Q8_0, *HALVES]:
         data = matrix(generator, kind)

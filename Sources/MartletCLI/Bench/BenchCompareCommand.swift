@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MartletBench
 import MartletText
 
 /// `martlet bench compare`: two result files side by side.
@@ -42,9 +43,7 @@ struct BenchCompareCommand: ParsableCommand {
     guard let first = lines.first else { throw ValidationError("\(path): holds no results") }
     return first.members.compactMap { key, value in
       guard value.doubleValue != nil, key != "seed" else { return nil }
-      let values = lines.compactMap { $0[key]?.doubleValue }.sorted()
-      let middle = values.count / 2
-      return (key, values.count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2)
+      return (key, Percentiles(lines.compactMap { $0[key]?.doubleValue }).median)
     }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Martlet
+import MartletBench
 import MartletModel
 
 /// `martlet bench latency`: prefill and decode of one batch.
@@ -75,7 +76,7 @@ struct BenchLatencyCommand: AsyncParsableCommand {
           prefills.append(measurement.prefillSeconds)
           steps += measurement.stepSeconds
         }
-        let prefill = Self.median(prefills), step = Self.median(steps)
+        let prefill = Percentiles(prefills).median, step = Percentiles(steps).median
         let row = Row(
           model: URL(fileURLWithPath: path).lastPathComponent, kernels: model.kernels, batchSize: batch,
           inputLen: input, outputLen: outputLen, prefillLatency: prefill,
@@ -95,14 +96,6 @@ struct BenchLatencyCommand: AsyncParsableCommand {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var data = FileManager.default.contents(atPath: resultFilename) ?? Data()
-    data += try encoder.encode(row) + [UInt8(ascii: "\n")]
-    try data.write(to: URL(fileURLWithPath: resultFilename))
-  }
-
-  private static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    guard let middle = sorted.dropFirst(sorted.count / 2).first else { return 0 }
-    return sorted.count % 2 == 1 ? middle : (middle + sorted[sorted.count / 2 - 1]) / 2
+    try ResultFile(path: resultFilename).append(try encoder.encode(row))
   }
 }

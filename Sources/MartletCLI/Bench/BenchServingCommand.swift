@@ -144,9 +144,7 @@ struct BenchServingCommand: AsyncParsableCommand {
     }
     var bytes: [UInt8] = []
     JSONValue.object(line).write(to: &bytes)
-    var data = FileManager.default.contents(atPath: path) ?? Data()
-    data += bytes + [0x0A]
-    try data.write(to: URL(fileURLWithPath: path))
+    try ResultFile(path: path).append(bytes)
   }
 }
 

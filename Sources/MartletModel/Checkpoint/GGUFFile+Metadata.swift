@@ -63,6 +63,12 @@ extension GGUFFile {
     }
   }
 
+  package func bytes(_ key: String) throws(CheckpointError) -> [UInt8]? {
+    guard let value = metadata[key] else { return nil }
+    guard case .array(let type, _, let range) = value, type <= 1 else { throw wrong(key, "an array of bytes") }
+    return unsafe Array(file.bytes(range))
+  }
+
   package func integers(_ key: String) throws(CheckpointError) -> [Int32]? {
     guard let value = metadata[key] else { return nil }
     guard case .array(let type, let count, let range) = value, type == 4 || type == 5 else {

@@ -1,4 +1,5 @@
 import Glibc
+import MartletCore
 
 /// Weights for `--load-format dummy`: deterministic noise in anonymous memory. Each tensor depends on its name only.
 @safe package final class RandomWeights: Sendable {
@@ -107,10 +108,10 @@ import Glibc
 
   private func fill(_ range: Range<Int>, type: CheckpointDType, norm: Bool, seed: UInt64, offset: Float) {
     let elements = range.count / type.block.bytes
-    var state = seed
+    var random = SplitMix64(seed: seed)
     for index in 0..<elements {
       // The sum of four uniform shares of a draw is close to normal with deviation 0.02.
-      let z = Self.draw(&state)
+      let z = random.next()
       let sum = Float(z & 0xffff) + Float((z >> 16) & 0xffff) + Float((z >> 32) & 0xffff) + Float(z >> 48)
       let value = norm ? 1 - offset : (sum / 65_536 - 2) * 0.0346
       let place = unsafe base + range.lowerBound + index * type.block.bytes
@@ -121,15 +122,6 @@ import Glibc
         unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: (value.bitPattern &+ 0x8000) >> 16), as: UInt16.self)
       }
     }
-  }
-
-  /// SplitMix64.
-  private static func draw(_ state: inout UInt64) -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 
   /// Random codes and sub-scales; the block's half-precision scale and minimum give a deviation near 0.02 around zero.
@@ -148,11 +140,11 @@ import Glibc
       case .q5K: ([0, 2], 0.000_044, 0.000_68)
       default: ([208], 0.000_015, 0)
       }
-    var state = seed
+    var random = SplitMix64(seed: seed)
     for start in stride(from: range.lowerBound, to: range.upperBound, by: size) {
       let block = unsafe base + start
       for place in stride(from: 0, to: size, by: 2) {
-        unsafe block.storeBytes(of: UInt16(truncatingIfNeeded: Self.draw(&state)), toByteOffset: place, as: UInt16.self)
+        unsafe block.storeBytes(of: UInt16(truncatingIfNeeded: random.next()), toByteOffset: place, as: UInt16.self)
       }
       for (place, value) in zip(halves, [scale, minimum]) {
         unsafe block.storeBytes(of: Float16(value).bitPattern, toByteOffset: place, as: UInt16.self)

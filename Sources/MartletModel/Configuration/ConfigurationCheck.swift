@@ -23,7 +23,13 @@ struct ConfigurationCheck {
     guard c.headCount % c.keyValueHeadCount == 0 else {
       throw fail("num_key_value_heads", "\(c.keyValueHeadCount) does not divide the \(c.headCount) attention heads")
     }
-    guard c.headDimension % 8 == 0 else { throw fail("head_dim", "is \(c.headDimension); it must be a multiple of 8") }
+    // The kernels' own bounds: what they would refuse in every step is refused before it is loaded.
+    guard c.headDimension % 8 == 0, c.headDimension <= 512 else {
+      throw fail("head_dim", "is \(c.headDimension); it must be a multiple of 8 up to 512")
+    }
+    guard c.vocabularySize <= 1 << 21 else {
+      throw fail("vocab_size", "is \(c.vocabularySize); up to \(1 << 21) tokens are supported")
+    }
     guard c.normEpsilon.isFinite, c.normEpsilon > 0, c.normEpsilon < 1 else {
       throw fail("rms_norm_eps", "is \(c.normEpsilon); it must lie between 0 and 1")
     }

@@ -1,4 +1,3 @@
-import MartletCore
 import Synchronization
 
 /// The open connections of a server, so that a route finds the one its request came on.
@@ -20,15 +19,14 @@ final class ClientConnections: Sendable {
 
   func remove(_ channel: ObjectIdentifier) { state.withLock { $0.open[channel] = nil } }
 
-  /// Cancels `ids` when the client of `context` leaves before `end` is called on the result.
-  func cancel(_ ids: [RequestID], of generator: any Generator, whenClientLeaves context: ServerContext) -> Watch {
-    let (connection, isServing) = state.withLock { ($0.open[context.channel], $0.isServing) }
-    let cancel: @Sendable () -> Void = { for id in ids { generator.cancel(id) } }
+  /// Runs `body` when the client of `channel` leaves before `end` is called on the result.
+  func watch(_ channel: ObjectIdentifier, _ body: @escaping @Sendable () -> Void) -> Watch {
+    let (connection, isServing) = state.withLock { ($0.open[channel], $0.isServing) }
     guard let connection else {
-      if isServing { cancel() }
+      if isServing { body() }
       return Watch(connection: nil, key: nil)
     }
-    return Watch(connection: connection, key: connection.watch(cancel))
+    return Watch(connection: connection, key: connection.watch(body))
   }
 
   struct Watch: Sendable {

@@ -21,18 +21,17 @@ struct ChatRoute: Sendable {
   }
 
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
-    let fields = try RequestFields(try await reader.json(request))
-    let namespace = try reader.namespace(request, fields)
-    let prepared = try await model.workers.run { try prepare(fields, namespace: namespace) }
+    let prepared = try await reader.prepare(request, prepare)
     var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
-    let watch = connections.cancel(group.ids, of: model.generator, whenClientLeaves: context)
+    let ids = group.ids
+    let watch = connections.watch(context.channel) { for id in ids { model.generator.cancel(id) } }
     if let options = prepared.stream { return stream(group, prepared, options, watch) }
     defer { watch.end() }
     try await group.finish()
     return Response(json: whole(group, prepared))
   }
 
-  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) throws -> Prepared {
+  private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
     let sampling = try SamplingFields(fields, model: model, native: false)
     try refuseUnsupported(fields)
     guard let messages = try fields.array("messages"), !messages.isEmpty else {

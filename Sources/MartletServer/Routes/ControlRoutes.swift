@@ -15,9 +15,9 @@ struct ControlRoutes: Sendable {
   }
 
   func abort(_ request: Request) async throws -> Response {
-    let fields = try RequestFields(try await reader.json(request))
-    let all = try fields.bool("abort_all") ?? false
-    let rid = try fields.string("rid") ?? ""
+    let (all, rid) = try await reader.prepare(request) { fields, _ in
+      (try fields.bool("abort_all") ?? false, try fields.string("rid") ?? "")
+    }
     if all || !rid.isEmpty {
       for id in registry.ids(prefix: all ? "" : rid) { model.generator.cancel(id) }
     }

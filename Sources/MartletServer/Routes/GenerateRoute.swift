@@ -25,13 +25,15 @@ struct GenerateRoute: Sendable {
   }
 
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
-    let fields = try RequestFields(try await reader.json(request))
-    let namespace = try reader.namespace(request, fields)
-    let prepared = try await model.workers.run { try prepare(fields, namespace: namespace) }
+    let prepared = try await reader.prepare(request, prepare)
     var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
     let keys = zip(prepared.ids, group.choices).map { ($0, $1.stream.id) }
     registry.add(keys)
-    let watch = connections.cancel(group.ids, of: model.generator, whenClientLeaves: context)
+    // A stream whose client left before its first byte never runs its body.
+    let watch = connections.watch(context.channel) {
+      registry.remove(keys)
+      for (_, id) in keys { model.generator.cancel(id) }
+    }
     if prepared.streams { return stream(group, prepared, watch) }
     defer {
       watch.end()
@@ -42,7 +44,7 @@ struct GenerateRoute: Sendable {
     return Response(json: prepared.isBatch ? .array(items) : items[0])
   }
 
-  private func prepare(_ fields: RequestFields, namespace: CacheNamespace) throws -> Prepared {
+  private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
     try fields.refuse([
       "input_embeds", "image_data", "video_data", "audio_data", "lora_path", "custom_logit_processor",
       "return_hidden_states", "session_params",

@@ -59,7 +59,8 @@ struct StatusRoutes: Sendable {
     Response(json: [
       "model_path": .string(model.path), "served_model_name": .string(model.name),
       "tokenizer_path": .string(model.path),
-      "is_generation": true, "preferred_sampling_params": .null, "weight_version": "default", "load_format": "auto",
+      "is_generation": true, "preferred_sampling_params": .null, "weight_version": "default",
+      "load_format": model.options["load_format"] ?? "auto",
       "reasoning_parser": .null, "tool_call_parser": .null, "disaggregation_mode": "null",
       "has_image_understanding": false, "has_audio_understanding": false, "model_type": .string(model.architecture),
       "architectures": [.string(model.architecture)],

@@ -8,8 +8,7 @@ struct TokenizeRoutes: Sendable {
   let reader: RequestReader
 
   func tokenize(_ request: Request) async throws -> Response {
-    let fields = try RequestFields(try await reader.json(request))
-    return try await model.workers.run { try tokenize(fields) }
+    try await reader.prepare(request) { fields, _ in try tokenize(fields) }
   }
 
   private func tokenize(_ fields: RequestFields) throws -> Response {
@@ -32,8 +31,7 @@ struct TokenizeRoutes: Sendable {
   }
 
   func detokenize(_ request: Request) async throws -> Response {
-    let fields = try RequestFields(try await reader.json(request))
-    return try await model.workers.run { try detokenize(fields) }
+    try await reader.prepare(request) { fields, _ in try detokenize(fields) }
   }
 
   private func detokenize(_ fields: RequestFields) throws -> Response {
