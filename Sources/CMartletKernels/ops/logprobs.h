@@ -41,16 +41,17 @@ static void logprob_row(void *opaque, uint32_t row, uint32_t worker) {
   const float *x = args->logits + (size_t)row * args->vocab;
   const float maximum = largest_logit(x, args->vocab);
   const int empty = maximum == -INFINITY;
-  const float normaliser = empty ? 0 : maximum + (float)log(total_weight(x, args->vocab, maximum));
+  // In double: a float near a large logit is too coarse for the small difference that is asked for.
+  const double normaliser = empty ? 0 : maximum + log(total_weight(x, args->vocab, maximum));
   if (args->tokens) {
     const float logit = x[args->tokens[row]];
-    args->token_logprobs[row] = fabsf(logit) <= FLT_MAX ? logit - normaliser : -INFINITY;
+    args->token_logprobs[row] = fabsf(logit) <= FLT_MAX ? (float)(logit - normaliser) : -INFINITY;
   }
   if (args->top_count == 0) return;
   int32_t *tokens = args->top_tokens + (size_t)row * args->top_count;
   float *logprobs = args->top_logprobs + (size_t)row * args->top_count;
   best_logits(x, args->vocab, args->top_count, tokens, logprobs);
-  for (uint32_t i = 0; i < args->top_count; i++) logprobs[i] -= normaliser;
+  for (uint32_t i = 0; i < args->top_count; i++) logprobs[i] = (float)(logprobs[i] - normaliser);
 }
 
 mk_status MK_NAME(logprobs)(mk_stream *stream, const mk_logprob_args *args) {
