@@ -15,6 +15,7 @@ package struct ChatTemplate: Sendable {
     var variables: [String: TemplateValue] = [:]
     for (key, value) in context.members { variables[key] = TemplateValue(value) }
     var evaluator = TemplateEvaluator(variables: variables, clock: now)
+    defer { for namespace in evaluator.namespaces { namespace.removeAll() } }
     return try evaluator.render(nodes)
   }
 }

@@ -1,6 +1,7 @@
 /// An ordered dictionary of template values.
 struct TemplateDictionary: Sendable {
   private(set) var keys: [TemplateValue] = []
+  private(set) var extent = TemplateExtent()
   private var values: [TemplateKey: TemplateValue] = [:]
 
   subscript(name: String) -> TemplateValue? {
@@ -14,6 +15,8 @@ struct TemplateDictionary: Sendable {
   /// False for values that cannot be keys.
   mutating func set(_ key: TemplateValue, _ value: TemplateValue) -> Bool {
     guard let hashed = TemplateKey(key) else { return false }
+    extent.include(key.extent)
+    extent.include(value.extent)
     if values.updateValue(value, forKey: hashed) == nil { keys.append(key) }
     return true
   }

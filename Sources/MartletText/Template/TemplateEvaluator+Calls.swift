@@ -7,7 +7,7 @@ extension TemplateEvaluator {
     case .function(let name): return try call(function: name, arguments)
     case .method(.string(let text), let name): return try call(method: name, on: text, arguments)
     case .method(.dictionary(let dictionary), let name): return try call(method: name, on: dictionary, arguments)
-    case .method(.list(let items), let name):
+    case .method(.sequence(let items), let name):
       switch name {
       case "count": return .int(Int64(items.filter { $0.equals(arguments.value(0, "value") ?? .none) }.count))
       case "index":
@@ -15,7 +15,7 @@ extension TemplateEvaluator {
           throw error("the value is not in the list")
         }
         return .int(Int64(place))
-      default: return .list(items)
+      default: return .sequence(items)
       }
     case .undefined(let name): throw error("'\(name)' is undefined")
     default: throw error("\(callee.representation) is not callable")
@@ -32,7 +32,9 @@ extension TemplateEvaluator {
       if case .dictionary(let given)? = arguments.positional.first {
         for key in given.keys { members[key.text] = given[key] }
       }
-      return .namespace(TemplateNamespace(members))
+      let namespace = TemplateNamespace(members)
+      namespaces.append(namespace)
+      return .namespace(namespace)
     case "dict":
       var dictionary = TemplateDictionary()
       if case .dictionary(let given)? = arguments.positional.first { dictionary = given }
@@ -65,7 +67,7 @@ extension TemplateEvaluator {
   ) throws(TemplateError) -> TemplateValue {
     switch name {
     case "get": return dictionary[arguments.value(0, "key") ?? .string("")] ?? arguments.value(1, "default") ?? .none
-    case "items": return .list(dictionary.keys.map { .list([$0, dictionary[$0] ?? .none]) })
+    case "items": return .list(dictionary.keys.map { .tuple([$0, dictionary[$0] ?? .none]) })
     case "keys": return .list(dictionary.keys)
     case "values": return .list(dictionary.keys.map { dictionary[$0] ?? .none })
     default: return .dictionary(dictionary)
@@ -86,7 +88,11 @@ extension TemplateEvaluator {
         TemplateText.stripped(text, arguments.text(0, "chars"), left: name != "rstrip", right: name != "lstrip"))
     case "startswith", "endswith":
       let options: [TemplateValue]
-      if case .list(let list)? = arguments.positional.first { options = list } else { options = arguments.positional }
+      if case .sequence(let list)? = arguments.positional.first {
+        options = list.items
+      } else {
+        options = arguments.positional
+      }
       return .bool(options.contains { name == "startswith" ? text.hasPrefix($0.text) : text.hasSuffix($0.text) })
     case "removeprefix":
       let prefix = arguments.text(0, "prefix") ?? ""

@@ -10,17 +10,26 @@ extension TemplateEvaluator {
 
   mutating func evaluate(_ expression: TemplateExpression) throws(TemplateError) -> TemplateValue {
     try step(expression)
-    return try nested { evaluator throws(TemplateError) in try evaluator.value(of: expression) }
+    let value = try nested { evaluator throws(TemplateError) in try evaluator.value(of: expression) }
+    let extent = value.extent
+    guard extent.depth <= Self.maxValueDepth, extent.size <= Self.maxOutputBytes else {
+      throw error("a value is too deep or too large", .budgetExceeded)
+    }
+    return value
+  }
+
+  private mutating func evaluate(_ items: [TemplateExpression]) throws(TemplateError) -> [TemplateValue] {
+    var values: [TemplateValue] = []
+    for item in items { values.append(try evaluate(item)) }
+    return values
   }
 
   private mutating func value(of expression: TemplateExpression) throws(TemplateError) -> TemplateValue {
     switch expression.kind {
     case .literal(let value): return value
     case .name(let name): return lookUp(name)
-    case .list(let items):
-      var values: [TemplateValue] = []
-      for item in items { values.append(try evaluate(item)) }
-      return .list(values)
+    case .list(let items): return .list(try evaluate(items))
+    case .tuple(let items): return .tuple(try evaluate(items))
     case .dictionary(let members):
       var dictionary = TemplateDictionary()
       for (key, value) in members {
@@ -75,7 +84,7 @@ extension TemplateEvaluator {
       return dictionary[name] ?? .undefined(name)
     case .namespace(let namespace): return namespace[name] ?? .undefined(name)
     case .string where TemplateMethods.string.contains(name): return .method(value.plain, name)
-    case .list where TemplateMethods.list.contains(name): return .method(value, name)
+    case .sequence where TemplateMethods.list.contains(name): return .method(value, name)
     default: return .undefined(name)
     }
   }
@@ -83,7 +92,7 @@ extension TemplateEvaluator {
   private func member(_ key: TemplateValue, of value: TemplateValue) throws(TemplateError) -> TemplateValue {
     switch (value.plain, key.plain) {
     case (.undefined(let what), _): throw error("'\(what)' is undefined")
-    case (.list(let items), .int(let index)):
+    case (.sequence(let items), .int(let index)):
       let place = index < 0 ? Int64(items.count) + index : index
       return place >= 0 && place < Int64(items.count) ? items[Int(place)] : .undefined("\(index)")
     case (.string(let text), .int(let index)):
@@ -104,7 +113,7 @@ extension TemplateEvaluator {
   {
     let items: [TemplateValue]
     switch value.plain {
-    case .list(let list): items = list
+    case .sequence(let list): items = list.items
     case .string: items = value.elements ?? []
     default: throw error("\(value.representation) cannot be sliced")
     }
@@ -132,6 +141,7 @@ extension TemplateEvaluator {
       }
     }
     if case .string = value.plain { return .string(picked.map(\.text).joined()) }
+    if case .sequence(let list) = value { return .sequence(TemplateSequence(picked, isTuple: list.isTuple)) }
     return .list(picked)
   }
 
@@ -156,14 +166,15 @@ extension TemplateEvaluator {
     case ("+", .string(let x), .string(let y)):
       try charge(bytes: x.utf8.count + y.utf8.count)
       return .string(x + y)
-    case ("+", .list(let x), .list(let y)):
+    case ("+", .sequence(let x), .sequence(let y)) where x.isTuple == y.isTuple:
       try charge(bytes: x.count + y.count)
-      return .list(x + y)
-    case ("*", .list(let items), .int(let count)), ("*", .int(let count), .list(let items)):
+      return .sequence(TemplateSequence(x.items + y.items, isTuple: x.isTuple))
+    case ("*", .sequence(let items), .int(let count)), ("*", .int(let count), .sequence(let items)):
       let times = max(0, min(count, Int64(Self.maxItems) + 1))
       guard items.count * Int(times) <= Self.maxItems else { throw error("the list is too long", .budgetExceeded) }
       try charge(bytes: items.count * Int(times))
-      return .list((0..<Int(times)).flatMap { _ in items })
+      return .sequence(
+        TemplateSequence((0..<Int(times)).flatMap { _ in items.items }, isTuple: items.isTuple))
     case ("*", .string(let text), .int(let count)), ("*", .int(let count), .string(let text)):
       let times = max(0, min(count, Int64(Self.maxOutputBytes) + 1))
       let (bytes, overflow) = text.utf8.count.multipliedReportingOverflow(by: Int(times))
@@ -261,7 +272,7 @@ extension TemplateEvaluator {
     case .string(let text):
       guard case .string(let part) = item.plain else { throw error("'in' needs text on its left") }
       return part.isEmpty || text.contains(part)
-    case .list(let items): return items.contains { $0.equals(item) }
+    case .sequence(let items): return items.contains { $0.equals(item) }
     case .dictionary(let dictionary): return dictionary[item] != nil
     default: throw error("'in' does not work on \(container.representation)")
     }

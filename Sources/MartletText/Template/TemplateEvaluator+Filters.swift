@@ -55,7 +55,7 @@ extension TemplateEvaluator {
       if b.element.sort.isLess(than: a.element.sort) ?? false { return isReversed }
       return a.offset < b.offset
     }
-    return .list(order.map { .list([$0.element.key, dictionary[$0.element.key] ?? .none]) })
+    return .list(order.map { .tuple([$0.element.key, dictionary[$0.element.key] ?? .none]) })
   }
 
   private func numeric(_ name: String, _ value: TemplateValue, _ arguments: TemplateArguments) throws(TemplateError)
@@ -206,7 +206,7 @@ extension TemplateEvaluator {
     for part in name.text.split(separator: ".") {
       switch current {
       case .dictionary(let dictionary): current = dictionary[String(part)] ?? .undefined(String(part))
-      case .list(let items):
+      case .sequence(let items):
         guard let index = Int(part), items.indices.contains(index) else { return .undefined(String(part)) }
         current = items[index]
       default: return .undefined(String(part))
@@ -288,7 +288,7 @@ extension TemplateEvaluator {
           groups.append((pair.key, [pair.item]))
         }
       }
-      return .list(groups.map { .list([$0.key, .list($0.items)]) })
+      return .list(groups.map { .tuple([$0.key, .list($0.items)]) })
     default:
       let reverse = arguments.value(0, "reverse")?.isTrue ?? false
       return .list(reverse ? sorted.reversed().map(\.item) : sorted.map(\.item))
@@ -302,7 +302,7 @@ extension TemplateEvaluator {
     var indent: Int?
     if let given = arguments.value(1, "indent")?.integer { indent = Int(min(64, max(0, given))) }
     var separators = (item: indent == nil ? ", " : ",", key: ": ")
-    if case .list(let pair)? = arguments.value(2, "separators"), pair.count == 2 {
+    if case .sequence(let pair)? = arguments.value(2, "separators"), pair.count == 2 {
       separators = (pair[0].text, pair[1].text)
     }
     var writer = TemplateJSON(

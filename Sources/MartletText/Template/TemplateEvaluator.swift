@@ -7,6 +7,7 @@ struct TemplateEvaluator {
   static let maxOutputBytes = 32 << 20
   static let maxDepth = 100
   static let maxItems = 1_000_000
+  static let maxValueDepth = 500
 
   private static let functions: Set<String> = [
     "range", "namespace", "raise_exception", "strftime_now", "dict", "joiner", "cycler",
@@ -14,6 +15,8 @@ struct TemplateEvaluator {
 
   var scopes: [[String: TemplateValue]]
   let clock: TemplateClock
+  /// All namespaces of this run, to take them apart one by one: a chain of them would be freed by deep recursion.
+  var namespaces: [TemplateNamespace] = []
   private var output = ""
   private var steps = 0
   private var depth = 0

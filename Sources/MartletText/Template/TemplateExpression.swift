@@ -4,6 +4,7 @@ struct TemplateExpression: Sendable {
     case literal(TemplateValue)
     case name(String)
     case list([TemplateExpression])
+    case tuple([TemplateExpression])
     case dictionary([(TemplateExpression, TemplateExpression)])
     case attribute(TemplateExpression, String)
     case subscripted(TemplateExpression, TemplateExpression)

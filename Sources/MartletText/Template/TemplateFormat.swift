@@ -20,7 +20,7 @@ enum TemplateFormat {
 
   static func formatted(_ format: String, _ value: TemplateValue) throws(Failure) -> String {
     var values: [TemplateValue] = []
-    if case .list(let items) = value { values = items } else { values = [value] }
+    if case .sequence(let items) = value, items.isTuple { values = items.items } else { values = [value] }
     var result = ""
     var rest = Array(format)[...]
     while let character = rest.popFirst() {

@@ -25,14 +25,14 @@ struct TemplateJSON {
         number.isFinite
         ? TemplateValue.double(number).text : number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
     case .string(let string), .markup(let string): quote(string)
-    case .list(let items):
+    case .sequence(let items):
       return group("[", "]", items.count, depth) { writer, index in writer.write(items[index], depth: depth + 1) }
     case .dictionary(let dictionary):
       let keys = sortsKeys ? dictionary.keys.sorted { $0.isLess(than: $1) ?? false } : dictionary.keys
       return group("{", "}", keys.count, depth) { writer, index in
         switch keys[index] {
         case .string(let name), .markup(let name): writer.quote(name)
-        case .list: return false
+        case .sequence: return false
         case let other:
           // Numbers, booleans and null become text, as the json module does it.
           writer.text += "\""

@@ -15,7 +15,7 @@ enum TemplateKey: Hashable, Sendable {
     case .double(let number):
       if let exact = Int64(exactly: number) { self = .integer(exact) } else { self = .double(number) }
     case .string(let text), .markup(let text): self = .text(Array(text.utf8))
-    case .list(let items):
+    case .sequence(let items) where items.isTuple:
       var keys: [TemplateKey] = []
       for item in items {
         guard let key = TemplateKey(item) else { return nil }

@@ -6,6 +6,8 @@ final class TemplateNamespace: Sendable {
 
   init(_ members: [String: TemplateValue]) { self.members = Mutex(members) }
 
+  func removeAll() { members.withLock { $0 = [:] } }
+
   subscript(name: String) -> TemplateValue? {
     get { members.withLock { $0[name] } }
     set { members.withLock { $0[name] = newValue } }

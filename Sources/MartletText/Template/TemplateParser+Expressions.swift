@@ -11,7 +11,7 @@ extension TemplateParser {
       default: items.append(try allowsCondition ? expression() : disjunction())
       }
     }
-    return make(.list(items), at: start)
+    return make(.tuple(items), at: start)
   }
 
   mutating func expression() throws(TemplateError) -> TemplateExpression {
@@ -142,9 +142,9 @@ extension TemplateParser {
       return make(.literal(.double(value)), at: start)
     case .symbol("("):
       advance()
-      if accept(symbol: ")") { return make(.list([]), at: start) }
+      if accept(symbol: ")") { return make(.tuple([]), at: start) }
       let inner = try sequence(until: ")")
-      return inner.items.count == 1 && !inner.hasComma ? inner.items[0] : make(.list(inner.items), at: start)
+      return inner.items.count == 1 && !inner.hasComma ? inner.items[0] : make(.tuple(inner.items), at: start)
     case .symbol("["):
       advance()
       return make(.list(accept(symbol: "]") ? [] : try sequence(until: "]").items), at: start)

@@ -17,6 +17,15 @@ enum TemplateText {
     return result
   }
 
+  /// Python's `str.isprintable` for one code point.
+  static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
+    case .spaceSeparator: scalar == " "
+    default: true
+    }
+  }
+
   static func stripped(_ text: String, _ characters: String?, left: Bool, right: Bool) -> String {
     let set = characters.map { Set($0.unicodeScalars) }
     func goes(_ scalar: Unicode.Scalar) -> Bool { set?.contains(scalar) ?? scalar.properties.isWhitespace }

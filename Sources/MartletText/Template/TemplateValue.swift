@@ -8,7 +8,7 @@ indirect enum TemplateValue: Sendable {
   case string(String)
   /// Text marked as safe: what is joined to it is escaped.
   case markup(String)
-  case list([TemplateValue])
+  case sequence(TemplateSequence)
   case dictionary(TemplateDictionary)
   case macro(TemplateMacro)
   case namespace(TemplateNamespace)
@@ -44,7 +44,7 @@ indirect enum TemplateValue: Sendable {
     case .int(let value): value != 0
     case .double(let value): value != 0
     case .string(let value), .markup(let value): !value.isEmpty
-    case .list(let items): !items.isEmpty
+    case .sequence(let items): !items.isEmpty
     case .dictionary(let dictionary): !dictionary.keys.isEmpty
     case .macro, .namespace, .function, .method: true
     }
@@ -69,7 +69,9 @@ indirect enum TemplateValue: Sendable {
     case .double(let value): Self.text(of: value)
     case .string(let value): Self.quoted(value)
     case .markup(let value): "Markup(" + Self.quoted(value) + ")"
-    case .list(let items): "[" + items.map(\.representation).joined(separator: ", ") + "]"
+    case .sequence(let items):
+      (items.isTuple ? "(" : "[") + items.map(\.representation).joined(separator: ", ")
+        + (items.isTuple ? (items.count == 1 ? ",)" : ")") : "]")
     case .dictionary(let dictionary):
       "{"
         + dictionary.keys.map { $0.representation + ": " + (dictionary[$0] ?? .none).representation }.joined(
@@ -96,7 +98,11 @@ indirect enum TemplateValue: Sendable {
       case "\r": result += "\\r"
       case "\t": result += "\\t"
       case let scalar where Character(scalar) == quote: result += "\\\(quote)"
-      default: result.unicodeScalars.append(character)
+      case let scalar where TemplateText.isPrintable(scalar): result.unicodeScalars.append(scalar)
+      default:
+        let (mark, width) = character.value < 0x100 ? ("x", 2) : character.value < 0x10000 ? ("u", 4) : ("U", 8)
+        let hex = String(character.value, radix: 16)
+        result += "\\" + mark + String(repeating: "0", count: width - hex.count) + hex
       }
     }
     return result + String(quote)
@@ -125,7 +131,8 @@ indirect enum TemplateValue: Sendable {
     switch (plain, other.plain) {
     case (.undefined, .undefined), (.none, .none): return true
     case (.string(let a), .string(let b)): return a.unicodeScalars.elementsEqual(b.unicodeScalars)
-    case (.list(let a), .list(let b)): return a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
+    case (.sequence(let a), .sequence(let b)):
+      return a.isTuple == b.isTuple && a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
     case (.dictionary(let a), .dictionary(let b)):
       return a.keys.count == b.keys.count
         && a.keys.allSatisfy { key in b[key].map { (a[key] ?? .none).equals($0) } ?? false }
@@ -140,7 +147,7 @@ indirect enum TemplateValue: Sendable {
   func isLess(than other: TemplateValue) -> Bool? {
     switch (plain, other.plain) {
     case (.string(let a), .string(let b)): return a.unicodeScalars.lexicographicallyPrecedes(b.unicodeScalars)
-    case (.list(let a), .list(let b)):
+    case (.sequence(let a), .sequence(let b)) where a.isTuple == b.isTuple:
       for (left, right) in zip(a, b) where !left.equals(right) { return left.isLess(than: right) }
       return a.count < b.count
     default:
@@ -153,7 +160,7 @@ indirect enum TemplateValue: Sendable {
   var elements: [TemplateValue]? {
     switch self {
     case .undefined: []
-    case .list(let items): items
+    case .sequence(let items): items.items
     case .dictionary(let dictionary): dictionary.keys
     case .string(let text), .markup(let text): text.unicodeScalars.map { .string(String($0)) }
     default: nil
@@ -165,7 +172,7 @@ indirect enum TemplateValue: Sendable {
     switch self {
     case .undefined: 0
     case .string(let text), .markup(let text): text.unicodeScalars.count
-    case .list(let items): items.count
+    case .sequence(let items): items.count
     case .dictionary(let dictionary): dictionary.keys.count
     default: nil
     }

@@ -51,6 +51,24 @@ import Testing
     #expect(throws: TemplateError.self) { try render(source) }
   }
 
+  @Test(arguments: [
+    "{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
+    "{% for i in range(100000) %}{% set ns.x = {'a': ns.x} %}{% endfor %}{{ ns.x == ns.x }}",
+    "{% for i in range(100000) %}{% set ns.x = {'a': ns.x}.get %}{% endfor %}",
+    "{% for i in range(100000) %}{% set y = ns.x %}{% macro m() %}{% endmacro %}{% set ns.x = m %}{% endfor %}",
+    "{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
+  ])
+  func deepAndHugeValuesAreRefused(source: String) {
+    let error = #expect(throws: TemplateError.self) { try render("{% set ns = namespace(x=1) %}" + source) }
+    #expect(error?.kind == .budgetExceeded)
+  }
+
+  @Test func aLongChainOfNamespacesIsFreed() throws {
+    let source =
+      "{% set ns = namespace(x=1) %}{% for i in range(100000) %}{% set ns.x = namespace(x=ns.x) %}{% endfor %}done"
+    #expect(try render(source) == "done")
+  }
+
   @Test func everyPrefixOfATemplateIsAnErrorOrATemplate() {
     let source =
       "{% macro m(a='x') %}{{ a|default(1)[1:2] }}{% endmacro %}{% for x in y if x %}{{ {'a': [1, (2, 3)]} }}{% endfor %}"
