@@ -8,8 +8,8 @@
 namespace {
 
 constexpr size_t dequantized_piece = 64 << 20;
-/// Up to so many rows quantised weights are multiplied where they are.
-constexpr uint32_t few_rows = 8;
+/// Up to so many rows dense weights are streamed by the backend's own kernels.
+constexpr uint32_t few_rows = 16;
 
 size_t round_up(size_t bytes) { return (bytes + 255) & ~(size_t)255; }
 
@@ -109,6 +109,19 @@ mk_status multiply_quantized(mk_stream *stream, const mk_linear_args *args, cons
 /// What x is turned to for weights of `dtype`.
 mk_dtype activations_for(mk_dtype dtype) { return is_quantized(dtype) ? mk_dtype(MK_BF16) : dtype; }
 
+/// Segment *s together with those after it whose weights follow in memory, as one; `*s` moves past them.
+mk_linear_segment joined(const mk_linear_args *args, uint32_t *s) {
+  mk_linear_segment segment = args->segments[(*s)++];
+  const size_t row_bytes = row_bytes_of(segment.matrix.dtype, segment.matrix.cols);
+  for (; *s < args->segment_count && !segment.bias; (*s)++) {
+    const mk_linear_segment &next = args->segments[*s];
+    const auto *end = static_cast<const uint8_t *>(segment.matrix.data) + segment.matrix.rows * row_bytes;
+    if (next.matrix.data != end || next.matrix.dtype != segment.matrix.dtype || next.bias) break;
+    segment.matrix.rows += next.matrix.rows;
+  }
+  return segment;
+}
+
 mk_status linear_many(mk_stream *stream, const mk_linear_args *args) {
   const uint32_t cols = args->segments[0].matrix.cols;
   const size_t converted = round_up((size_t)args->rows * cols * 2);
@@ -118,8 +131,8 @@ mk_status linear_many(mk_stream *stream, const mk_linear_args *args) {
   const linear_space space = {args->workspace, (uint8_t *)args->workspace + converted, args->workspace_bytes - converted};
   mk_dtype current = MK_F32;
   uint32_t offset = 0;
-  for (uint32_t s = 0; s < args->segment_count; s++) {
-    const mk_linear_segment &segment = args->segments[s];
+  for (uint32_t s = 0; s < args->segment_count;) {
+    const mk_linear_segment segment = joined(args, &s);
     const mk_dtype wanted = activations_for(segment.matrix.dtype);
     mk_status status = MK_OK;
     if (wanted != MK_F32 && wanted != current) {
@@ -154,9 +167,7 @@ size_t cuda_linear_workspace_bytes(uint32_t max_rows, uint32_t max_cols, uint32_
 mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
   const mk_status status = check(stream, args);
   if (status != MK_OK || args->rows == 0) return status;
-  bool streams = args->rows <= 16;
-  for (uint32_t s = 0; s < args->segment_count; s++) {
-    streams &= args->segments[s].matrix.dtype == MK_BF16 || args->segments[s].matrix.dtype == MK_F16;
-  }
-  return streams || args->rows <= few_rows ? linear_few(stream, args) : linear_many(stream, args);
+  bool is_dense = true;
+  for (uint32_t s = 0; s < args->segment_count; s++) is_dense &= !is_quantized(args->segments[s].matrix.dtype);
+  return is_dense && args->rows <= few_rows ? linear_few(stream, args) : linear_many(stream, args);
 }

@@ -21,7 +21,7 @@ __device__ __forceinline__ token_run run_of(uint32_t warp, uint32_t vocab) {
 /// Calls action(token, logit) for the tokens of the thread, ids ascending. All lanes of a warp make as many calls: past
 /// the run's end with a logit of -inf and a token of UINT32_MAX.
 template <typename Action> __device__ __forceinline__ void for_each(const float *x, uint32_t vocab, Action action) {
-  constexpr int ahead = 8;
+  constexpr int ahead = 16;
   const token_run run = run_of(threadIdx.x / 32, vocab);
   for (uint32_t start = run.begin; start < run.end; start += 32 * ahead) {
     float values[ahead];

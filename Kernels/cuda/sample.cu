@@ -2,7 +2,7 @@
 ///
 /// Weights are whole numbers of 2^-32 and add up exactly in any order, so top-k and top-p become a threshold on the
 /// logits, found by a radix search over their bits with counts or weights per bucket. Tokens equal to the threshold are
-/// kept up to a limiting id.
+/// kept up to a limiting id. Where the row's parameters allow it, all this runs on a short list of the tokens that matter.
 #include "logits.cuh"
 #include "ops.h"
 
@@ -47,7 +47,7 @@ __device__ __forceinline__ float exponential(float x) {
   p = fmaf(p, r, 0.5f);
   p = fmaf(p, r, 1.0f);
   p = fmaf(p, r, 1.0f);
-  return ldexpf(p, (int)n);
+  return p * __int_as_float(((int)n + 127) << 23); // n >= -126
 }
 
 /// Weight in units of 2^-32; 0 for what falls under the least weight to keep.
@@ -167,6 +167,7 @@ __device__ uint32_t limit_of(const selection &s, float threshold, uint32_t ties)
   return limit;
 }
 
+/// Cuts the selection to its best k.
 __device__ void keep_best(selection *s, unsigned long long *histogram, uint32_t k) {
   uint32_t key;
   uint64_t above;
@@ -189,9 +190,8 @@ __device__ uint64_t selected_weight(const selection &s, uint64_t *of_run) {
   return block_sum((unsigned long long)sum);
 }
 
-__device__ void keep_mass(selection *s, unsigned long long *histogram, float top_p) {
-  uint64_t of_run;
-  const double goal = (double)top_p * ((double)selected_weight(*s, &of_run) * unit);
+/// Cuts the selection to the shortest run of its best whose weight reaches `goal`; a selection that does not stays.
+__device__ void keep_mass(selection *s, unsigned long long *histogram, double goal) {
   uint32_t key;
   uint64_t above;
   const selection held = *s;
@@ -210,38 +210,114 @@ __device__ void keep_mass(selection *s, unsigned long long *histogram, float top
   s->limit = limit;
 }
 
-/// The first selected token in id order at which the running weight exceeds u times the total.
-__device__ void draw(const selection &s, double uniform, int32_t *token_out) {
-  __shared__ uint64_t runs[warps];
+/// Inclusive sum over the block's threads.
+__device__ uint64_t block_running_sum(uint64_t value) {
+  __shared__ uint64_t sums[warps];
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  uint64_t of_run;
-  const double target = uniform * ((double)selected_weight(s, &of_run) * unit);
-  if (lane == 0) runs[warp] = of_run;
+  value = running_sum(value);
+  if (lane == 31) sums[warp] = value;
   __syncthreads();
-  const uint64_t before = warp_sum((unsigned long long)(lane < warp ? runs[lane] : 0));
-  const auto exceeds = [target](uint64_t mass) { return (double)mass * unit > target; };
+  value += warp_sum((unsigned long long)(lane < warp ? sums[lane] : 0));
+  __syncthreads();
+  return value;
+}
+
+/// The first selected token in id order at which the running weight exceeds u times the total, for all threads.
+__device__ uint32_t draw(const selection &s, double uniform) {
+  __shared__ uint64_t runs[warps];
+  __shared__ uint32_t drawn;
+  const uint32_t lane = threadIdx.x % 32;
+  uint64_t of_run;
+  const uint64_t total = selected_weight(s, &of_run);
+  const double target = uniform * ((double)total * unit);
   // Rounding may put the target at the total: the last weight then counts.
-  const uint64_t after = warp_sum((unsigned long long)(lane > warp ? runs[lane] : 0));
-  const bool is_last = of_run > 0 && after == 0;
-  if (of_run == 0 || exceeds(before) || !(exceeds(before + of_run) || is_last)) return;
-  uint64_t mass = before;
-  uint32_t last = UINT32_MAX;
-  bool is_done = false;
-  for_each(s.x, s.vocab, [&](uint32_t token, float logit) {
-    if (is_done) return;
-    const uint64_t weight = logit > -CUDART_INF_F && s.holds(token, logit) ? weight_of(s, logit) : 0;
-    const uint64_t until = mass + running_sum(weight);
-    const uint32_t hits = __ballot_sync(~0u, weight > 0 && exceeds(until));
-    const uint32_t present = __ballot_sync(~0u, weight > 0);
-    if (present) last = __shfl_sync(~0u, token, hits ? __ffs(hits) - 1 : 31 - __clz(present));
-    is_done = hits != 0;
-    mass = __shfl_sync(~0u, until, 31);
-  });
-  if (lane == 0) *token_out = (int32_t)last;
+  const auto exceeds = [=](uint64_t mass) { return (double)mass * unit > target || mass == total; };
+  if (lane == 0) runs[threadIdx.x / 32] = of_run;
+  __syncthreads();
+  const uint64_t until = running_sum(runs[lane]);
+  const uint32_t warp = (uint32_t)__ffs(__ballot_sync(~0u, exceeds(until))) - 1;
+  const uint64_t before = __shfl_sync(~0u, until, warp) - runs[warp];
+  // All threads share the run in which it happens.
+  const token_run run = run_of(warp, s.vocab);
+  const uint32_t each = (run.end - run.begin + threads - 1) / threads;
+  const uint32_t begin = min(run.begin + threadIdx.x * each, run.end), end = min(begin + each, run.end);
+  const auto weight = [&](uint32_t token) {
+    const float logit = canonical(s.x[token]);
+    return logit > -CUDART_INF_F && s.holds(token, logit) ? weight_of(s, logit) : 0;
+  };
+  uint64_t own = 0;
+  for (uint32_t token = begin; token < end; token++) own += weight(token);
+  uint64_t mass = before + block_running_sum(own);
+  if (own > 0 && exceeds(mass) && !exceeds(mass - own)) {
+    mass -= own;
+    for (uint32_t token = begin; token < end; token++) {
+      mass += weight(token);
+      if (exceeds(mass)) {
+        drawn = token;
+        break;
+      }
+    }
+  }
+  __syncthreads();
+  return drawn;
+}
+
+/// Tokens that a draw can depend on, in id order: a warp's run leaves at most `each` of them.
+struct short_list {
+  static constexpr uint32_t each = 192, capacity = warps * each;
+  float logits[capacity];
+  uint32_t tokens[capacity];
+};
+
+/// Gathers the tokens for which `keep(logit)` holds. False when a run has too many.
+template <typename Keep> __device__ bool shorten(const selection &s, short_list *list, Keep keep, uint32_t *count) {
+  __shared__ uint32_t counts[warps];
+  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  // Counting first lets the second pass write without gaps.
+  uint32_t own = 0;
+  for_each(s.x, s.vocab, [&](uint32_t, float logit) { own += __popc(__ballot_sync(~0u, logit > -CUDART_INF_F && keep(logit))); });
+  if (lane == 0) counts[warp] = own;
+  __syncthreads();
+  const uint32_t until = (uint32_t)running_sum(counts[lane]);
+  *count = __shfl_sync(~0u, until, 31);
+  if (*count > short_list::capacity) return false;
+  uint32_t at = __shfl_sync(~0u, until, warp) - own;
+  if (own > 0) {
+    for_each(s.x, s.vocab, [&](uint32_t token, float logit) {
+      const bool is_kept = logit > -CUDART_INF_F && keep(logit);
+      const uint32_t kept = __ballot_sync(~0u, is_kept);
+      if (is_kept) {
+        const uint32_t place = at + __popc(kept & ((1u << lane) - 1));
+        list->logits[place] = logit;
+        list->tokens[place] = token;
+      }
+      at += __popc(kept);
+    });
+  }
+  __syncthreads();
+  return true;
+}
+
+/// A logit that at least k tokens reach: the k-th largest of the threads' own largest.
+__device__ float bound_of_best(const float *x, uint32_t vocab, unsigned long long *histogram, uint32_t k) {
+  __shared__ float maxima[threads];
+  float own = -CUDART_INF_F;
+  for_each(x, vocab, [&](uint32_t, float logit) { own = fmaxf(own, logit); });
+  maxima[threadIdx.x] = own;
+  __syncthreads();
+  const selection all = {maxima, threads, 0, 0, 0, -CUDART_INF_F, UINT32_MAX};
+  uint32_t key;
+  uint64_t above;
+  const auto one = [](uint32_t, float) { return (uint64_t)1; };
+  const bool is_found = find_threshold(all, histogram, one, [k](uint64_t count) { return count >= k; }, &key, &above);
+  __syncthreads();
+  return is_found ? float_of(key) : -FLT_MAX;
 }
 
 __global__ void __launch_bounds__(threads) sample_kernel(const float *all, uint32_t vocab, const row_plan *plans, int32_t *tokens) {
-  __shared__ unsigned long long histogram[buckets];
+  extern __shared__ __align__(16) uint8_t shared[];
+  auto *histogram = reinterpret_cast<unsigned long long *>(shared);
+  auto *list = reinterpret_cast<short_list *>(histogram + buckets);
   wait_for_predecessor();
   release_successor();
   const row_plan plan = plans[blockIdx.x];
@@ -252,10 +328,33 @@ __global__ void __launch_bounds__(threads) sample_kernel(const float *all, uint3
     return;
   }
   selection s = {x, vocab, best.logit, plan.inverse, 0, -CUDART_INF_F, UINT32_MAX};
-  if (plan.top_k > 0 && plan.top_k < vocab) keep_best(&s, histogram, plan.top_k);
-  if (plan.top_p < 1) keep_mass(&s, histogram, plan.top_p);
+  const bool cuts_count = plan.top_k > 0 && plan.top_k < vocab, cuts_mass = plan.top_p < 1;
+  // The weight that top-p is a share of; with top-k it is that of the best k.
+  uint64_t of_run, total = cuts_mass && !cuts_count ? selected_weight(s, &of_run) : 0;
+  bool is_short = false;
+  uint32_t count = 0;
+  if (cuts_count && plan.top_k <= threads / 2) {
+    const float bound = bound_of_best(x, vocab, histogram, plan.top_k);
+    is_short = shorten(s, list, [=](float logit) { return logit >= bound; }, &count);
+  } else if (!cuts_count && (cuts_mass || plan.least > 0)) {
+    // All tokens lighter than this together are less than what top-p leaves out; those lighter than min-p are never drawn.
+    const double share = cuts_mass ? (1 - (double)plan.top_p) * (double)total / vocab * 0.999 : 0;
+    const selection least = {x, vocab, s.largest, s.inverse, plan.least, -CUDART_INF_F, UINT32_MAX};
+    is_short = shorten(s, list, [=](float logit) {
+      const uint64_t weight = weight_of(least, logit);
+      return weight > 0 && (double)weight >= share;
+    }, &count);
+  }
+  if (is_short) {
+    s.x = list->logits;
+    s.vocab = count;
+  }
+  if (cuts_count) keep_best(&s, histogram, plan.top_k);
+  if (cuts_mass && cuts_count) total = selected_weight(s, &of_run);
+  if (cuts_mass) keep_mass(&s, histogram, (double)plan.top_p * ((double)total * unit));
   s.least = plan.least;
-  draw(s, plan.uniform, tokens + blockIdx.x);
+  const uint32_t drawn = draw(s, plan.uniform);
+  if (threadIdx.x == 0) tokens[blockIdx.x] = (int32_t)(is_short ? list->tokens[drawn] : drawn);
 }
 
 /// Philox4x32-10 (Salmon et al., 2011): the draw's number, uniform in (0, 1).
@@ -296,6 +395,9 @@ mk_status cuda_sample(mk_stream *stream, const mk_sample_args *args) {
   if (!stream || !args || args->vocab == 0 || args->vocab > largest_vocabulary) return MK_INVALID_ARGUMENT;
   if (args->rows == 0) return MK_OK;
   if (!args->logits || !args->row || !args->tokens) return MK_INVALID_ARGUMENT;
+  constexpr size_t shared = buckets * sizeof(unsigned long long) + sizeof(short_list);
+  static const cudaError_t prepared = cudaFuncSetAttribute(sample_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
+  if (prepared != cudaSuccess) return status_of(prepared);
   uint8_t *host, *device;
   const size_t bytes = args->rows * sizeof(row_plan);
   mk_status status = stage_reserve(stream, bytes, &host, &device);
@@ -303,5 +405,5 @@ mk_status cuda_sample(mk_stream *stream, const mk_sample_args *args) {
   for (uint32_t i = 0; i < args->rows; i++) reinterpret_cast<row_plan *>(host)[i] = plan_of(args->row[i]);
   status = stage_send(stream, host, device, bytes);
   if (status != MK_OK) return status;
-  return launch(stream, sample_kernel, args->rows, threads, 0, args->logits, args->vocab, (const row_plan *)device, args->tokens);
+  return launch(stream, sample_kernel, args->rows, threads, shared, args->logits, args->vocab, (const row_plan *)device, args->tokens);
 }

@@ -19,34 +19,50 @@ __device__ __forceinline__ uint4 load_once(const void *address) {
   return value;
 }
 
-/// Eight columns of x in T.
-template <typename T> __device__ __forceinline__ uint4 load_activations(const float *x) {
-  const float4 low = *reinterpret_cast<const float4 *>(x), high = *reinterpret_cast<const float4 *>(x + 4);
-  return make_uint4(pack_pair<T>(low.x, low.y), pack_pair<T>(low.z, low.w), pack_pair<T>(high.x, high.y),
-                    pack_pair<T>(high.z, high.w));
-}
+/// What a thread holds of 32 columns: eight of two rows per tile of weights, and eight of a row of x per tile of tokens.
+template <int row_tiles, int token_tiles> struct step_data {
+  uint4 w[row_tiles][2];
+  float4 x[token_tiles][2];
+};
 
-template <typename T, int row_tiles> struct weight_chunk {
-  uint4 rows[row_tiles][2][steps];
+template <typename T, int row_tiles, int token_tiles> struct streams {
+  const T *w[row_tiles][2]; ///< the thread's first row of each half tile
+  const float *x[token_tiles]; ///< NULL past the last row of x
+  uint32_t cols;
 
-  /// `w` points at the thread's first row of each half tile; columns from `column` on.
-  __device__ __forceinline__ void load(const T *const w[row_tiles][2], uint32_t column, uint32_t cols) {
+  __device__ __forceinline__ void load_weights(uint32_t k, step_data<row_tiles, token_tiles> &step) const {
 #pragma unroll
-    for (int step = 0; step < steps; step++) {
+    for (int i = 0; i < row_tiles * 2; i++) step.w[i / 2][i % 2] = k < cols ? load_once(w[i / 2][i % 2] + k) : make_uint4(0, 0, 0, 0);
+  }
+  __device__ __forceinline__ void load_activations(uint32_t k, step_data<row_tiles, token_tiles> &step) const {
 #pragma unroll
-      for (int tile = 0; tile < row_tiles; tile++) {
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-          const uint32_t k = column + step * step_columns;
-          rows[tile][half][step] = k < cols ? load_once(w[tile][half] + k) : make_uint4(0, 0, 0, 0);
-        }
-      }
+    for (int t = 0; t < token_tiles; t++) {
+      const bool is_there = x[t] && k < cols;
+      step.x[t][0] = is_there ? *reinterpret_cast<const float4 *>(x[t] + k) : make_float4(0, 0, 0, 0);
+      step.x[t][1] = is_there ? *reinterpret_cast<const float4 *>(x[t] + k + 4) : make_float4(0, 0, 0, 0);
     }
   }
 };
 
 template <typename T, int row_tiles, int token_tiles>
-__global__ void __launch_bounds__(warps * 32, row_tiles == 1 ? 3 : 2) streaming_kernel(const product p) {
+__device__ __forceinline__ void multiply_step(const step_data<row_tiles, token_tiles> &step, float sums[row_tiles][token_tiles][4]) {
+#pragma unroll
+  for (int t = 0; t < token_tiles; t++) {
+    const float4 low = step.x[t][0], high = step.x[t][1];
+    const uint32_t x[4] = {pack_pair<T>(low.x, low.y), pack_pair<T>(low.z, low.w), pack_pair<T>(high.x, high.y),
+                           pack_pair<T>(high.z, high.w)};
+#pragma unroll
+    for (int tile = 0; tile < row_tiles; tile++) {
+      const uint4 a = step.w[tile][0], b = step.w[tile][1];
+      multiply_tile<T>(sums[tile][t], a.x, b.x, a.y, b.y, x[0], x[1]);
+      multiply_tile<T>(sums[tile][t], a.z, b.z, a.w, b.w, x[2], x[3]);
+    }
+  }
+}
+
+/// `blocks` of them share a multiprocessor.
+template <typename T, int row_tiles, int token_tiles, int blocks>
+__global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const product p) {
   constexpr int tile_rows = 16 * row_tiles, tile_tokens = 8 * token_tiles;
   __shared__ float partial[warps][tile_tokens][tile_rows + 1];
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
@@ -56,40 +72,39 @@ __global__ void __launch_bounds__(warps * 32, row_tiles == 1 ? 3 : 2) streaming_
   }
   const product_segment segment = p.segments[s];
   const uint32_t first_row = tile * tile_rows;
-  const T *w[row_tiles][2];
+  streams<T, row_tiles, token_tiles> from;
+  from.cols = p.cols;
 #pragma unroll
   for (int i = 0; i < row_tiles * 2; i++) {
     // Rows past the last repeat it and are not stored.
     const uint32_t row = min(first_row + i * 8 + group, segment.rows - 1);
-    w[i / 2][i % 2] = static_cast<const T *>(segment.w) + (size_t)row * p.cols;
+    from.w[i / 2][i % 2] = static_cast<const T *>(segment.w) + (size_t)row * p.cols;
   }
+#pragma unroll
+  for (int t = 0; t < token_tiles; t++) {
+    from.x[t] = t * 8 + group < p.rows ? p.x + (size_t)(t * 8 + group) * p.x_stride : nullptr;
+  }
+  // A warp's chunks of columns; each step is loaded again as soon as it is used.
   uint32_t column = warp * chunk_columns + quad * 8;
-  weight_chunk<T, row_tiles> chunk;
+  const uint32_t chunks = (p.cols + chunk_columns - 1) / chunk_columns;
+  step_data<row_tiles, token_tiles> data[steps];
   if (p.weights_are_fresh) wait_for_predecessor();
   // Constant weights are on their way while the predecessor drains.
-  chunk.load(w, column, p.cols);
+#pragma unroll
+  for (int i = 0; i < steps; i++) from.load_weights(column + i * step_columns, data[i]);
   wait_for_predecessor();
   release_successor();
+#pragma unroll
+  for (int i = 0; i < steps; i++) from.load_activations(column + i * step_columns, data[i]);
   float sums[row_tiles][token_tiles][4] = {};
-  while (column - quad * 8 < p.cols) {
-#pragma unroll
-    for (int step = 0; step < steps; step++) {
-      const uint32_t k = column + step * step_columns;
-#pragma unroll
-      for (int t = 0; t < token_tiles; t++) {
-        const uint32_t token = t * 8 + group;
-        uint4 x = make_uint4(0, 0, 0, 0);
-        if (token < p.rows && k < p.cols) x = load_activations<T>(p.x + (size_t)token * p.x_stride + k);
-#pragma unroll
-        for (int tile = 0; tile < row_tiles; tile++) {
-          const uint4 a = chunk.rows[tile][0][step], b = chunk.rows[tile][1][step];
-          multiply_tile<T>(sums[tile][t], a.x, b.x, a.y, b.y, x.x, x.y);
-          multiply_tile<T>(sums[tile][t], a.z, b.z, a.w, b.w, x.z, x.w);
-        }
-      }
-    }
+  for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
     column += warps * chunk_columns;
-    chunk.load(w, column, p.cols);
+#pragma unroll
+    for (int i = 0; i < steps; i++) {
+      multiply_step<T, row_tiles, token_tiles>(data[i], sums);
+      from.load_weights(column + i * step_columns, data[i]);
+      from.load_activations(column + i * step_columns, data[i]);
+    }
   }
 #pragma unroll
   for (int tile = 0; tile < row_tiles; tile++) {
@@ -112,14 +127,14 @@ __global__ void __launch_bounds__(warps * 32, row_tiles == 1 ? 3 : 2) streaming_
   }
 }
 
-template <typename T, int row_tiles, int token_tiles> mk_status run(mk_stream *stream, const product *p) {
-  uint32_t tiles = 0;
-  for (uint32_t s = 0; s < p->segment_count; s++) tiles += ceil_div(p->segments[s].rows, 16 * row_tiles);
-  return launch(stream, streaming_kernel<T, row_tiles, token_tiles>, tiles, warps * 32, 0, *p);
-}
-
 template <typename T> mk_status choose(mk_stream *stream, const product *p) {
-  return p->rows <= 8 ? run<T, 1, 1>(stream, p) : run<T, 1, 2>(stream, p);
+  uint32_t tiles = 0;
+  for (uint32_t s = 0; s < p->segment_count; s++) tiles += ceil_div(p->segments[s].rows, 16);
+  if (p->rows > 8) return launch(stream, streaming_kernel<T, 1, 2, 2>, tiles, warps * 32, 0, *p);
+  // Three blocks to a multiprocessor leave few registers for loads in flight, but save a second wave.
+  const uint32_t slots = (uint32_t)stream->multiprocessors;
+  return launch(stream, tiles > 2 * slots && tiles <= 3 * slots ? streaming_kernel<T, 1, 1, 3> : streaming_kernel<T, 1, 1, 2>,
+                tiles, warps * 32, 0, *p);
 }
 
 } // namespace

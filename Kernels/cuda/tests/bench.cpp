@@ -44,16 +44,23 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
   std::vector<std::vector<mk_linear_segment>> segments(copies);
   std::vector<buffer<uint8_t> *> memory;
   for (auto &list : segments) {
-    size_t at = 0;
+    size_t at = 0, used = 0, all = 0;
     for (uint32_t n : outputs) {
-      const mk_matrix host = {weights.data() + at, dtype, 0, n, cols};
       size_t packed = 0;
       h.device->matrix_packed_bytes(dtype, n, cols, &packed);
-      memory.push_back(new buffer<uint8_t>(h, packed));
+      all += packed;
+    }
+    // Segments that follow each other in memory may be multiplied as one.
+    memory.push_back(new buffer<uint8_t>(h, all));
+    for (uint32_t n : outputs) {
+      const mk_matrix host = {weights.data() + at, dtype, 0, n, cols};
       mk_matrix device;
-      h.device->matrix_pack(h.stream, &host, memory.back()->pointer(), &device);
+      size_t packed = 0;
+      h.device->matrix_packed_bytes(dtype, n, cols, &packed);
+      h.device->matrix_pack(h.stream, &host, memory.back()->pointer() + used, &device);
       list.push_back({device, nullptr});
       at += mk_row_bytes(dtype, cols) * n;
+      used += packed;
     }
   }
   for (uint32_t rows : rows_list) {
