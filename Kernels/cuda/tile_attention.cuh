@@ -62,11 +62,20 @@ __device__ __forceinline__ void copy_tile(const attention_parameters &p, const b
   const T *data = static_cast<const T *>(p.kv.data);
   const int32_t *pages = p.page_table + work.sequence.page_offset;
   const uint32_t piece = threadIdx.x % pieces;
+  constexpr int step = threads / pieces, per_page = 16 / step;
+  static_assert(step * per_page == 16 && S::tile % 16 == 0);
+  const T *group_keys = data;
 #pragma unroll
-  for (int row = threadIdx.x / pieces; row < S::tile; row += threads / pieces) {
+  for (int i = 0; i < S::tile / step; i++) {
+    const uint32_t row = threadIdx.x / pieces + i * step;
+    if (i % per_page == 0) {
+      // A page holds whole groups of 16 positions. A group outside the work reads nothing, at any address.
+      const uint32_t group = start + i / per_page * 16, position = group < work.end && group + 16 > work.begin ? group : work.end - 1;
+      const uint32_t offset = position % p.kv.page_size / 16 * 16;
+      group_keys = data + key_index(p.kv, page_of(p, pages, position), offset, work.kv_head) + piece * 8;
+    }
     const bool is_there = start + row < work.end && start + row >= work.begin;
-    const uint32_t position = is_there ? start + row : work.begin;
-    const T *key = data + key_index(p.kv, page_of(p, pages, position), position % p.kv.page_size, work.kv_head) + piece * 8;
+    const T *key = group_keys + row % 16 * dim;
     const uint32_t at = piece_at<dim>(row, piece);
     copy_async(keys + at, key, is_there);
     copy_async(values + at, key + value_offset(p.kv), is_there);
