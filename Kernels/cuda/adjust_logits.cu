@@ -65,8 +65,8 @@ bool is_valid(const mk_adjust_row &row, uint32_t vocab) {
 size_t mask_bytes(uint32_t vocab) { return (size_t)ceil_div(vocab, 32) * 4; }
 
 size_t list_bytes(const mk_adjust_row &row, uint32_t vocab) {
-  return (size_t)row.bias_count * 8 + (size_t)row.history_count * sizeof(mk_history_entry) + (size_t)row.suppressed_count * 4 +
-         (row.allowed_mask ? mask_bytes(vocab) : 0);
+  return (size_t)row.bias_count * 8 + (size_t)row.history_count * sizeof(mk_history_entry) +
+         (size_t)row.suppressed_count * 4 + (row.allowed_mask ? mask_bytes(vocab) : 0);
 }
 
 /// Appends `bytes` of `source` and returns where they lie.
@@ -77,7 +77,8 @@ uint32_t append(uint8_t *host, size_t *used, const void *source, size_t bytes) {
   return (uint32_t)at;
 }
 
-mk_status adjust_rows(mk_stream *stream, float *logits, uint32_t vocab, const mk_adjust_row *rows, uint32_t count, size_t bytes) {
+mk_status adjust_rows(mk_stream *stream, float *logits, uint32_t vocab, const mk_adjust_row *rows, uint32_t count,
+                      size_t bytes) {
   uint8_t *host, *device;
   mk_status status = stage_reserve(stream, bytes, &host, &device);
   if (status != MK_OK) return status;
@@ -119,7 +120,8 @@ mk_status cuda_adjust_logits(mk_stream *stream, const mk_adjust_args *args) {
     size_t bytes = 0;
     do {
       bytes += sizeof(staged_row) + list_bytes(args->row[first + count++], args->vocab);
-    } while (first + count < args->rows && bytes + sizeof(staged_row) + list_bytes(args->row[first + count], args->vocab) <= room);
+    } while (first + count < args->rows &&
+             bytes + sizeof(staged_row) + list_bytes(args->row[first + count], args->vocab) <= room);
     const mk_status status =
         adjust_rows(stream, args->logits + (size_t)first * args->vocab, args->vocab, args->row + first, count, bytes);
     if (status != MK_OK) return status;

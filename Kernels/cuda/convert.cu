@@ -35,7 +35,8 @@ template <typename T>
 mk_status convert(mk_stream *stream, const float *x, uint32_t rows, uint32_t cols, uint32_t x_stride, void *out) {
   const dim3 grid(rows, ceil_div(cols, 4 * threads));
   const bool is_aligned = cols % 4 == 0 && x_stride % 4 == 0 && (uintptr_t)x % 16 == 0 && (uintptr_t)out % 8 == 0;
-  return launch(stream, is_aligned ? convert_vector_kernel<T> : convert_kernel<T>, grid, threads, 0, x, cols, x_stride, (T *)out);
+  return launch(stream, is_aligned ? convert_vector_kernel<T> : convert_kernel<T>, grid, threads, 0, x, cols, x_stride,
+                (T *)out);
 }
 
 template <mk_dtype dtype>
@@ -65,8 +66,8 @@ __global__ void bias_kernel(float *y, const float *bias, uint32_t cols, uint32_t
 
 } // namespace
 
-mk_status convert_activations(mk_stream *stream, const float *x, uint32_t rows, uint32_t cols, uint32_t x_stride, mk_dtype dtype,
-                              void *out) {
+mk_status convert_activations(mk_stream *stream, const float *x, uint32_t rows, uint32_t cols, uint32_t x_stride,
+                              mk_dtype dtype, void *out) {
   return dtype == MK_F16 ? convert<__half>(stream, x, rows, cols, x_stride, out)
                          : convert<bf16>(stream, x, rows, cols, x_stride, out);
 }
@@ -77,8 +78,8 @@ mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t f
   const uint64_t blocks = (uint64_t)count * (matrix->cols / block_columns);
   mk_status status = MK_UNSUPPORTED;
   with_quantized(matrix->dtype, [&](auto dtype) {
-    status = launch(stream, dequantize_kernel<decltype(dtype)::value>, ceil_div(blocks, threads), threads, 0, rows, matrix->cols,
-                    row_bytes, blocks, (bf16 *)out);
+    status = launch(stream, dequantize_kernel<decltype(dtype)::value>, ceil_div(blocks, threads), threads, 0, rows,
+                    matrix->cols, row_bytes, blocks, (bf16 *)out);
   });
   return status;
 }

@@ -103,9 +103,10 @@ void make_plan(mk_stream *stream, const dense_product *p, plan *out) {
   descriptor preference = nullptr;
   heuristic best = {};
   int count = 0;
-  const uint32_t alignments[4] = {
-      alignment_of((uint64_t)p->w | ((uint64_t)p->cols * width)), alignment_of((uint64_t)p->x | ((uint64_t)p->x_stride * width)),
-      alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * 4)), alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * 4))};
+  const uint32_t alignments[4] = {alignment_of((uint64_t)p->w | ((uint64_t)p->cols * width)),
+                                  alignment_of((uint64_t)p->x | ((uint64_t)p->x_stride * width)),
+                                  alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * 4)),
+                                  alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * 4))};
   bool ok = state->operation_create(&out->operation, compute_float, 0) == 0 &&
             state->operation_set(out->operation, attribute_transpose_a, &transpose, sizeof transpose) == 0 &&
             state->layout_create(&out->w, type, p->cols, p->outputs, p->cols) == 0 &&
@@ -116,7 +117,8 @@ void make_plan(mk_stream *stream, const dense_product *p, plan *out) {
   for (int i = 0; i < 4 && ok; i++) {
     ok = state->preference_set(preference, preference_alignment_a + i, &alignments[i], sizeof(uint32_t)) == 0;
   }
-  ok = ok && state->choose(state->context, out->operation, out->w, out->x, out->y, out->y, preference, 1, &best, &count) == 0;
+  ok = ok &&
+       state->choose(state->context, out->operation, out->w, out->x, out->y, out->y, preference, 1, &best, &count) == 0;
   if (preference) state->preference_destroy(preference);
   out->usable = ok && count > 0 && best.state == 0;
   out->chosen = best.chosen;
@@ -155,7 +157,8 @@ void cublaslt_close(cublaslt_state *state) {
 mk_status cublaslt_multiply(mk_stream *stream, const dense_product *p) {
   cublaslt_state *state = stream->cublaslt;
   if (!state) return MK_UNSUPPORTED;
-  const uint32_t alignments = alignment_log((uint64_t)p->w) | alignment_log((uint64_t)p->x) << 8 | alignment_log((uint64_t)p->y) << 16;
+  const uint32_t alignments =
+      alignment_log((uint64_t)p->w) | alignment_log((uint64_t)p->x) << 8 | alignment_log((uint64_t)p->y) << 16;
   const plan_key key{p->rows, p->outputs, p->cols, p->x_stride, p->y_stride, p->dtype, alignments};
   auto [found, is_new] = state->plans.try_emplace(key);
   if (is_new) make_plan(stream, p, &found->second);
@@ -163,8 +166,8 @@ mk_status cublaslt_multiply(mk_stream *stream, const dense_product *p) {
   if (!chosen.usable) return MK_UNSUPPORTED;
   const float one = 1, zero = 0;
   stream->launches++;
-  const status result = state->multiply(state->context, chosen.operation, &one, p->w, chosen.w, p->x, chosen.x, &zero, p->y,
-                                        chosen.y, p->y, chosen.y, &chosen.chosen, stream->scratch, stream->scratch_bytes,
-                                        stream->cuda);
+  const status result =
+      state->multiply(state->context, chosen.operation, &one, p->w, chosen.w, p->x, chosen.x, &zero, p->y, chosen.y,
+                      p->y, chosen.y, &chosen.chosen, stream->scratch, stream->scratch_bytes, stream->cuda);
   return result == 0 ? MK_OK : MK_UNSUPPORTED;
 }

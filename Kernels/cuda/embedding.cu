@@ -50,8 +50,13 @@ mk_status cuda_embedding(mk_stream *stream, const mk_embedding_args *args) {
   if (args->rows == 0) return MK_OK;
   if (!args->ids || !args->y) return MK_INVALID_ARGUMENT;
   const mk_matrix *table = args->table;
-  const embedding_parameters p = {static_cast<const uint8_t *>(table->data), args->ids, table->rows, table->cols, args->scale,
-                                  args->y, stream->fault};
+  const embedding_parameters p = {static_cast<const uint8_t *>(table->data),
+                                  args->ids,
+                                  table->rows,
+                                  table->cols,
+                                  args->scale,
+                                  args->y,
+                                  stream->fault};
   mk_status status = MK_UNSUPPORTED;
   if (with_quantized(table->dtype, [&](auto dtype) {
         const dim3 grid(args->rows, ceil_div(table->cols / block_columns, threads));

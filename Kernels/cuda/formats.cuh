@@ -73,7 +73,8 @@ __device__ __forceinline__ float q3_scale(const uint8_t *scales, uint32_t i) {
 }
 
 /// out = the 32 values of block `index` of a quantised row.
-template <mk_dtype dtype> __device__ __forceinline__ void read_block(const uint8_t *row, uint32_t index, float out[32]) {
+template <mk_dtype dtype>
+__device__ __forceinline__ void read_block(const uint8_t *row, uint32_t index, float out[32]) {
   constexpr weight_format format = format_of(dtype);
   constexpr uint32_t per_unit = format.columns / block_columns;
   const uint32_t b = index % per_unit;

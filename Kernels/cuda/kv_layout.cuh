@@ -11,6 +11,6 @@ __device__ __forceinline__ size_t key_index(const mk_kv_layer &kv, uint32_t page
 __device__ __forceinline__ size_t value_offset(const mk_kv_layer &kv) { return (size_t)kv.page_size * kv.head_dim; }
 
 inline bool is_valid_kv(const mk_kv_layer *kv) {
-  return kv && kv->data && kv->dtype <= MK_BF16 && kv->kv_heads > 0 && kv->head_dim > 0 && kv->head_dim <= max_head_dim &&
-         kv->page_size > 0 && kv->page_size % 16 == 0;
+  return kv && kv->data && kv->dtype <= MK_BF16 && kv->kv_heads > 0 && kv->head_dim > 0 &&
+         kv->head_dim <= max_head_dim && kv->page_size > 0 && kv->page_size % 16 == 0;
 }

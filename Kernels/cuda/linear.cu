@@ -50,7 +50,8 @@ mk_status linear_few(mk_stream *stream, const mk_linear_args *args) {
   for (uint32_t s = 0; s < args->segment_count;) {
     product p = product_of(args, 0, args->rows);
     p.dtype = args->segments[s].matrix.dtype;
-    while (s < args->segment_count && p.segment_count < max_product_segments && args->segments[s].matrix.dtype == p.dtype) {
+    while (s < args->segment_count && p.segment_count < max_product_segments &&
+           args->segments[s].matrix.dtype == p.dtype) {
       const mk_linear_segment &segment = args->segments[s++];
       p.segments[p.segment_count++] = {segment.matrix.data, segment.bias, segment.matrix.rows, offset};
       offset += segment.matrix.rows;
@@ -98,8 +99,8 @@ mk_status multiply_quantized(mk_stream *stream, const mk_linear_args *args, cons
     const uint32_t count = matrix->rows - first < piece ? matrix->rows - first : piece;
     mk_status status = dequantize_rows(stream, matrix, first, count, space.weights);
     if (status != MK_OK) return status;
-    const dense_product dense = {space.activations, space.weights, y + first,    MK_BF16,       args->rows,
-                                 count,             matrix->cols,  matrix->cols, args->y_stride};
+    const dense_product dense = {space.activations, space.weights, y + first,     MK_BF16, args->rows, count,
+                                 matrix->cols,      matrix->cols,  args->y_stride};
     status = multiply_dense(stream, args, dense, segment.bias ? segment.bias + first : nullptr);
     if (status != MK_OK) return status;
   }
@@ -128,7 +129,8 @@ mk_status linear_many(mk_stream *stream, const mk_linear_args *args) {
   bool needs_conversion = false;
   for (uint32_t s = 0; s < args->segment_count; s++) needs_conversion |= args->segments[s].matrix.dtype != MK_F32;
   if (needs_conversion && (!args->workspace || args->workspace_bytes < converted)) return MK_INVALID_ARGUMENT;
-  const linear_space space = {args->workspace, (uint8_t *)args->workspace + converted, args->workspace_bytes - converted};
+  const linear_space space = {args->workspace, (uint8_t *)args->workspace + converted,
+                              args->workspace_bytes - converted};
   mk_dtype current = MK_F32;
   uint32_t offset = 0;
   for (uint32_t s = 0; s < args->segment_count;) {
@@ -145,9 +147,15 @@ mk_status linear_many(mk_stream *stream, const mk_linear_args *args) {
       status = multiply_quantized(stream, args, segment, y, space);
     } else {
       const bool is_float = segment.matrix.dtype == MK_F32;
-      const dense_product dense = {is_float ? (const void *)args->x : space.activations, segment.matrix.data, y,
-                                   segment.matrix.dtype, args->rows, segment.matrix.rows, cols,
-                                   is_float ? args->x_stride : cols, args->y_stride};
+      const dense_product dense = {is_float ? (const void *)args->x : space.activations,
+                                   segment.matrix.data,
+                                   y,
+                                   segment.matrix.dtype,
+                                   args->rows,
+                                   segment.matrix.rows,
+                                   cols,
+                                   is_float ? args->x_stride : cols,
+                                   args->y_stride};
       status = multiply_dense(stream, args, dense, segment.bias);
     }
     if (status != MK_OK) return status;
@@ -160,7 +168,9 @@ mk_status linear_many(mk_stream *stream, const mk_linear_args *args) {
 
 size_t cuda_linear_workspace_bytes(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs) {
   const size_t weights = (size_t)max_cols * max_outputs * 2, one_row = (size_t)max_cols * 2;
-  const size_t piece = weights < dequantized_piece ? weights : dequantized_piece > one_row ? dequantized_piece : one_row;
+  const size_t piece = weights < dequantized_piece   ? weights
+                       : dequantized_piece > one_row ? dequantized_piece
+                                                     : one_row;
   return round_up((size_t)max_rows * max_cols * 2) + round_up(piece);
 }
 

@@ -92,7 +92,8 @@ mk_status run_for_host(mk_stream *stream, const mk_logprob_args *args, logprob_p
   p.top_tokens = reinterpret_cast<int32_t *>(device + 2 * column);
   p.top_logprobs = reinterpret_cast<float *>(device + 2 * column + table);
   status = launch(stream, logprobs_kernel, args->rows, threads, 0, p);
-  if (status == MK_OK && args->tokens) status = cuda_memory_download(stream, args->token_logprobs, p.token_logprobs, column);
+  if (status == MK_OK && args->tokens)
+    status = cuda_memory_download(stream, args->token_logprobs, p.token_logprobs, column);
   if (status == MK_OK && table > 0) status = cuda_memory_download(stream, args->top_tokens, p.top_tokens, table);
   if (status == MK_OK && table > 0) status = cuda_memory_download(stream, args->top_logprobs, p.top_logprobs, table);
   return status;
@@ -103,8 +104,8 @@ mk_status run_for_host(mk_stream *stream, const mk_logprob_args *args, logprob_p
 mk_status cuda_logprobs(mk_stream *stream, const mk_logprob_args *args) {
   const mk_status status = check(stream, args);
   if (status != MK_OK || args->rows == 0 || (!args->tokens && args->top_count == 0)) return status;
-  const logprob_parameters p = {args->logits,     args->vocab,        args->top_count, args->tokens, args->token_logprobs,
-                                args->top_tokens, args->top_logprobs, stream->fault};
+  const logprob_parameters p = {args->logits,         args->vocab,      args->top_count,    args->tokens,
+                                args->token_logprobs, args->top_tokens, args->top_logprobs, stream->fault};
   if (is_host(args->tokens ? (const void *)args->tokens : args->top_tokens)) return run_for_host(stream, args, p);
   return launch(stream, logprobs_kernel, args->rows, threads, 0, p);
 }

@@ -19,5 +19,6 @@ mk_status cuda_matrix_pack(mk_stream *stream, const mk_matrix *source, void *des
   *out = *source;
   out->data = destination;
   out->layout = device_layout;
-  return cuda_memory_upload(stream, destination, source->data, source->rows * row_bytes_of(source->dtype, source->cols));
+  return cuda_memory_upload(stream, destination, source->data,
+                            source->rows * row_bytes_of(source->dtype, source->cols));
 }

@@ -1,4 +1,5 @@
-/// Device memory and copies, in stream order. A download is done when the call returns; the source of an upload may change.
+/// Device memory and copies, in stream order. A download is done when the call returns; the source of an upload may
+/// change.
 #include "ops.h"
 
 #include <string.h>

@@ -5,7 +5,8 @@ namespace {
 
 constexpr int warps = 8, kept = max_head_dim / 32;
 
-template <typename T> __device__ void attend(const attention_parameters &p, const mk_attention_sequence &s, uint32_t index) {
+template <typename T>
+__device__ void attend(const attention_parameters &p, const mk_attention_sequence &s, uint32_t index) {
   const uint32_t lane = threadIdx.x % 32, dim = p.kv.head_dim;
   const uint32_t i = index / p.heads, head = index % p.heads, kv_head = head / (p.heads / p.kv.kv_heads);
   const uint32_t position = s.kv_length - s.row_count + i;
@@ -41,7 +42,8 @@ template <typename T> __device__ void attend(const attention_parameters &p, cons
   }
 }
 
-template <typename T> __global__ void __launch_bounds__(warps * 32) plain_attention_kernel(const attention_parameters p) {
+template <typename T> __global__ void __launch_bounds__(warps * 32)
+    plain_attention_kernel(const attention_parameters p) {
   wait_for_predecessor();
   release_successor();
   for (uint32_t item = blockIdx.x * warps + threadIdx.x / 32;; item += gridDim.x * warps) {

@@ -21,7 +21,8 @@ __device__ __forceinline__ output_place place_of(const product &p, uint32_t inde
           segment.offset + index};
 }
 
-__device__ __forceinline__ void finish(const product &p, const output_place &place, uint32_t first, float sums[tokens]) {
+__device__ __forceinline__ void finish(const product &p, const output_place &place, uint32_t first,
+                                       float sums[tokens]) {
   const uint32_t lane = threadIdx.x % 32;
 #pragma unroll
   for (int t = 0; t < tokens; t++) {

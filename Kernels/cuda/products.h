@@ -30,8 +30,8 @@ mk_status streaming_product(mk_stream *stream, const product *p);
 mk_status plain_product(mk_stream *stream, const product *p);
 
 /// out[rows, cols] = x[rows, cols], rounded to half (saturating) or bf16.
-mk_status convert_activations(mk_stream *stream, const float *x, uint32_t rows, uint32_t cols, uint32_t x_stride, mk_dtype dtype,
-                              void *out);
+mk_status convert_activations(mk_stream *stream, const float *x, uint32_t rows, uint32_t cols, uint32_t x_stride,
+                              mk_dtype dtype, void *out);
 /// out[count, cols] = rows [first, first + count) of a quantised matrix, in bf16.
 mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t first, uint32_t count, void *out);
 /// y[row, j] += bias[j]

@@ -17,7 +17,8 @@ struct rope_parameters {
 };
 
 /// Where dimension i finds its partner, and whether it is the pair's first.
-__device__ __forceinline__ uint32_t partner_of(uint32_t i, uint32_t half, uint32_t style, bool *is_first, uint32_t *pair) {
+__device__ __forceinline__ uint32_t partner_of(uint32_t i, uint32_t half, uint32_t style, bool *is_first,
+                                               uint32_t *pair) {
   if (style == MK_ROPE_PAIRS) {
     *is_first = i % 2 == 0;
     *pair = i / 2;
@@ -61,9 +62,10 @@ template <typename T> __global__ void rope_kv_kernel(const rope_parameters p) {
   __syncwarp();
   const float *cosines = p.table + (size_t)row * 2 * p.half, *sines = cosines + p.half;
   const uint32_t kv_head = is_value ? head - p.heads - p.kv.kv_heads : head - p.heads;
-  const size_t base = is_query ? 0
-                               : key_index(p.kv, (uint32_t)slot / p.kv.page_size, (uint32_t)slot % p.kv.page_size, kv_head) +
-                                     (is_value ? value_offset(p.kv) : 0);
+  const size_t base = is_query
+                          ? 0
+                          : key_index(p.kv, (uint32_t)slot / p.kv.page_size, (uint32_t)slot % p.kv.page_size, kv_head) +
+                                (is_value ? value_offset(p.kv) : 0);
   for (uint32_t i = lane; i < dim; i += 32) {
     float value = x[i];
     if (!is_value && i < 2 * p.half) {
@@ -88,12 +90,13 @@ mk_status cuda_rope_kv(mk_stream *stream, const mk_rope_kv_args *args) {
   if (!stream || !args) return MK_INVALID_ARGUMENT;
   if (args->rows == 0) return MK_OK;
   const mk_kv_layer *kv = args->kv;
-  if (!is_valid_kv(kv) || !args->qkv || !args->slots || (args->half > 0 && !args->rope_table)) return MK_INVALID_ARGUMENT;
+  if (!is_valid_kv(kv) || !args->qkv || !args->slots || (args->half > 0 && !args->rope_table))
+    return MK_INVALID_ARGUMENT;
   const uint64_t heads = (uint64_t)args->heads + 2 * (uint64_t)kv->kv_heads;
   if (args->half > kv->head_dim / 2 || args->style > MK_ROPE_PAIRS || args->stride < heads * kv->head_dim) {
     return MK_INVALID_ARGUMENT;
   }
-  const rope_parameters p = {args->qkv,       args->rows,   args->stride, args->heads,        args->half,  args->style,
+  const rope_parameters p = {args->qkv,        args->rows,   args->stride, args->heads,        args->half,  args->style,
                              args->rope_table, args->q_norm, args->k_norm, args->norm_epsilon, args->slots, *kv,
                              stream->fault};
   const dim3 grid(args->rows, ceil_div(heads, warps));

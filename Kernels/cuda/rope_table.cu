@@ -24,6 +24,6 @@ mk_status cuda_rope_table(mk_stream *stream, const mk_rope_table_args *args) {
   if (args->rows == 0 || args->half == 0) return MK_OK;
   if (!args->positions || !args->inverse_frequencies || !args->table) return MK_INVALID_ARGUMENT;
   const uint32_t blocks = ceil_div((uint64_t)args->rows * args->half, 128);
-  return launch(stream, rope_table_kernel, blocks, 128, 0, args->positions, args->inverse_frequencies, args->rows, args->half,
-                args->magnitude, args->table);
+  return launch(stream, rope_table_kernel, blocks, 128, 0, args->positions, args->inverse_frequencies, args->rows,
+                args->half, args->magnitude, args->table);
 }

@@ -2,7 +2,8 @@
 ///
 /// Weights are whole numbers of 2^-32 and add up exactly in any order, so top-k and top-p become a threshold on the
 /// logits, found by a radix search over their bits with counts or weights per bucket. Tokens equal to the threshold are
-/// kept up to a limiting id. Where the row's parameters allow it, all this runs on a short list of the tokens that matter.
+/// kept up to a limiting id. Where the row's parameters allow it, all this runs on a short list of the tokens that
+/// matter.
 #include "logits.cuh"
 #include "ops.h"
 
@@ -66,7 +67,8 @@ __device__ __forceinline__ float float_of(uint32_t key) {
 }
 
 /// Adds to a bucket for lanes that participate; lanes of one bucket go together.
-__device__ __forceinline__ void add_to_bucket(unsigned long long *histogram, bool participates, uint32_t bucket, uint64_t value) {
+__device__ __forceinline__ void add_to_bucket(unsigned long long *histogram, bool participates, uint32_t bucket,
+                                              uint64_t value) {
   const uint32_t active = __ballot_sync(~0u, participates);
   if (!participates) return;
   const uint32_t peers = __match_any_sync(active, bucket);
@@ -91,7 +93,8 @@ __device__ __forceinline__ uint64_t running_sum(uint64_t value) {
 }
 
 /// Finds the highest bucket that is not empty and with all over it, `above` counted in, is enough.
-template <typename Reaches> __device__ bucket_place find_bucket(const unsigned long long *histogram, uint64_t above, Reaches reaches) {
+template <typename Reaches>
+__device__ bucket_place find_bucket(const unsigned long long *histogram, uint64_t above, Reaches reaches) {
   __shared__ uint64_t sums[warps];
   __shared__ bucket_place place;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -119,8 +122,8 @@ template <typename Reaches> __device__ bucket_place find_bucket(const unsigned l
 /// Radix search for the threshold: value(token, logit) is what a token adds to its bucket, 0 to skip it.
 /// `reaches(sum)` says whether the tokens so far are enough. `above` and the key of the threshold come back.
 template <typename Value, typename Reaches>
-__device__ bool find_threshold(const selection &s, unsigned long long *histogram, Value value, Reaches reaches, uint32_t *key,
-                               uint64_t *above) {
+__device__ bool find_threshold(const selection &s, unsigned long long *histogram, Value value, Reaches reaches,
+                               uint32_t *key, uint64_t *above) {
   const int shifts[radix_passes] = {21, 10, 0};
   uint32_t low = 0, high = UINT32_MAX;
   *above = 0;
@@ -195,7 +198,9 @@ __device__ void keep_mass(selection *s, unsigned long long *histogram, double go
   uint32_t key;
   uint64_t above;
   const selection held = *s;
-  const auto value = [&held](uint32_t token, float logit) { return held.holds(token, logit) ? weight_of(held, logit) : 0; };
+  const auto value = [&held](uint32_t token, float logit) {
+    return held.holds(token, logit) ? weight_of(held, logit) : 0;
+  };
   const auto reaches = [goal](uint64_t sum) { return (double)sum * unit >= goal; };
   if (!find_threshold(*s, histogram, value, reaches, &key, &above)) return;
   const float threshold = float_of(key);
@@ -275,7 +280,8 @@ template <typename Keep> __device__ bool shorten(const selection &s, short_list 
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   // Counting first lets the second pass write without gaps.
   uint32_t own = 0;
-  for_each(s.x, s.vocab, [&](uint32_t, float logit) { own += __popc(__ballot_sync(~0u, logit > -CUDART_INF_F && keep(logit))); });
+  for_each(s.x, s.vocab,
+           [&](uint32_t, float logit) { own += __popc(__ballot_sync(~0u, logit > -CUDART_INF_F && keep(logit))); });
   if (lane == 0) counts[warp] = own;
   __syncthreads();
   const uint32_t until = (uint32_t)running_sum(counts[lane]);
@@ -314,7 +320,8 @@ __device__ float bound_of_best(const float *x, uint32_t vocab, unsigned long lon
   return is_found ? float_of(key) : -FLT_MAX;
 }
 
-__global__ void __launch_bounds__(threads) sample_kernel(const float *all, uint32_t vocab, const row_plan *plans, int32_t *tokens) {
+__global__ void __launch_bounds__(threads)
+    sample_kernel(const float *all, uint32_t vocab, const row_plan *plans, int32_t *tokens) {
   extern __shared__ __align__(16) uint8_t shared[];
   auto *histogram = reinterpret_cast<unsigned long long *>(shared);
   auto *list = reinterpret_cast<short_list *>(histogram + buckets);
@@ -337,13 +344,17 @@ __global__ void __launch_bounds__(threads) sample_kernel(const float *all, uint3
     const float bound = bound_of_best(x, vocab, histogram, plan.top_k);
     is_short = shorten(s, list, [=](float logit) { return logit >= bound; }, &count);
   } else if (!cuts_count && (cuts_mass || plan.least > 0)) {
-    // All tokens lighter than this together are less than what top-p leaves out; those lighter than min-p are never drawn.
+    // All tokens lighter than this together are less than what top-p leaves out; those lighter than min-p are never
+    // drawn.
     const double share = cuts_mass ? (1 - (double)plan.top_p) * (double)total / vocab * 0.999 : 0;
     const selection least = {x, vocab, s.largest, s.inverse, plan.least, -CUDART_INF_F, UINT32_MAX};
-    is_short = shorten(s, list, [=](float logit) {
-      const uint64_t weight = weight_of(least, logit);
-      return weight > 0 && (double)weight >= share;
-    }, &count);
+    is_short = shorten(
+        s, list,
+        [=](float logit) {
+          const uint64_t weight = weight_of(least, logit);
+          return weight > 0 && (double)weight >= share;
+        },
+        &count);
   }
   if (is_short) {
     s.x = list->logits;
@@ -363,7 +374,8 @@ double uniform_of(const mk_sample_row &row) {
   uint32_t k0 = (uint32_t)row.seed, k1 = (uint32_t)(row.seed >> 32);
   for (int round = 0; round < 10; round++) {
     const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
-    const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k1, (uint32_t)a};
+    const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k1,
+                              (uint32_t)a};
     memcpy(c, next, sizeof c);
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
@@ -396,7 +408,8 @@ mk_status cuda_sample(mk_stream *stream, const mk_sample_args *args) {
   if (args->rows == 0) return MK_OK;
   if (!args->logits || !args->row || !args->tokens) return MK_INVALID_ARGUMENT;
   constexpr size_t shared = buckets * sizeof(unsigned long long) + sizeof(short_list);
-  static const cudaError_t prepared = cudaFuncSetAttribute(sample_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
+  static const cudaError_t prepared =
+      cudaFuncSetAttribute(sample_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
   if (prepared != cudaSuccess) return status_of(prepared);
   uint8_t *host, *device;
   const size_t bytes = args->rows * sizeof(row_plan);
@@ -405,5 +418,6 @@ mk_status cuda_sample(mk_stream *stream, const mk_sample_args *args) {
   for (uint32_t i = 0; i < args->rows; i++) reinterpret_cast<row_plan *>(host)[i] = plan_of(args->row[i]);
   status = stage_send(stream, host, device, bytes);
   if (status != MK_OK) return status;
-  return launch(stream, sample_kernel, args->rows, threads, shared, args->logits, args->vocab, (const row_plan *)device, args->tokens);
+  return launch(stream, sample_kernel, args->rows, threads, shared, args->logits, args->vocab, (const row_plan *)device,
+                args->tokens);
 }

@@ -9,7 +9,8 @@ struct work_item {
 };
 
 /// Item `item` of the list in which sequence s has count(s) items. All lanes of a warp call it together.
-template <typename Count> __device__ __forceinline__ work_item find_item(uint32_t sequence_count, uint32_t item, Count count) {
+template <typename Count>
+__device__ __forceinline__ work_item find_item(uint32_t sequence_count, uint32_t item, Count count) {
   const uint32_t lane = threadIdx.x % 32;
   for (uint32_t base = 0; base < sequence_count; base += 32) {
     const uint32_t own = base + lane < sequence_count ? count(base + lane) : 0;

@@ -1,7 +1,7 @@
 /// What every op of the CUDA backend needs from the host: the stream, argument checks, launches.
 ///
-/// Where pointers point: op arguments, segment lists, KV layer descriptions and the rows of `adjust_logits` and `sample`
-/// with all they refer to are host memory, read before the call returns. Everything else is device memory.
+/// Where pointers point: op arguments, segment lists, KV layer descriptions and the rows of `adjust_logits` and
+/// `sample` with all they refer to are host memory, read before the call returns. Everything else is device memory.
 #pragma once
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -45,9 +45,8 @@ inline mk_status status_of(cudaError_t error) {
 
 /// Launches with programmatic stream serialisation: the kernel may start while its predecessor drains, and must call
 /// `wait_for_predecessor` before it touches what that wrote.
-template <typename... Parameters, typename... Arguments>
-mk_status launch(mk_stream *stream, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared,
-                 Arguments... arguments) {
+template <typename... Parameters, typename... Arguments> mk_status
+launch(mk_stream *stream, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, Arguments... arguments) {
   cudaLaunchConfig_t configuration = {};
   configuration.gridDim = grid;
   configuration.blockDim = block;

@@ -1,9 +1,9 @@
 /// Products with up to 16 rows of x, bound by the read of the weights, on tensor cores.
 ///
-/// A block owns 16 (or 32) outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are added
-/// in a fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row at a
-/// time: the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so eight
-/// consecutive columns serve as the fragments of two tiles.
+/// A block owns 16 (or 32) outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are
+/// added in a fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row
+/// at a time: the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so
+/// eight consecutive columns serve as the fragments of two tiles.
 #include "device.cuh"
 #include "products.h"
 
@@ -19,20 +19,22 @@ __device__ __forceinline__ uint4 load_once(const void *address) {
   return value;
 }
 
-/// What a thread holds of 32 columns: eight of two rows per tile of weights, and eight of a row of x per tile of tokens.
+/// What a thread holds of 32 columns: eight of two rows per tile of weights, and eight of a row of x per tile of
+/// tokens.
 template <int row_tiles, int token_tiles> struct step_data {
   uint4 w[row_tiles][2];
   float4 x[token_tiles][2];
 };
 
 template <typename T, int row_tiles, int token_tiles> struct streams {
-  const T *w[row_tiles][2]; ///< the thread's first row of each half tile
+  const T *w[row_tiles][2];    ///< the thread's first row of each half tile
   const float *x[token_tiles]; ///< NULL past the last row of x
   uint32_t cols;
 
   __device__ __forceinline__ void load_weights(uint32_t k, step_data<row_tiles, token_tiles> &step) const {
 #pragma unroll
-    for (int i = 0; i < row_tiles * 2; i++) step.w[i / 2][i % 2] = k < cols ? load_once(w[i / 2][i % 2] + k) : make_uint4(0, 0, 0, 0);
+    for (int i = 0; i < row_tiles * 2; i++)
+      step.w[i / 2][i % 2] = k < cols ? load_once(w[i / 2][i % 2] + k) : make_uint4(0, 0, 0, 0);
   }
   __device__ __forceinline__ void load_activations(uint32_t k, step_data<row_tiles, token_tiles> &step) const {
 #pragma unroll
@@ -44,8 +46,8 @@ template <typename T, int row_tiles, int token_tiles> struct streams {
   }
 };
 
-template <typename T, int row_tiles, int token_tiles>
-__device__ __forceinline__ void multiply_step(const step_data<row_tiles, token_tiles> &step, float sums[row_tiles][token_tiles][4]) {
+template <typename T, int row_tiles, int token_tiles> __device__ __forceinline__ void
+multiply_step(const step_data<row_tiles, token_tiles> &step, float sums[row_tiles][token_tiles][4]) {
 #pragma unroll
   for (int t = 0; t < token_tiles; t++) {
     const float4 low = step.x[t][0], high = step.x[t][1];
@@ -61,8 +63,8 @@ __device__ __forceinline__ void multiply_step(const step_data<row_tiles, token_t
 }
 
 /// `blocks` of them share a multiprocessor.
-template <typename T, int row_tiles, int token_tiles, int blocks>
-__global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const product p) {
+template <typename T, int row_tiles, int token_tiles, int blocks> __global__ void __launch_bounds__(warps * 32, blocks)
+    streaming_kernel(const product p) {
   constexpr int tile_rows = 16 * row_tiles, tile_tokens = 8 * token_tiles;
   __shared__ float partial[warps][tile_tokens][tile_rows + 1];
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
@@ -89,7 +91,7 @@ __global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const pro
   const uint32_t chunks = (p.cols + chunk_columns - 1) / chunk_columns;
   step_data<row_tiles, token_tiles> data[steps];
   if (p.weights_are_fresh) wait_for_predecessor();
-  // Constant weights are on their way while the predecessor drains.
+    // Constant weights are on their way while the predecessor drains.
 #pragma unroll
   for (int i = 0; i < steps; i++) from.load_weights(column + i * step_columns, data[i]);
   wait_for_predecessor();
@@ -133,7 +135,8 @@ template <typename T> mk_status choose(mk_stream *stream, const product *p) {
   if (p->rows > 8) return launch(stream, streaming_kernel<T, 1, 2, 2>, tiles, warps * 32, 0, *p);
   // Three blocks to a multiprocessor leave few registers for loads in flight, but save a second wave.
   const uint32_t slots = (uint32_t)stream->multiprocessors;
-  return launch(stream, tiles > 2 * slots && tiles <= 3 * slots ? streaming_kernel<T, 1, 1, 3> : streaming_kernel<T, 1, 1, 2>,
+  return launch(stream,
+                tiles > 2 * slots && tiles <= 3 * slots ? streaming_kernel<T, 1, 1, 3> : streaming_kernel<T, 1, 1, 2>,
                 tiles, warps * 32, 0, *p);
 }
 

@@ -15,8 +15,8 @@ const char *describe() {
   }
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error == cudaErrorInsufficientDriver) {
-    snprintf(text, sizeof text, "the NVIDIA driver supports CUDA %d.%d only; install driver 580 or later", driver / 1000,
-             driver % 1000 / 10);
+    snprintf(text, sizeof text, "the NVIDIA driver supports CUDA %d.%d only; install driver 580 or later",
+             driver / 1000, driver % 1000 / 10);
   } else if (error != cudaSuccess || count == 0 || cudaGetDeviceProperties(&properties, 0) != cudaSuccess) {
     snprintf(text, sizeof text, "no usable GPU: %s", cudaGetErrorString(error));
   } else {

@@ -1,7 +1,7 @@
 /// Flash attention (Dao, 2023) over the paged KV on tensor cores, with the query heads of a KV head packed as rows.
 ///
-/// Two kernels share the tile loop. Prefill: a block owns 64 packed rows, 16 per warp, and all their positions. Decode: a
-/// block owns a sequence's 16 packed rows and a part of its positions, of which each warp takes a quarter; the warps'
+/// Two kernels share the tile loop. Prefill: a block owns 64 packed rows, 16 per warp, and all their positions. Decode:
+/// a block owns a sequence's 16 packed rows and a part of its positions, of which each warp takes a quarter; the warps'
 /// results are merged in shared memory, the parts' by a kernel of their own. Keys and values pass through two
 /// stages of shared memory whose 16-byte pieces are permuted against bank conflicts.
 #pragma once
@@ -16,7 +16,7 @@ template <int dim, bool is_decode> struct shape {
   static constexpr int tile = dim == 256 && !is_decode ? 32 : 64;
   static constexpr int positions = is_decode ? tile / warps : tile; ///< that one warp scores
   static constexpr int rows = is_decode ? 16 : 16 * warps;
-  static constexpr size_t stage_bytes = (size_t)tile * dim * 2;     ///< of keys, or of values
+  static constexpr size_t stage_bytes = (size_t)tile * dim * 2; ///< of keys, or of values
   static constexpr size_t shared_bytes = 4 * stage_bytes;
 };
 
@@ -25,7 +25,9 @@ __device__ __forceinline__ void copy_async(uint32_t to, const void *from, bool i
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes));
 }
 __device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;"); }
-template <int left> __device__ __forceinline__ void await_copies() { asm volatile("cp.async.wait_group %0;" ::"n"(left)); }
+template <int left> __device__ __forceinline__ void await_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(left));
+}
 
 __device__ __forceinline__ void load_matrices(uint32_t address, uint32_t r[4]) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
@@ -54,9 +56,8 @@ template <int dim> struct accumulator {
   float output[dim / 8][4], largest[2], total[2];
 };
 
-template <typename T, int dim, bool is_decode>
-__device__ __forceinline__ void copy_tile(const attention_parameters &p, const block_work &work, uint32_t start, uint32_t keys,
-                                          uint32_t values) {
+template <typename T, int dim, bool is_decode> __device__ __forceinline__ void
+copy_tile(const attention_parameters &p, const block_work &work, uint32_t start, uint32_t keys, uint32_t values) {
   using S = shape<dim, is_decode>;
   constexpr int pieces = dim / 8;
   const T *data = static_cast<const T *>(p.kv.data);
@@ -70,7 +71,8 @@ __device__ __forceinline__ void copy_tile(const attention_parameters &p, const b
     const uint32_t row = threadIdx.x / pieces + i * step;
     if (i % per_page == 0) {
       // A page holds whole groups of 16 positions. A group outside the work reads nothing, at any address.
-      const uint32_t group = start + i / per_page * 16, position = group < work.end && group + 16 > work.begin ? group : work.end - 1;
+      const uint32_t group = start + i / per_page * 16,
+                     position = group < work.end && group + 16 > work.begin ? group : work.end - 1;
       const uint32_t offset = position % p.kv.page_size / 16 * 16;
       group_keys = data + key_index(p.kv, page_of(p, pages, position), offset, work.kv_head) + piece * 8;
     }
@@ -84,24 +86,26 @@ __device__ __forceinline__ void copy_tile(const attention_parameters &p, const b
 }
 
 /// Position of a packed row's token; rows past the last take the last token's.
-__device__ __forceinline__ uint32_t position_of(const attention_parameters &p, const mk_attention_sequence &s, uint32_t row) {
+__device__ __forceinline__ uint32_t position_of(const attention_parameters &p, const mk_attention_sequence &s,
+                                                uint32_t row) {
   const uint32_t token = row / (p.heads / p.kv.kv_heads);
   return s.kv_length - s.row_count + min(token, s.row_count - 1);
 }
 
-template <typename T, int dim>
-__device__ __forceinline__ void load_queries(const attention_parameters &p, const block_work &work, uint32_t warp_row,
-                                             uint32_t q[dim / 16][4]) {
+template <typename T, int dim> __device__ __forceinline__ void
+load_queries(const attention_parameters &p, const block_work &work, uint32_t warp_row, uint32_t q[dim / 16][4]) {
   const uint32_t group = threadIdx.x % 32 / 4, quad = threadIdx.x % 4, per_kv = p.heads / p.kv.kv_heads;
 #pragma unroll
   for (int h = 0; h < 2; h++) {
     const uint32_t row = work.first_row + warp_row + group + 8 * h, token = row / per_kv;
     const bool is_there = token < work.sequence.row_count;
     const uint32_t head = work.kv_head * per_kv + row % per_kv;
-    const float *from = p.q + (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim + quad * 2;
+    const float *from =
+        p.q + (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim + quad * 2;
 #pragma unroll
     for (int k = 0; k < dim / 16; k++) {
-      const float2 low = *reinterpret_cast<const float2 *>(from + k * 16), high = *reinterpret_cast<const float2 *>(from + k * 16 + 8);
+      const float2 low = *reinterpret_cast<const float2 *>(from + k * 16),
+                   high = *reinterpret_cast<const float2 *>(from + k * 16 + 8);
       q[k][h] = pack_pair<T>(low.x, low.y);
       q[k][2 + h] = pack_pair<T>(high.x, high.y);
     }
@@ -169,9 +173,10 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
   }
 #pragma unroll
   for (int j = 0; j < positions / 16; j++) {
-    const uint32_t a[4] = {
-        pack_pair<T>(scores[2 * j][0], scores[2 * j][1]), pack_pair<T>(scores[2 * j][2], scores[2 * j][3]),
-        pack_pair<T>(scores[2 * j + 1][0], scores[2 * j + 1][1]), pack_pair<T>(scores[2 * j + 1][2], scores[2 * j + 1][3])};
+    const uint32_t a[4] = {pack_pair<T>(scores[2 * j][0], scores[2 * j][1]),
+                           pack_pair<T>(scores[2 * j][2], scores[2 * j][3]),
+                           pack_pair<T>(scores[2 * j + 1][0], scores[2 * j + 1][1]),
+                           pack_pair<T>(scores[2 * j + 1][2], scores[2 * j + 1][3])};
 #pragma unroll
     for (int n = 0; n < dim / 16; n++) {
       uint32_t b[4];
@@ -183,9 +188,8 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
 }
 
 /// The tile loop over [work.begin, work.end).
-template <typename T, int dim, bool is_decode>
-__device__ __forceinline__ void attend(const attention_parameters &p, const block_work &work, uint8_t *shared,
-                                       accumulator<dim> &acc) {
+template <typename T, int dim, bool is_decode> __device__ __forceinline__ void
+attend(const attention_parameters &p, const block_work &work, uint8_t *shared, accumulator<dim> &acc) {
   using S = shape<dim, is_decode>;
   const uint32_t warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4;
   const uint32_t warp_row = is_decode ? 0 : warp * 16, stage_row = is_decode ? warp * S::positions : 0;
@@ -235,7 +239,8 @@ __device__ __forceinline__ void attend(const attention_parameters &p, const bloc
 __device__ __forceinline__ float *output_of(const attention_parameters &p, const block_work &work, uint32_t row) {
   const uint32_t per_kv = p.heads / p.kv.kv_heads, token = row / per_kv;
   if (token >= work.sequence.row_count) return nullptr;
-  return p.y + ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * p.kv.head_dim;
+  return p.y +
+         ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * p.kv.head_dim;
 }
 
 __device__ __forceinline__ bool is_decoding(const attention_parameters &p, const mk_attention_sequence &s) {
@@ -309,7 +314,8 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads) decode
   accumulator<dim> acc;
   attend<T, dim, true>(p, work, shared, acc);
   // The stages are free now: they take the warps' outputs [warp][16][dim], then maxima and sums [warp][16].
-  float *outputs = reinterpret_cast<float *>(shared), *maxima = outputs + warps * 16 * dim, *totals = maxima + warps * 16;
+  float *outputs = reinterpret_cast<float *>(shared), *maxima = outputs + warps * 16 * dim,
+        *totals = maxima + warps * 16;
   static_assert(warps * 16 * (dim + 2) * sizeof(float) <= S::shared_bytes);
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
 #pragma unroll
@@ -328,7 +334,8 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads) decode
   __syncthreads();
   const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
   const bool is_whole = plan.count == 1;
-  float *partial = p.partial + ((size_t)(s * p.kv.kv_heads + work.kv_head) * p.splits + split) * decode_tile * (dim + 2);
+  float *partial =
+      p.partial + ((size_t)(s * p.kv.kv_heads + work.kv_head) * p.splits + split) * decode_tile * (dim + 2);
   for (uint32_t i = threadIdx.x; i < rows * dim; i += threads) {
     const uint32_t row = i / dim, column = i % dim;
     float largest = -CUDART_INF_F, total = 0, sum = 0;
@@ -383,13 +390,14 @@ template <typename T, int dim> mk_status run(mk_stream *stream, const attention_
     const cudaError_t error =
         cudaFuncSetAttribute(decode_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)decode_bytes);
     return error != cudaSuccess ? error
-                                : cudaFuncSetAttribute(prefill_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                       (int)prefill_bytes);
+                                : cudaFuncSetAttribute(prefill_kernel<T, dim>,
+                                                       cudaFuncAttributeMaxDynamicSharedMemorySize, (int)prefill_bytes);
   }();
   if (prepared != cudaSuccess) return status_of(prepared);
   mk_status status = launch(stream, prefill_kernel<T, dim>, stream->multiprocessors * 2, threads, prefill_bytes, *p);
   if (status != MK_OK) return status;
-  status = launch(stream, decode_kernel<T, dim>, dim3(p->sequence_count * p->splits, p->kv.kv_heads), threads, decode_bytes, *p);
+  status = launch(stream, decode_kernel<T, dim>, dim3(p->sequence_count * p->splits, p->kv.kv_heads), threads,
+                  decode_bytes, *p);
   if (status != MK_OK || p->splits == 1) return status;
   return launch(stream, merge_kernel<dim>, dim3(p->sequence_count, p->kv.kv_heads, decode_tile), dim, 0, *p);
 }

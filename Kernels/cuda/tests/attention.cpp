@@ -51,25 +51,38 @@ static void test_case(harness &h, const attention_case &c) {
   buffer<uint8_t> device_memory(h, h.device->kv_layer_bytes(&device));
   device.data = device_memory.pointer();
   const float *norm = c.has_norms ? norms.data() : nullptr;
-  mk_rope_kv_args rope = {wanted.data(), setup.positions, stride, c.heads, table.data(), c.half, c.style,
-                          norm,          norm,            1e-6f,  setup.slots.data(), &reference};
+  mk_rope_kv_args rope = {
+      wanted.data(), setup.positions,    stride,    c.heads, table.data(), c.half, c.style, norm, norm,
+      1e-6f,         setup.slots.data(), &reference};
   h.expect(h.reference->rope_kv(h.reference_stream, &rope) == MK_OK, "reference rope_kv");
   buffer<float> dqkv(h, qkv), dtable(h, table), dnorms(h, norms);
   buffer<int32_t> dslots(h, setup.slots), dpages(h, setup.pages);
   norm = c.has_norms ? dnorms.pointer() : nullptr;
-  rope = {dqkv.pointer(), setup.positions, stride, c.heads, dtable.pointer(), c.half, c.style,
-          norm,           norm,            1e-6f,  dslots.pointer(), &device};
+  rope = {dqkv.pointer(), setup.positions, stride,           c.heads, dtable.pointer(), c.half, c.style, norm,
+          norm,           1e-6f,           dslots.pointer(), &device};
   h.expect(h.device->rope_kv(h.stream, &rope) == MK_OK, "rope_kv");
-  std::string what = "dtype " + std::to_string(c.dtype) + " heads " + std::to_string(c.heads) + "/" + std::to_string(c.kv_heads) +
-                     " dim " + std::to_string(dim) + " page " + std::to_string(c.page_size) + " window " +
-                     std::to_string(c.window) + " cap " + std::to_string((int)c.soft_cap) + " sequences";
+  std::string what = "dtype " + std::to_string(c.dtype) + " heads " + std::to_string(c.heads) + "/" +
+                     std::to_string(c.kv_heads) + " dim " + std::to_string(dim) + " page " +
+                     std::to_string(c.page_size) + " window " + std::to_string(c.window) + " cap " +
+                     std::to_string((int)c.soft_cap) + " sequences";
   for (const auto &[rows, length] : c.sequences) what += " " + std::to_string(rows) + "@" + std::to_string(length);
   h.compare(dqkv.get(), wanted, 1e-6, "rope_kv " + what);
   // The queries are the first `rows` rows of qkv: which they are does not matter to attention.
   const float scale = 1 / std::sqrt((float)dim);
   std::vector<float> y((size_t)setup.rows * c.heads * dim);
-  mk_attention_args args = {wanted.data(), stride, c.heads, y.data(), setup.sequences.data(), (uint32_t)setup.sequences.size(),
-                            setup.pages.data(), &reference, scale, c.soft_cap, c.window, nullptr, 0};
+  mk_attention_args args = {wanted.data(),
+                            stride,
+                            c.heads,
+                            y.data(),
+                            setup.sequences.data(),
+                            (uint32_t)setup.sequences.size(),
+                            setup.pages.data(),
+                            &reference,
+                            scale,
+                            c.soft_cap,
+                            c.window,
+                            nullptr,
+                            0};
   std::vector<uint8_t> reference_space(h.reference->attention_workspace_bytes(setup.rows, c.heads, dim));
   args.workspace = reference_space.data();
   args.workspace_bytes = reference_space.size();
@@ -78,8 +91,19 @@ static void test_case(harness &h, const attention_case &c) {
   buffer<float> dq(h, wanted), dy(h, y.size());
   const size_t space = h.device->attention_workspace_bytes(setup.rows, c.heads, dim);
   buffer<uint8_t> dspace(h, space);
-  args = {dq.pointer(), stride, c.heads, dy.pointer(), dsequences.pointer(), (uint32_t)setup.sequences.size(),
-          dpages.pointer(), &device, scale, c.soft_cap, c.window, dspace.pointer(), space};
+  args = {dq.pointer(),
+          stride,
+          c.heads,
+          dy.pointer(),
+          dsequences.pointer(),
+          (uint32_t)setup.sequences.size(),
+          dpages.pointer(),
+          &device,
+          scale,
+          c.soft_cap,
+          c.window,
+          dspace.pointer(),
+          space};
   h.expect(h.device->attention(h.stream, &args) == MK_OK, "attention");
   const bool is_tiled = c.dtype != MK_F32 && (dim == 64 || dim == 128 || dim == 256);
   const double tolerance = !is_tiled ? 2e-5 : c.dtype == MK_F16 ? 1.5e-3 : 1e-2;
@@ -87,7 +111,8 @@ static void test_case(harness &h, const attention_case &c) {
 }
 
 void test_attention(harness &h) {
-  const std::vector<std::pair<uint32_t, uint32_t>> mixed = {{1, 1}, {1, 130}, {5, 5}, {33, 97}, {1, 700}, {2, 64}, {70, 70}};
+  const std::vector<std::pair<uint32_t, uint32_t>> mixed = {{1, 1},   {1, 130}, {5, 5},  {33, 97},
+                                                            {1, 700}, {2, 64},  {70, 70}};
   const std::vector<std::pair<uint32_t, uint32_t>> small = {{1, 40}, {20, 33}};
   for (mk_dtype dtype : {MK_F32, MK_F16, MK_BF16}) {
     for (uint32_t dim : {64u, 128u, 256u, 80u, 20u}) {

@@ -1,4 +1,5 @@
-/// Times of each op at Llama-3.1-8B shapes: the mean of many enqueued calls, wall clock, weights and KV larger than the cache.
+/// Times of each op at Llama-3.1-8B shapes: the mean of many enqueued calls, wall clock, weights and KV larger than the
+/// cache.
 #include "harness.h"
 
 #include <algorithm>
@@ -69,16 +70,20 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
     buffer<uint8_t> space(h, workspace);
     const double time = time_calls(h, [&](int i) {
       const auto &list = segments[i % copies];
-      const mk_linear_args args = {x.pointer(), rows, cols, list.data(), (uint32_t)list.size(), y.pointer(), total, space.pointer(), workspace};
+      const mk_linear_args args = {
+          x.pointer(), rows, cols, list.data(), (uint32_t)list.size(), y.pointer(), total, space.pointer(), workspace};
       return h.device->linear(h.stream, &args);
     });
-    report("linear", std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) + " rows " + std::to_string(rows),
+    report("linear",
+           std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) + " rows " +
+               std::to_string(rows),
            time, (double)bytes, 2.0 * rows * cols * total);
   }
   for (auto *block : memory) delete block;
 }
 
-void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t length, uint32_t heads, uint32_t kv_heads, uint32_t dim) {
+void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t length, uint32_t heads, uint32_t kv_heads,
+                     uint32_t dim) {
   const uint32_t page_size = 16, pages = (length + page_size - 1) / page_size, layers = 4;
   std::vector<mk_attention_sequence> list;
   std::vector<int32_t> table(sequences * pages);
@@ -102,41 +107,76 @@ void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t len
   buffer<uint8_t> space(h, workspace);
   const double time = time_calls(h, [&](int i) {
     layer.data = memory[i % layers]->pointer();
-    const mk_attention_args args = {q.pointer(), stride, heads, y.pointer(), ds.pointer(), sequences, dp.pointer(), &layer,
-                                    1 / std::sqrt((float)dim), 0, 0, space.pointer(), workspace};
+    const mk_attention_args args = {q.pointer(),
+                                    stride,
+                                    heads,
+                                    y.pointer(),
+                                    ds.pointer(),
+                                    sequences,
+                                    dp.pointer(),
+                                    &layer,
+                                    1 / std::sqrt((float)dim),
+                                    0,
+                                    0,
+                                    space.pointer(),
+                                    workspace};
     return h.device->attention(h.stream, &args);
   });
   const double seen = rows == 1 ? length : length - rows / 2.0;
-  report("attention", std::to_string(sequences) + " x " + std::to_string(rows) + " rows at " + std::to_string(length) + ", " +
-         std::to_string(heads) + "/" + std::to_string(kv_heads) + " heads of " + std::to_string(dim), time, (double)bytes,
-         4.0 * sequences * rows * seen * heads * dim);
+  report("attention",
+         std::to_string(sequences) + " x " + std::to_string(rows) + " rows at " + std::to_string(length) + ", " +
+             std::to_string(heads) + "/" + std::to_string(kv_heads) + " heads of " + std::to_string(dim),
+         time, (double)bytes, 4.0 * sequences * rows * seen * heads * dim);
   for (auto *block : memory) delete block;
 }
 
 void bench_rest(harness &h, uint32_t rows) {
   const uint32_t hidden = 4096, wide = 14336, vocab = 128256, heads = 32, kv_heads = 8, dim = 128;
-  buffer<float> x(h, h.normals((size_t)rows * wide * 2)), y(h, (size_t)rows * wide), residual(h, h.normals((size_t)rows * hidden)),
-      weight(h, h.normals(hidden)), table(h, h.normals((size_t)rows * dim));
+  buffer<float> x(h, h.normals((size_t)rows * wide * 2)), y(h, (size_t)rows * wide),
+      residual(h, h.normals((size_t)rows * hidden)), weight(h, h.normals(hidden)),
+      table(h, h.normals((size_t)rows * dim));
   const std::string shape = "rows " + std::to_string(rows);
-  report("norm", shape + ", add first", time_calls(h, [&](int) {
-           const mk_norm_args args = {x.pointer(), residual.pointer(), weight.pointer(), y.pointer(), rows, hidden, MK_NORM_ADD_FIRST, 1e-5f};
-           return h.device->norm(h.stream, &args);
-         }), 16.0 * rows * hidden, 0);
-  report("gated", shape, time_calls(h, [&](int) {
-           const mk_gated_args args = {x.pointer(), y.pointer(), rows, wide, MK_SILU};
-           return h.device->gated(h.stream, &args);
-         }), 12.0 * rows * wide, 0);
+  report(
+      "norm", shape + ", add first",
+      time_calls(h,
+                 [&](int) {
+                   const mk_norm_args args = {
+                       x.pointer(), residual.pointer(), weight.pointer(), y.pointer(), rows, hidden, MK_NORM_ADD_FIRST,
+                       1e-5f};
+                   return h.device->norm(h.stream, &args);
+                 }),
+      16.0 * rows * hidden, 0);
+  report("gated", shape,
+         time_calls(h,
+                    [&](int) {
+                      const mk_gated_args args = {x.pointer(), y.pointer(), rows, wide, MK_SILU};
+                      return h.device->gated(h.stream, &args);
+                    }),
+         12.0 * rows * wide, 0);
   mk_kv_layer layer = {nullptr, MK_BF16, rows / 16 + 1, 16, kv_heads, dim};
   buffer<uint8_t> kv(h, h.device->kv_layer_bytes(&layer));
   layer.data = kv.pointer();
   std::vector<int32_t> slots(rows);
   for (uint32_t i = 0; i < rows; i++) slots[i] = (int32_t)i;
   buffer<int32_t> ds(h, slots);
-  report("rope_kv", shape, time_calls(h, [&](int) {
-           const mk_rope_kv_args args = {x.pointer(), rows, (heads + 2 * kv_heads) * dim, heads, table.pointer(), dim / 2,
-                                         MK_ROPE_HALVES, nullptr, nullptr, 0, ds.pointer(), &layer};
-           return h.device->rope_kv(h.stream, &args);
-         }), rows * dim * (8.0 * (heads + kv_heads) + 4 * kv_heads + 4 * kv_heads), 0);
+  report("rope_kv", shape,
+         time_calls(h,
+                    [&](int) {
+                      const mk_rope_kv_args args = {x.pointer(),
+                                                    rows,
+                                                    (heads + 2 * kv_heads) * dim,
+                                                    heads,
+                                                    table.pointer(),
+                                                    dim / 2,
+                                                    MK_ROPE_HALVES,
+                                                    nullptr,
+                                                    nullptr,
+                                                    0,
+                                                    ds.pointer(),
+                                                    &layer};
+                      return h.device->rope_kv(h.stream, &args);
+                    }),
+         rows * dim * (8.0 * (heads + kv_heads) + 4 * kv_heads + 4 * kv_heads), 0);
   if (rows > 256) return;
   buffer<float> logits(h, h.normals((size_t)rows * vocab, 3));
   buffer<int32_t> tokens(h, rows);
@@ -144,10 +184,14 @@ void bench_rest(harness &h, uint32_t rows) {
     const mk_sample_row choices[] = {{0, 1, 0, 0, 1, 1}, {1, 1, 0, 0, 1, 1}, {0.7f, 0.9f, 0.01f, 50, 1, 1}};
     const char *names[] = {"greedy", "temperature", "top-k, top-p, min-p"};
     const std::vector<mk_sample_row> all(rows, choices[kind]);
-    report("sample", shape + ", " + names[kind], time_calls(h, [&](int) {
-             const mk_sample_args args = {logits.pointer(), rows, vocab, all.data(), tokens.pointer(), nullptr, 0};
-             return h.device->sample(h.stream, &args);
-           }), 4.0 * rows * vocab, 0);
+    report("sample", shape + ", " + names[kind],
+           time_calls(h,
+                      [&](int) {
+                        const mk_sample_args args = {logits.pointer(), rows,    vocab, all.data(),
+                                                     tokens.pointer(), nullptr, 0};
+                        return h.device->sample(h.stream, &args);
+                      }),
+           4.0 * rows * vocab, 0);
   }
 }
 

@@ -37,7 +37,8 @@ struct harness {
     }
   }
   /// ||out - wanted|| / ||wanted|| <= tolerance, no element further off than 16 tolerances of the largest wanted one.
-  void compare(const std::vector<float> &out, const std::vector<float> &wanted, double tolerance, const std::string &what) {
+  void compare(const std::vector<float> &out, const std::vector<float> &wanted, double tolerance,
+               const std::string &what) {
     double difference = 0, norm = 0, largest = 0, worst = 0;
     bool is_same_kind = out.size() == wanted.size();
     for (size_t i = 0; i < wanted.size() && is_same_kind; i++) {

@@ -2,9 +2,9 @@
 #include "harness.h"
 
 const std::vector<format_name> all_formats = {
-    {MK_F32, "F32"},   {MK_F16, "F16"},   {MK_BF16, "BF16"}, {MK_Q4_0, "Q4_0"}, {MK_Q4_1, "Q4_1"}, {MK_Q5_0, "Q5_0"},
-    {MK_Q5_1, "Q5_1"}, {MK_Q8_0, "Q8_0"}, {MK_Q2_K, "Q2_K"}, {MK_Q3_K, "Q3_K"}, {MK_Q4_K, "Q4_K"}, {MK_Q5_K, "Q5_K"},
-    {MK_Q6_K, "Q6_K"}};
+    {MK_F32, "F32"},   {MK_F16, "F16"},   {MK_BF16, "BF16"}, {MK_Q4_0, "Q4_0"}, {MK_Q4_1, "Q4_1"},
+    {MK_Q5_0, "Q5_0"}, {MK_Q5_1, "Q5_1"}, {MK_Q8_0, "Q8_0"}, {MK_Q2_K, "Q2_K"}, {MK_Q3_K, "Q3_K"},
+    {MK_Q4_K, "Q4_K"}, {MK_Q5_K, "Q5_K"}, {MK_Q6_K, "Q6_K"}};
 
 /// Where a unit's half-precision scale and minimum lie (-1: none), and how large codes times sub-scales get.
 struct scale_places {
@@ -128,13 +128,15 @@ static void test_linear(harness &h, const std::vector<format_name> &formats, con
   const uint32_t x_stride = c.cols + c.padding, y_stride = total + c.padding;
   const std::vector<float> x = h.normals((size_t)c.rows * x_stride);
   std::vector<float> wanted((size_t)c.rows * y_stride, 0), out;
-  mk_linear_args args = {x.data(), c.rows, x_stride, host.data(), (uint32_t)host.size(), wanted.data(), y_stride, nullptr, 0};
+  mk_linear_args args = {x.data(), c.rows,  x_stride, host.data(), (uint32_t)host.size(), wanted.data(),
+                         y_stride, nullptr, 0};
   h.expect(h.reference->linear(h.reference_stream, &args) == MK_OK, "reference linear");
   {
     const size_t workspace = h.device->linear_workspace_bytes(c.rows, c.cols, total);
     buffer<float> dx(h, x), dy(h, wanted.size());
     buffer<uint8_t> space(h, workspace);
-    args = {dx.pointer(), c.rows, x_stride, device.data(), (uint32_t)device.size(), dy.pointer(), y_stride, space.pointer(), workspace};
+    args = {dx.pointer(), c.rows,   x_stride,        device.data(), (uint32_t)device.size(),
+            dy.pointer(), y_stride, space.pointer(), workspace};
     h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear");
     out = dy.get();
   }
@@ -173,7 +175,8 @@ void test_embedding_and_linear(harness &h) {
   }
   for (uint32_t rows : {1u, 7u, 40u}) {
     test_linear(h, {{MK_Q4_K, "Q4_K"}, {MK_Q4_K, "Q4_K"}, {MK_Q6_K, "Q6_K"}}, {rows, 512, {64, 32, 32}, true, 0});
-    test_linear(h, {{MK_BF16, "BF16"}, {MK_F32, "F32"}, {MK_F16, "F16"}}, {rows, 512, {64, 32, 32, 16, 16, 8}, true, 8});
+    test_linear(h, {{MK_BF16, "BF16"}, {MK_F32, "F32"}, {MK_F16, "F16"}},
+                {rows, 512, {64, 32, 32, 16, 16, 8}, true, 8});
   }
   if (h.is_quick) return;
   test_linear(h, {{MK_BF16, "BF16"}}, {1, 4096, {4096, 1024, 1024}, false, 0});

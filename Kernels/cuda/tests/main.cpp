@@ -1,4 +1,5 @@
-/// Holds every op of the CUDA table to the scalar reference of the CPU: martlet_cuda_test [--quick | --bench [name]] library
+/// Holds every op of the CUDA table to the scalar reference of the CPU: martlet_cuda_test [--quick | --bench [name]]
+/// library
 #include "harness.h"
 
 #include <dlfcn.h>
@@ -33,7 +34,8 @@ int main(int argc, char **argv) {
   h.reference = mk_cpu_table(MK_CPU_REFERENCE);
   printf("%s: %s\n", h.device->name, h.device->description);
   const mk_stream_options options = {};
-  if (h.device->stream_create(&options, &h.stream) != MK_OK || h.reference->stream_create(&options, &h.reference_stream) != MK_OK) {
+  if (h.device->stream_create(&options, &h.stream) != MK_OK ||
+      h.reference->stream_create(&options, &h.reference_stream) != MK_OK) {
     printf("error: no stream\n");
     return 1;
   }
@@ -43,7 +45,9 @@ int main(int argc, char **argv) {
     const struct {
       const char *name;
       void (*run)(harness &);
-    } suites[] = {{"pointwise", test_pointwise}, {"linear", test_embedding_and_linear}, {"attention", test_attention},
+    } suites[] = {{"pointwise", test_pointwise},
+                  {"linear", test_embedding_and_linear},
+                  {"attention", test_attention},
                   {"sampling", test_sampling}};
     for (const auto &suite : suites) {
       if (!only.empty() && only != suite.name) continue;

@@ -5,9 +5,11 @@ static void test_norm(harness &h) {
   for (uint32_t cols : {1u, 7u, 64u, 576u, 4096u, 8192u, 9001u}) {
     for (uint32_t mode : {MK_NORM_PLAIN, MK_NORM_ADD_FIRST, MK_NORM_ADD_AFTER}) {
       const uint32_t rows = cols > 4096 ? 3 : 17;
-      const std::vector<float> x = h.normals(rows * cols, 3), residual = h.normals(rows * cols), weight = h.normals(cols);
+      const std::vector<float> x = h.normals(rows * cols, 3), residual = h.normals(rows * cols),
+                               weight = h.normals(cols);
       std::vector<float> wanted_residual = residual, wanted(x.size());
-      mk_norm_args args = {x.data(), mode ? wanted_residual.data() : nullptr, weight.data(), wanted.data(), rows, cols, mode, 1e-5f};
+      mk_norm_args args = {
+          x.data(), mode ? wanted_residual.data() : nullptr, weight.data(), wanted.data(), rows, cols, mode, 1e-5f};
       h.expect(h.reference->norm(h.reference_stream, &args) == MK_OK, "reference norm");
       buffer<float> dx(h, x), dr(h, residual), dw(h, weight), dy(h, x.size());
       args = {dx.pointer(), mode ? dr.pointer() : nullptr, dw.pointer(), dy.pointer(), rows, cols, mode, 1e-5f};

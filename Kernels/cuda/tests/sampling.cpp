@@ -35,9 +35,17 @@ static void test_adjust(harness &h) {
       if (r > 2 && h.below(3) == 0) suppressed[r].push_back(token);
     }
     for (uint32_t &word : masks[r]) word = (uint32_t)h.random();
-    all[r] = {bias[r].data(), values[r].data(), history[r].data(), suppressed[r].data(), r > 3 ? masks[r].data() : nullptr,
-              (uint32_t)bias[r].size(), (uint32_t)history[r].size(), (uint32_t)suppressed[r].size(),
-              r % 2 ? 1.3f : 1.0f, 0.25f * r, 0.5f};
+    all[r] = {bias[r].data(),
+              values[r].data(),
+              history[r].data(),
+              suppressed[r].data(),
+              r > 3 ? masks[r].data() : nullptr,
+              (uint32_t)bias[r].size(),
+              (uint32_t)history[r].size(),
+              (uint32_t)suppressed[r].size(),
+              r % 2 ? 1.3f : 1.0f,
+              0.25f * r,
+              0.5f};
   }
   mk_adjust_args args = {wanted.data(), rows, vocab, all.data()};
   h.reference->adjust_logits(h.reference_stream, &args);
@@ -46,7 +54,8 @@ static void test_adjust(harness &h) {
   h.expect(h.device->adjust_logits(h.stream, &args) == MK_OK, "adjust_logits");
   h.compare(device.get(), wanted, 1e-6, "adjust_logits");
   suppressed[5][0] = (int32_t)vocab;
-  h.expect(h.device->adjust_logits(h.stream, &args) == MK_INVALID_ARGUMENT, "a token outside the vocabulary is refused");
+  h.expect(h.device->adjust_logits(h.stream, &args) == MK_INVALID_ARGUMENT,
+           "a token outside the vocabulary is refused");
   h.compare(device.get(), wanted, 1e-6, "a refused adjust_logits changes nothing");
 }
 
@@ -57,11 +66,13 @@ static void test_sample(harness &h, uint32_t vocab, bool has_ties) {
   for (uint32_t r = 0; r < rows; r++) {
     const float temperatures[] = {0, 1, 0.3f, 2.5f, 0.7f}, nuclei[] = {1, 0.9f, 0.5f, 0.99f, 0, 0.1f};
     const uint32_t best[] = {0, 1, 5, 40, 1000, vocab, vocab + 5};
-    all[r] = {temperatures[r % 5], nuclei[h.below(6)], h.below(3) ? 0.0f : h.uniform(0, 0.2f), best[h.below(7)], h.random(), h.random()};
+    all[r] = {temperatures[r % 5], nuclei[h.below(6)], h.below(3) ? 0.0f : h.uniform(0, 0.2f),
+              best[h.below(7)],    h.random(),         h.random()};
   }
   std::vector<int32_t> wanted(rows);
   std::vector<uint8_t> reference_space(h.reference->sample_workspace_bytes(rows, vocab));
-  mk_sample_args args = {logits.data(), rows, vocab, all.data(), wanted.data(), reference_space.data(), reference_space.size()};
+  mk_sample_args args = {logits.data(),         rows, vocab, all.data(), wanted.data(), reference_space.data(),
+                         reference_space.size()};
   h.expect(h.reference->sample(h.reference_stream, &args) == MK_OK, "reference sample");
   buffer<float> dx(h, logits);
   buffer<int32_t> dt(h, rows);
@@ -73,7 +84,8 @@ static void test_sample(harness &h, uint32_t vocab, bool has_ties) {
   for (uint32_t r = 0; r < rows; r++) {
     char text[200];
     snprintf(text, sizeof text, "sample of %u%s, temperature %g, top_p %g, min_p %g, top_k %u: %d instead of %d", vocab,
-             has_ties ? " with ties" : "", all[r].temperature, all[r].top_p, all[r].min_p, all[r].top_k, tokens[r], wanted[r]);
+             has_ties ? " with ties" : "", all[r].temperature, all[r].top_p, all[r].min_p, all[r].top_k, tokens[r],
+             wanted[r]);
     h.expect(tokens[r] == wanted[r], text);
   }
 }
@@ -94,13 +106,17 @@ static void test_logprobs(harness &h, uint32_t vocab, uint32_t top) {
   std::vector<int32_t> tokens(rows), best(rows * top);
   for (int32_t &token : tokens) token = (int32_t)h.below(vocab);
   std::vector<float> logprobs(rows), best_logprobs(rows * top);
-  mk_logprob_args args = {logits.data(), rows, vocab, tokens.data(), logprobs.data(), top, best.data(), best_logprobs.data()};
+  mk_logprob_args args = {logits.data(),   rows, vocab,       tokens.data(),
+                          logprobs.data(), top,  best.data(), best_logprobs.data()};
   h.reference->logprobs(h.reference_stream, &args);
   buffer<float> dx(h, logits), dl(h, rows), db(h, rows * top + 1);
   buffer<int32_t> dt(h, tokens), dk(h, rows * top + 1);
   args = {dx.pointer(), rows, vocab, dt.pointer(), dl.pointer(), top, dk.pointer(), db.pointer()};
   h.expect(h.device->logprobs(h.stream, &args) == MK_OK, "logprobs");
-  const auto first = [&](auto values) { values.resize(rows * top); return values; };
+  const auto first = [&](auto values) {
+    values.resize(rows * top);
+    return values;
+  };
   h.compare(dl.get(), logprobs, 1e-6, "logprobs");
   h.compare(first(db.get()), best_logprobs, 1e-6, "best logprobs");
   h.expect(first(dk.get()) == best, "best tokens");
