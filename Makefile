@@ -9,9 +9,10 @@ HOST ?= 127.0.0.1
 PORT ?= 30000
 MODEL ?=
 ARGS ?=
+export ARCHS ?= 90a
 PYTHON ?= python3
 
-.PHONY: help dependencies build model serve test unit check format end-to-end clean
+.PHONY: help dependencies build model serve test unit check format end-to-end cuda clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -43,6 +44,9 @@ end-to-end: build ## The openai client against a real server
 
 format: ## Format the Swift sources in place
 	swift format --in-place --recursive --parallel --configuration .swift-format Sources Tests Examples Package.swift
+
+cuda: ## The CUDA backend and its test, no GPU needed (ARCHS="80 89 90a 100a 120a")
+	@scripts/cuda-build
 
 clean: ## Remove what was built (keeps fetched models)
 	swift package clean

@@ -1,0 +1,19 @@
+/// Dense matrix products by cuBLASLt, opened at run time.
+#pragma once
+#include "stream.h"
+
+/// NULL when libcublasLt cannot be opened: the backend's own kernels then do all products, slowly for many rows.
+cublaslt_state *cublaslt_open();
+void cublaslt_close(cublaslt_state *state);
+
+/// y[rows, outputs] (stride y_stride, float) = x[rows, cols] * w[outputs, cols]^T; x and w are of `dtype`, one of
+/// MK_F32, MK_F16, MK_BF16, and dense along their columns (x_stride and cols elements between rows).
+struct dense_product {
+  const void *x, *w;
+  float *y;
+  mk_dtype dtype;
+  uint32_t rows, outputs, cols, x_stride, y_stride;
+};
+
+/// MK_UNSUPPORTED when cuBLASLt is missing or has no algorithm for the shape and alignment.
+mk_status cublaslt_multiply(mk_stream *stream, const dense_product *product);

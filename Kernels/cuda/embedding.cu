@@ -1,0 +1,73 @@
+/// Rows of a weight matrix as floats.
+#include "formats.cuh"
+#include "ops.h"
+
+namespace {
+
+constexpr int threads = 128;
+
+struct embedding_parameters {
+  const uint8_t *table;
+  const int32_t *ids;
+  uint32_t table_rows, cols;
+  float scale;
+  float *y;
+  int32_t *fault;
+};
+
+/// The table row of this block's id, or NULL with the fault set.
+__device__ __forceinline__ const uint8_t *row_of(const embedding_parameters &p, mk_dtype dtype) {
+  const int32_t id = p.ids[blockIdx.x];
+  if (id >= 0 && (uint32_t)id < p.table_rows) return p.table + (size_t)id * row_bytes_of(dtype, p.cols);
+  if (threadIdx.x == 0 && blockIdx.y == 0) *p.fault = 1;
+  return nullptr;
+}
+
+template <typename T> __global__ void embedding_kernel(const embedding_parameters p, mk_dtype dtype) {
+  wait_for_predecessor();
+  release_successor();
+  const T *row = reinterpret_cast<const T *>(row_of(p, dtype));
+  const uint32_t i = blockIdx.y * threads + threadIdx.x;
+  if (row && i < p.cols) p.y[(size_t)blockIdx.x * p.cols + i] = p.scale * to_float(row[i]);
+}
+
+template <mk_dtype dtype> __global__ void quantized_embedding_kernel(const embedding_parameters p) {
+  wait_for_predecessor();
+  release_successor();
+  const uint8_t *row = row_of(p, dtype);
+  const uint32_t block = blockIdx.y * threads + threadIdx.x;
+  if (!row || block >= p.cols / block_columns) return;
+  float values[block_columns];
+  read_block<dtype>(row, block, values);
+  float *y = p.y + (size_t)blockIdx.x * p.cols + block * block_columns;
+  for (uint32_t i = 0; i < block_columns; i++) y[i] = p.scale * values[i];
+}
+
+} // namespace
+
+mk_status cuda_embedding(mk_stream *stream, const mk_embedding_args *args) {
+  if (!stream || !args || !is_valid_matrix(args->table)) return MK_INVALID_ARGUMENT;
+  if (args->rows == 0) return MK_OK;
+  if (!args->ids || !args->y) return MK_INVALID_ARGUMENT;
+  const mk_matrix *table = args->table;
+  const embedding_parameters p = {static_cast<const uint8_t *>(table->data),
+                                  args->ids,
+                                  table->rows,
+                                  table->cols,
+                                  args->scale,
+                                  args->y,
+                                  stream->fault};
+  mk_status status = MK_UNSUPPORTED;
+  if (with_quantized(table->dtype, [&](auto dtype) {
+        const dim3 grid(args->rows, ceil_div(table->cols / block_columns, threads));
+        status = launch(stream, quantized_embedding_kernel<decltype(dtype)::value>, grid, threads, 0, p);
+      })) {
+    return status;
+  }
+  const dim3 grid(args->rows, ceil_div(table->cols, threads));
+  switch (table->dtype) {
+  case MK_F32: return launch(stream, embedding_kernel<float>, grid, threads, 0, p, MK_F32);
+  case MK_F16: return launch(stream, embedding_kernel<__half>, grid, threads, 0, p, MK_F16);
+  default: return launch(stream, embedding_kernel<bf16>, grid, threads, 0, p, MK_BF16);
+  }
+}

@@ -1,0 +1,50 @@
+/// How kernels find their share of work among sequences that only the device knows.
+#pragma once
+#include "attention.h"
+#include "kv_layout.cuh"
+
+struct work_item {
+  uint32_t sequence, index; ///< `index` counts within the sequence
+  bool found;
+};
+
+/// Item `item` of the list in which sequence s has count(s) items. All lanes of a warp call it together.
+template <typename Count>
+__device__ __forceinline__ work_item find_item(uint32_t sequence_count, uint32_t item, Count count) {
+  const uint32_t lane = threadIdx.x % 32;
+  for (uint32_t base = 0; base < sequence_count; base += 32) {
+    const uint32_t own = base + lane < sequence_count ? count(base + lane) : 0;
+    uint32_t end = own;
+    for (int offset = 1; offset < 32; offset *= 2) {
+      const uint32_t before = __shfl_up_sync(~0u, end, offset);
+      if (lane >= offset) end += before;
+    }
+    const uint32_t hits = __ballot_sync(~0u, item < end);
+    if (hits) {
+      const int at = __ffs(hits) - 1;
+      return {base + at, item - __shfl_sync(~0u, end - own, at), true};
+    }
+    item -= __shfl_sync(~0u, end, 31);
+  }
+  return {0, 0, false};
+}
+
+/// The first position that the query at `position` sees.
+__device__ __forceinline__ uint32_t first_visible(uint32_t window, uint32_t position) {
+  return window && position >= window ? position - window + 1 : 0;
+}
+
+/// Whether rows and length agree; sets the fault otherwise.
+__device__ __forceinline__ bool is_valid_sequence(const mk_attention_sequence &s, int32_t *fault) {
+  if (s.row_count > 0 && s.row_count <= s.kv_length && s.kv_length <= INT32_MAX) return true;
+  *fault = 1;
+  return false;
+}
+
+/// The page of `position`, or page 0 with the fault set when the table names none.
+__device__ __forceinline__ uint32_t page_of(const attention_parameters &p, const int32_t *pages, uint32_t position) {
+  const int32_t page = pages[position / p.kv.page_size];
+  if (page >= 0 && (uint32_t)page < p.kv.pages) return (uint32_t)page;
+  *p.fault = 1;
+  return 0;
+}

@@ -1,0 +1,71 @@
+/// What every op of the CUDA backend needs from the host: the stream, argument checks, launches.
+///
+/// Where pointers point: op arguments, segment lists, KV layer descriptions and the rows of `adjust_logits` and
+/// `sample` with all they refer to are host memory, read before the call returns. Everything else is device memory.
+#pragma once
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+extern "C" {
+#include "martlet_kernels.h"
+}
+
+struct cublaslt_state;
+
+/// A ring of pinned memory and its image on the device, for small arguments that an op copies along.
+struct staging_ring {
+  uint8_t *host, *device;
+  size_t bytes, used;
+};
+
+struct mk_stream {
+  cudaStream_t cuda;
+  int device, multiprocessors, compute_capability;
+  /// Kernels that meet an index outside its range set this (mapped memory); `stream_synchronize` reports it.
+  int32_t *fault_host, *fault;
+  staging_ring staging;
+  cublaslt_state *cublaslt;
+  /// Scratch of the backend's own (cuBLASLt, merged partial results).
+  void *scratch;
+  size_t scratch_bytes;
+  uint64_t launches;
+};
+
+inline mk_status status_of(cudaError_t error) {
+  switch (error) {
+  case cudaSuccess: return MK_OK;
+  case cudaErrorMemoryAllocation: return MK_OUT_OF_MEMORY;
+  case cudaErrorInvalidValue:
+  case cudaErrorInvalidConfiguration: return MK_INVALID_ARGUMENT;
+  case cudaErrorNoKernelImageForDevice: return MK_UNSUPPORTED;
+  default: return MK_DEVICE_LOST;
+  }
+}
+
+/// Launches with programmatic stream serialisation: the kernel may start while its predecessor drains, and must call
+/// `wait_for_predecessor` before it touches what that wrote.
+template <typename... Parameters, typename... Arguments> mk_status
+launch(mk_stream *stream, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, Arguments... arguments) {
+  cudaLaunchConfig_t configuration = {};
+  configuration.gridDim = grid;
+  configuration.blockDim = block;
+  configuration.dynamicSmemBytes = shared;
+  configuration.stream = stream->cuda;
+  cudaLaunchAttribute overlap = {};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  configuration.attrs = &overlap;
+  configuration.numAttrs = stream->compute_capability >= 90 ? 1 : 0;
+  stream->launches++;
+  return status_of(cudaLaunchKernelEx(&configuration, kernel, static_cast<Parameters>(arguments)...));
+}
+
+/// Copies `bytes` of host memory to the ring and, in stream order, to the device; `*device` is where it will be.
+/// 16-byte aligned. MK_OUT_OF_MEMORY when it is larger than the ring.
+mk_status stage(mk_stream *stream, const void *source, size_t bytes, void **device);
+/// Room in the ring for `bytes`; `send` then copies them.
+mk_status stage_reserve(mk_stream *stream, size_t bytes, uint8_t **host, uint8_t **device);
+mk_status stage_send(mk_stream *stream, const uint8_t *host, uint8_t *device, size_t bytes);
+
+inline uint32_t ceil_div(uint64_t a, uint64_t b) { return (uint32_t)((a + b - 1) / b); }

@@ -1,0 +1,230 @@
+/// Times of each op at Llama-3.1-8B shapes: the mean of many enqueued calls, wall clock, weights and KV larger than the
+/// cache.
+#include "harness.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace {
+
+/// Microseconds per call; `call(i)` enqueues call i. The best of three rounds.
+double time_calls(harness &h, const std::function<mk_status(int)> &call) {
+  using clock = std::chrono::steady_clock;
+  int count = 20;
+  double best = 1e30;
+  for (int i = 0; i < 4; i++) h.expect(call(i) == MK_OK, "a timed call");
+  h.device->stream_synchronize(h.stream);
+  for (int round = 0; round < 4; round++) {
+    const auto start = clock::now();
+    for (int i = 0; i < count; i++) call(i);
+    h.device->stream_synchronize(h.stream);
+    const double each = std::chrono::duration<double, std::micro>(clock::now() - start).count() / count;
+    if (round == 0) {
+      count = std::max(10, std::min(1000, (int)(20000 / each)));
+    } else {
+      best = std::min(best, each);
+    }
+  }
+  return best;
+}
+
+void report(const char *op, const std::string &shape, double microseconds, double bytes, double operations) {
+  printf("| %-12s | %-44s | %9.1f us | %6.2f TB/s | %6.0f TFLOP/s |\n", op, shape.c_str(), microseconds,
+         bytes / microseconds / 1e6, operations / microseconds / 1e6);
+  fflush(stdout);
+}
+
+void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, const std::vector<uint32_t> &outputs,
+                  const std::vector<uint32_t> &rows_list) {
+  uint32_t total = 0;
+  for (uint32_t n : outputs) total += n;
+  const size_t bytes = mk_row_bytes(dtype, cols) * total;
+  const int copies = (int)(300000000 / bytes) + 1;
+  std::vector<uint8_t> one = random_weights(h, dtype, std::min(total, 512u), cols), weights(bytes);
+  for (size_t at = 0; at < bytes; at += one.size()) memcpy(&weights[at], one.data(), std::min(one.size(), bytes - at));
+  std::vector<std::vector<mk_linear_segment>> segments(copies);
+  std::vector<buffer<uint8_t> *> memory;
+  for (auto &list : segments) {
+    size_t at = 0, used = 0, all = 0;
+    for (uint32_t n : outputs) {
+      size_t packed = 0;
+      h.device->matrix_packed_bytes(dtype, n, cols, &packed);
+      all += packed;
+    }
+    // Segments that follow each other in memory may be multiplied as one.
+    memory.push_back(new buffer<uint8_t>(h, all));
+    for (uint32_t n : outputs) {
+      const mk_matrix host = {weights.data() + at, dtype, 0, n, cols};
+      mk_matrix device;
+      size_t packed = 0;
+      h.device->matrix_packed_bytes(dtype, n, cols, &packed);
+      h.device->matrix_pack(h.stream, &host, memory.back()->pointer() + used, &device);
+      list.push_back({device, nullptr});
+      at += mk_row_bytes(dtype, cols) * n;
+      used += packed;
+    }
+  }
+  for (uint32_t rows : rows_list) {
+    const size_t workspace = h.device->linear_workspace_bytes(rows, cols, total);
+    buffer<float> x(h, h.normals((size_t)rows * cols)), y(h, (size_t)rows * total);
+    buffer<uint8_t> space(h, workspace);
+    const double time = time_calls(h, [&](int i) {
+      const auto &list = segments[i % copies];
+      const mk_linear_args args = {
+          x.pointer(), rows, cols, list.data(), (uint32_t)list.size(), y.pointer(), total, space.pointer(), workspace};
+      return h.device->linear(h.stream, &args);
+    });
+    report("linear",
+           std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) + " rows " +
+               std::to_string(rows),
+           time, (double)bytes, 2.0 * rows * cols * total);
+  }
+  for (auto *block : memory) delete block;
+}
+
+void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t length, uint32_t heads, uint32_t kv_heads,
+                     uint32_t dim) {
+  const uint32_t page_size = 16, pages = (length + page_size - 1) / page_size, layers = 4;
+  std::vector<mk_attention_sequence> list;
+  std::vector<int32_t> table(sequences * pages);
+  for (uint32_t i = 0; i < table.size(); i++) table[i] = (int32_t)i;
+  std::shuffle(table.begin(), table.end(), h.random);
+  for (uint32_t s = 0; s < sequences; s++) list.push_back({s * rows, rows, length, s * pages});
+  mk_kv_layer layer = {nullptr, MK_BF16, sequences * pages, page_size, kv_heads, dim};
+  const size_t bytes = h.device->kv_layer_bytes(&layer);
+  std::vector<uint16_t> noise(bytes / 2);
+  for (uint16_t &value : noise) value = (uint16_t)(0x3f00 + (h.random() & 0x80ff));
+  std::vector<buffer<uint8_t> *> memory;
+  for (uint32_t i = 0; i < layers; i++) {
+    memory.push_back(new buffer<uint8_t>(h, bytes));
+    h.device->memory_upload(h.stream, memory.back()->pointer(), noise.data(), bytes);
+  }
+  const uint32_t stride = (heads + 2 * kv_heads) * dim;
+  buffer<float> q(h, h.normals((size_t)sequences * rows * stride)), y(h, (size_t)sequences * rows * heads * dim);
+  buffer<mk_attention_sequence> ds(h, list);
+  buffer<int32_t> dp(h, table);
+  const size_t workspace = h.device->attention_workspace_bytes(sequences * rows, heads, dim);
+  buffer<uint8_t> space(h, workspace);
+  const double time = time_calls(h, [&](int i) {
+    layer.data = memory[i % layers]->pointer();
+    const mk_attention_args args = {q.pointer(),
+                                    stride,
+                                    heads,
+                                    y.pointer(),
+                                    ds.pointer(),
+                                    sequences,
+                                    dp.pointer(),
+                                    &layer,
+                                    1 / std::sqrt((float)dim),
+                                    0,
+                                    0,
+                                    space.pointer(),
+                                    workspace};
+    return h.device->attention(h.stream, &args);
+  });
+  const double seen = rows == 1 ? length : length - rows / 2.0;
+  report("attention",
+         std::to_string(sequences) + " x " + std::to_string(rows) + " rows at " + std::to_string(length) + ", " +
+             std::to_string(heads) + "/" + std::to_string(kv_heads) + " heads of " + std::to_string(dim),
+         time, (double)bytes, 4.0 * sequences * rows * seen * heads * dim);
+  for (auto *block : memory) delete block;
+}
+
+void bench_rest(harness &h, uint32_t rows) {
+  const uint32_t hidden = 4096, wide = 14336, vocab = 128256, heads = 32, kv_heads = 8, dim = 128;
+  buffer<float> x(h, h.normals((size_t)rows * wide * 2)), y(h, (size_t)rows * wide),
+      residual(h, h.normals((size_t)rows * hidden)), weight(h, h.normals(hidden)),
+      table(h, h.normals((size_t)rows * dim));
+  const std::string shape = "rows " + std::to_string(rows);
+  report(
+      "norm", shape + ", add first",
+      time_calls(h,
+                 [&](int) {
+                   const mk_norm_args args = {
+                       x.pointer(), residual.pointer(), weight.pointer(), y.pointer(), rows, hidden, MK_NORM_ADD_FIRST,
+                       1e-5f};
+                   return h.device->norm(h.stream, &args);
+                 }),
+      16.0 * rows * hidden, 0);
+  report("gated", shape,
+         time_calls(h,
+                    [&](int) {
+                      const mk_gated_args args = {x.pointer(), y.pointer(), rows, wide, MK_SILU};
+                      return h.device->gated(h.stream, &args);
+                    }),
+         12.0 * rows * wide, 0);
+  mk_kv_layer layer = {nullptr, MK_BF16, rows / 16 + 1, 16, kv_heads, dim};
+  buffer<uint8_t> kv(h, h.device->kv_layer_bytes(&layer));
+  layer.data = kv.pointer();
+  std::vector<int32_t> slots(rows);
+  for (uint32_t i = 0; i < rows; i++) slots[i] = (int32_t)i;
+  buffer<int32_t> ds(h, slots);
+  report("rope_kv", shape,
+         time_calls(h,
+                    [&](int) {
+                      const mk_rope_kv_args args = {x.pointer(),
+                                                    rows,
+                                                    (heads + 2 * kv_heads) * dim,
+                                                    heads,
+                                                    table.pointer(),
+                                                    dim / 2,
+                                                    MK_ROPE_HALVES,
+                                                    nullptr,
+                                                    nullptr,
+                                                    0,
+                                                    ds.pointer(),
+                                                    &layer};
+                      return h.device->rope_kv(h.stream, &args);
+                    }),
+         rows * dim * (8.0 * (heads + kv_heads) + 4 * kv_heads + 4 * kv_heads), 0);
+  if (rows > 256) return;
+  buffer<float> logits(h, h.normals((size_t)rows * vocab, 3));
+  buffer<int32_t> tokens(h, rows);
+  for (int kind = 0; kind < 3; kind++) {
+    const mk_sample_row choices[] = {{0, 1, 0, 0, 1, 1}, {1, 1, 0, 0, 1, 1}, {0.7f, 0.9f, 0.01f, 50, 1, 1}};
+    const char *names[] = {"greedy", "temperature", "top-k, top-p, min-p"};
+    const std::vector<mk_sample_row> all(rows, choices[kind]);
+    report("sample", shape + ", " + names[kind],
+           time_calls(h,
+                      [&](int) {
+                        const mk_sample_args args = {logits.pointer(), rows,    vocab, all.data(),
+                                                     tokens.pointer(), nullptr, 0};
+                        return h.device->sample(h.stream, &args);
+                      }),
+           4.0 * rows * vocab, 0);
+  }
+}
+
+} // namespace
+
+void bench(harness &h, const std::string &only) {
+  const auto wants = [&](const char *name) { return only.empty() || only == name; };
+  if (wants("linear")) {
+    const std::vector<uint32_t> rows = {1, 2, 4, 8, 16, 32, 64, 128, 256, 4096};
+    bench_linear(h, MK_BF16, "qkv BF16", 4096, {4096, 1024, 1024}, rows);
+    bench_linear(h, MK_BF16, "o BF16", 4096, {4096}, rows);
+    bench_linear(h, MK_BF16, "gate+up BF16", 4096, {14336, 14336}, rows);
+    bench_linear(h, MK_BF16, "down BF16", 14336, {4096}, rows);
+    bench_linear(h, MK_BF16, "head BF16", 4096, {128256}, {1, 8, 64, 256});
+  }
+  if (wants("quantized")) {
+    for (const format_name &format : all_formats) {
+      if (format.dtype <= MK_BF16) continue;
+      bench_linear(h, format.dtype, (std::string("gate+up ") + format.name).c_str(), 4096, {14336, 14336}, {1, 8, 64});
+    }
+  }
+  if (wants("attention")) {
+    bench_attention(h, 1, 1, 1024, 32, 8, 128);
+    bench_attention(h, 1, 1, 16384, 32, 8, 128);
+    bench_attention(h, 8, 1, 1024, 32, 8, 128);
+    bench_attention(h, 64, 1, 1024, 32, 8, 128);
+    bench_attention(h, 256, 1, 256, 32, 8, 128);
+    bench_attention(h, 256, 1, 1024, 32, 8, 128);
+    bench_attention(h, 1, 4096, 4096, 32, 8, 128);
+    bench_attention(h, 8, 1024, 4096, 32, 8, 128);
+    bench_attention(h, 256, 1, 1024, 32, 8, 64);
+  }
+  if (wants("rest")) {
+    for (uint32_t rows : {1u, 64u, 256u, 4096u}) bench_rest(h, rows);
+  }
+}

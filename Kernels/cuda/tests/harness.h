@@ -1,0 +1,125 @@
+/// What the device tests share: both tables, device buffers with poisoned guards, random numbers, comparisons.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+extern "C" {
+#include "martlet_kernels.h"
+}
+
+struct harness {
+  const mk_table *device, *reference;
+  mk_stream *stream, *reference_stream;
+  std::mt19937 random{12345};
+  bool is_quick = false; ///< under a sanitizer: fewer and smaller cases
+  int passed = 0, failed = 0;
+
+  float uniform(float low, float high) { return std::uniform_real_distribution<float>(low, high)(random); }
+  float normal() { return std::normal_distribution<float>()(random); }
+  uint32_t below(uint32_t n) { return random() % n; }
+  std::vector<float> normals(size_t count, float deviation = 1) {
+    std::vector<float> values(count);
+    for (float &value : values) value = deviation * normal();
+    return values;
+  }
+  void expect(bool condition, const std::string &what) {
+    if (condition) {
+      passed++;
+    } else {
+      failed++;
+      printf("FAILED %s\n", what.c_str());
+      fflush(stdout);
+    }
+  }
+  /// ||out - wanted|| / ||wanted|| <= tolerance, no element further off than 16 tolerances of the largest wanted one.
+  void compare(const std::vector<float> &out, const std::vector<float> &wanted, double tolerance,
+               const std::string &what) {
+    double difference = 0, norm = 0, largest = 0, worst = 0;
+    bool is_same_kind = out.size() == wanted.size();
+    for (size_t i = 0; i < wanted.size() && is_same_kind; i++) {
+      if (!std::isfinite(wanted[i])) {
+        is_same_kind = out[i] == wanted[i];
+        continue;
+      }
+      const double d = std::fabs((double)out[i] - wanted[i]);
+      if (!(d < INFINITY)) is_same_kind = false;
+      difference += d * d;
+      norm += (double)wanted[i] * wanted[i];
+      worst = std::max(worst, d);
+      largest = std::max(largest, std::fabs((double)wanted[i]));
+    }
+    const double relative = std::sqrt(difference / (norm + 1e-30));
+    const bool is_close = is_same_kind && relative <= tolerance && worst <= 16 * tolerance * largest + 1e-30;
+    char text[160];
+    snprintf(text, sizeof text, ": relative error %.3g, worst %.3g of %.3g, tolerance %.3g%s", relative, worst, largest,
+             tolerance, is_same_kind ? "" : ", not finite where it should be");
+    expect(is_close, what + text);
+  }
+};
+
+/// Device memory that starts poisoned (NaN) between guards that must stay.
+template <typename T> struct buffer {
+  static constexpr size_t guard = 256;
+  harness &h;
+  size_t count;
+  uint8_t *memory = nullptr;
+
+  buffer(harness &h, size_t count) : h(h), count(count) {
+    h.expect(h.device->memory_allocate(h.stream, bytes() + 2 * guard, (void **)&memory) == MK_OK, "allocation");
+    const std::vector<uint8_t> poison(bytes() + 2 * guard, 0xff);
+    h.device->memory_upload(h.stream, memory, poison.data(), poison.size());
+  }
+  buffer(harness &h, const std::vector<T> &values) : buffer(h, values.size()) { set(values); }
+  buffer(const buffer &) = delete;
+  ~buffer() {
+    std::vector<uint8_t> ends(2 * guard);
+    h.device->memory_download(h.stream, ends.data(), memory, guard);
+    h.device->memory_download(h.stream, ends.data() + guard, memory + guard + bytes(), guard);
+    for (uint8_t byte : ends) {
+      if (byte != 0xff) {
+        h.expect(false, "guard of a buffer was overwritten");
+        break;
+      }
+    }
+    h.device->memory_free(h.stream, memory, bytes() + 2 * guard);
+  }
+  size_t bytes() const { return count * sizeof(T); }
+  T *pointer() const { return reinterpret_cast<T *>(memory + guard); }
+  void set(const std::vector<T> &values) { h.device->memory_upload(h.stream, pointer(), values.data(), bytes()); }
+  std::vector<T> get() const {
+    std::vector<T> values(count);
+    h.device->memory_download(h.stream, values.data(), pointer(), bytes());
+    return values;
+  }
+};
+
+inline uint16_t half_bits(float value) {
+  const _Float16 half = (_Float16)value;
+  uint16_t bits;
+  memcpy(&bits, &half, 2);
+  return bits;
+}
+inline uint16_t bfloat_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+struct format_name {
+  mk_dtype dtype;
+  const char *name;
+};
+extern const std::vector<format_name> all_formats;
+/// Random weights of a format in the file's layout, values of about unit size.
+std::vector<uint8_t> random_weights(harness &h, mk_dtype dtype, uint32_t rows, uint32_t cols);
+
+void test_pointwise(harness &h);
+void test_embedding_and_linear(harness &h);
+void test_attention(harness &h);
+void test_sampling(harness &h);
+void bench(harness &h, const std::string &only);

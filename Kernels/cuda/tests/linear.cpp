@@ -1,0 +1,186 @@
+/// Embedding and linear in every weight format.
+#include "harness.h"
+
+const std::vector<format_name> all_formats = {
+    {MK_F32, "F32"},   {MK_F16, "F16"},   {MK_BF16, "BF16"}, {MK_Q4_0, "Q4_0"}, {MK_Q4_1, "Q4_1"},
+    {MK_Q5_0, "Q5_0"}, {MK_Q5_1, "Q5_1"}, {MK_Q8_0, "Q8_0"}, {MK_Q2_K, "Q2_K"}, {MK_Q3_K, "Q3_K"},
+    {MK_Q4_K, "Q4_K"}, {MK_Q5_K, "Q5_K"}, {MK_Q6_K, "Q6_K"}};
+
+/// Where a unit's half-precision scale and minimum lie (-1: none), and how large codes times sub-scales get.
+struct scale_places {
+  int scale, minimum;
+  float code_range;
+};
+static scale_places places_of(mk_dtype dtype) {
+  switch (dtype) {
+  case MK_Q4_0: return {0, -1, 8};
+  case MK_Q4_1: return {0, 2, 8};
+  case MK_Q5_0: return {0, -1, 16};
+  case MK_Q5_1: return {0, 2, 16};
+  case MK_Q8_0: return {0, -1, 128};
+  case MK_Q2_K: return {80, 82, 24};
+  case MK_Q3_K: return {108, -1, 64};
+  case MK_Q4_K: return {0, 2, 480};
+  case MK_Q5_K: return {0, 2, 960};
+  default: return {208, -1, 2048};
+  }
+}
+
+std::vector<uint8_t> random_weights(harness &h, mk_dtype dtype, uint32_t rows, uint32_t cols) {
+  const size_t row_bytes = mk_row_bytes(dtype, cols);
+  std::vector<uint8_t> bytes(rows * row_bytes);
+  if (dtype <= MK_BF16) {
+    for (size_t i = 0; i < (size_t)rows * cols; i++) {
+      const float value = h.normal();
+      const uint16_t half = dtype == MK_F16 ? half_bits(value) : bfloat_bits(value);
+      if (dtype == MK_F32) {
+        memcpy(&bytes[i * 4], &value, 4);
+      } else {
+        memcpy(&bytes[i * 2], &half, 2);
+      }
+    }
+    return bytes;
+  }
+  for (uint8_t &byte : bytes) byte = (uint8_t)h.random();
+  const size_t unit = mk_row_bytes(dtype, dtype >= MK_Q2_K ? 256 : 32);
+  const scale_places places = places_of(dtype);
+  for (size_t at = 0; at < bytes.size(); at += unit) {
+    const uint16_t scale = half_bits(h.uniform(0.5f, 2) / places.code_range);
+    memcpy(&bytes[at + places.scale], &scale, 2);
+    if (places.minimum < 0) continue;
+    const bool is_super = dtype >= MK_Q2_K;
+    const uint16_t minimum = half_bits(is_super ? h.uniform(0.5f, 2) / 32 : h.uniform(-2, 0));
+    memcpy(&bytes[at + places.minimum], &minimum, 2);
+  }
+  return bytes;
+}
+
+/// All rows of a matrix as floats, by the reference.
+static std::vector<float> dequantized(harness &h, const mk_matrix &matrix) {
+  std::vector<int32_t> ids(matrix.rows);
+  for (uint32_t i = 0; i < matrix.rows; i++) ids[i] = (int32_t)i;
+  std::vector<float> values((size_t)matrix.rows * matrix.cols);
+  const mk_embedding_args args = {&matrix, ids.data(), matrix.rows, 1, values.data()};
+  h.reference->embedding(h.reference_stream, &args);
+  return values;
+}
+
+struct device_matrix {
+  std::vector<uint8_t> bytes;
+  mk_matrix host, device;
+  buffer<uint8_t> memory;
+
+  static size_t packed_bytes(harness &h, mk_dtype dtype, uint32_t rows, uint32_t cols) {
+    size_t bytes = 0;
+    h.expect(h.device->matrix_packed_bytes(dtype, rows, cols, &bytes) == MK_OK, "matrix_packed_bytes");
+    return bytes;
+  }
+  device_matrix(harness &h, mk_dtype dtype, uint32_t rows, uint32_t cols)
+      : bytes(random_weights(h, dtype, rows, cols)), host{bytes.data(), dtype, 0, rows, cols},
+        memory(h, packed_bytes(h, dtype, rows, cols)) {
+    h.expect(h.device->matrix_pack(h.stream, &host, memory.pointer(), &device) == MK_OK, "matrix_pack");
+  }
+};
+
+static void test_embedding(harness &h, const format_name &format) {
+  for (uint32_t cols : {256u, 2304u}) {
+    device_matrix table(h, format.dtype, 37, cols);
+    const std::vector<int32_t> ids = {0, 36, 5, 5, 17};
+    std::vector<float> wanted(ids.size() * cols);
+    mk_embedding_args args = {&table.host, ids.data(), (uint32_t)ids.size(), 1.5f, wanted.data()};
+    h.reference->embedding(h.reference_stream, &args);
+    buffer<int32_t> di(h, ids);
+    buffer<float> dy(h, wanted.size());
+    args = {&table.device, di.pointer(), (uint32_t)ids.size(), 1.5f, dy.pointer()};
+    h.expect(h.device->embedding(h.stream, &args) == MK_OK, "embedding");
+    h.compare(dy.get(), wanted, 2e-7, std::string("embedding ") + format.name);
+    di.set({0, 37, 0, -1, 0});
+    h.device->embedding(h.stream, &args);
+    h.expect(h.device->stream_synchronize(h.stream) == MK_INVALID_ARGUMENT, "an id outside the table is reported");
+  }
+}
+
+struct linear_case {
+  uint32_t rows, cols;
+  std::vector<uint32_t> outputs;
+  bool has_bias;
+  uint32_t padding; ///< between rows of x and of y
+};
+
+/// `formats` are taken in turn by the segments.
+static void test_linear(harness &h, const std::vector<format_name> &formats, const linear_case &c) {
+  std::vector<device_matrix *> matrices;
+  std::vector<buffer<float> *> biases;
+  std::vector<mk_linear_segment> host, device;
+  std::vector<std::vector<float>> values, host_biases;
+  uint32_t total = 0;
+  for (size_t s = 0; s < c.outputs.size(); s++) {
+    matrices.push_back(new device_matrix(h, formats[s % formats.size()].dtype, c.outputs[s], c.cols));
+    values.push_back(dequantized(h, matrices.back()->host));
+    host_biases.push_back(h.normals(c.outputs[s]));
+    biases.push_back(new buffer<float>(h, host_biases.back()));
+    total += c.outputs[s];
+  }
+  for (size_t s = 0; s < c.outputs.size(); s++) {
+    host.push_back({{values[s].data(), MK_F32, 0, c.outputs[s], c.cols}, c.has_bias ? host_biases[s].data() : nullptr});
+    device.push_back({matrices[s]->device, c.has_bias ? biases[s]->pointer() : nullptr});
+  }
+  const uint32_t x_stride = c.cols + c.padding, y_stride = total + c.padding;
+  const std::vector<float> x = h.normals((size_t)c.rows * x_stride);
+  std::vector<float> wanted((size_t)c.rows * y_stride, 0), out;
+  mk_linear_args args = {x.data(), c.rows,  x_stride, host.data(), (uint32_t)host.size(), wanted.data(),
+                         y_stride, nullptr, 0};
+  h.expect(h.reference->linear(h.reference_stream, &args) == MK_OK, "reference linear");
+  {
+    const size_t workspace = h.device->linear_workspace_bytes(c.rows, c.cols, total);
+    buffer<float> dx(h, x), dy(h, wanted.size());
+    buffer<uint8_t> space(h, workspace);
+    args = {dx.pointer(), c.rows,   x_stride,        device.data(), (uint32_t)device.size(),
+            dy.pointer(), y_stride, space.pointer(), workspace};
+    h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear");
+    out = dy.get();
+  }
+  for (uint32_t row = 0; row < c.rows; row++) {
+    for (uint32_t j = total; j < y_stride; j++) {
+      if (!std::isnan(out[(size_t)row * y_stride + j])) h.expect(false, "linear wrote between rows");
+      out[(size_t)row * y_stride + j] = 0;
+    }
+  }
+  bool is_exact = true, is_quantized = false;
+  for (const format_name &format : formats) {
+    is_exact &= format.dtype == MK_F32;
+    is_quantized |= format.dtype > MK_BF16;
+  }
+  std::string what = "linear";
+  for (const format_name &format : formats) what += std::string(" ") + format.name;
+  what += " rows " + std::to_string(c.rows) + " cols " + std::to_string(c.cols) + " outputs " + std::to_string(total);
+  // 16-bit weights multiply x rounded to 16 bits; quantised ones are rounded to bf16 as well.
+  h.compare(out, wanted, is_exact ? 2e-6 : is_quantized ? 6e-3 : 4e-3, what);
+  for (auto *matrix : matrices) delete matrix;
+  for (auto *bias : biases) delete bias;
+}
+
+void test_embedding_and_linear(harness &h) {
+  for (const format_name &format : all_formats) {
+    test_embedding(h, format);
+    for (uint32_t rows : {1u, 2u, 5u, 8u, 9u, 16u, 17u, 70u}) {
+      if (h.is_quick && rows != 5 && rows != 17) continue;
+      test_linear(h, {format}, {rows, 256, {48, 16}, true, 0});
+      if (!h.is_quick) test_linear(h, {format}, {rows, 1536, {70, 33, 1}, rows % 2 == 0, 4});
+    }
+    if (format.dtype <= MK_BF16) {
+      for (uint32_t rows : {1u, 3u, 20u}) test_linear(h, {format}, {rows, 577, {31, 2}, true, 3});
+      for (uint32_t rows : {1u, 3u, 20u}) test_linear(h, {format}, {rows, 88, {130}, false, 0});
+    }
+  }
+  for (uint32_t rows : {1u, 7u, 40u}) {
+    test_linear(h, {{MK_Q4_K, "Q4_K"}, {MK_Q4_K, "Q4_K"}, {MK_Q6_K, "Q6_K"}}, {rows, 512, {64, 32, 32}, true, 0});
+    test_linear(h, {{MK_BF16, "BF16"}, {MK_F32, "F32"}, {MK_F16, "F16"}},
+                {rows, 512, {64, 32, 32, 16, 16, 8}, true, 8});
+  }
+  if (h.is_quick) return;
+  test_linear(h, {{MK_BF16, "BF16"}}, {1, 4096, {4096, 1024, 1024}, false, 0});
+  test_linear(h, {{MK_BF16, "BF16"}}, {300, 4096, {512}, false, 0});
+  // Larger than one piece of dequantised weights.
+  test_linear(h, {{MK_Q8_0, "Q8_0"}}, {12, 8192, {4200}, true, 0});
+}

@@ -1,0 +1,414 @@
+/// Flash attention (Dao, 2023) over the paged KV on tensor cores, with the query heads of a KV head packed as rows.
+///
+/// Two kernels share the tile loop. Prefill: a block owns 64 packed rows, 16 per warp, and all their positions. Decode:
+/// a block owns a sequence's 16 packed rows and a part of its positions, of which each warp takes a quarter; the warps'
+/// results are merged in shared memory, the parts' by a kernel of their own. Keys and values pass through two
+/// stages of shared memory whose 16-byte pieces are permuted against bank conflicts.
+#pragma once
+#include "sequences.cuh"
+
+namespace tile_attention {
+
+constexpr int warps = 4, threads = warps * 32;
+
+template <int dim, bool is_decode> struct shape {
+  /// Positions of a stage. Prefill of wide heads is short of registers for more scores.
+  static constexpr int tile = dim == 256 && !is_decode ? 32 : 64;
+  static constexpr int positions = is_decode ? tile / warps : tile; ///< that one warp scores
+  static constexpr int rows = is_decode ? 16 : 16 * warps;
+  static constexpr size_t stage_bytes = (size_t)tile * dim * 2; ///< of keys, or of values
+  static constexpr size_t shared_bytes = 4 * stage_bytes;
+};
+
+__device__ __forceinline__ void copy_async(uint32_t to, const void *from, bool is_there) {
+  const int bytes = is_there ? 16 : 0; // the rest of the 16 is zeroed
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes));
+}
+__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;"); }
+template <int left> __device__ __forceinline__ void await_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(left));
+}
+
+__device__ __forceinline__ void load_matrices(uint32_t address, uint32_t r[4]) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address));
+}
+__device__ __forceinline__ void load_transposed(uint32_t address, uint32_t r[4]) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address));
+}
+
+/// Byte offset of 16-byte piece `piece` of row `row` of a stage.
+template <int dim> __device__ __forceinline__ uint32_t piece_at(uint32_t row, uint32_t piece) {
+  return (row * (dim / 8) + (piece ^ (row & 7))) * 16;
+}
+
+/// What a block works on: packed rows [first_row, first_row + rows) of a sequence, positions [begin, end).
+struct block_work {
+  mk_attention_sequence sequence;
+  uint32_t kv_head, first_row, begin, end;
+};
+
+/// A thread's rows are `group` and `group + 8` of its warp's 16.
+template <int dim> struct accumulator {
+  float output[dim / 8][4], largest[2], total[2];
+};
+
+template <typename T, int dim, bool is_decode> __device__ __forceinline__ void
+copy_tile(const attention_parameters &p, const block_work &work, uint32_t start, uint32_t keys, uint32_t values) {
+  using S = shape<dim, is_decode>;
+  constexpr int pieces = dim / 8;
+  const T *data = static_cast<const T *>(p.kv.data);
+  const int32_t *pages = p.page_table + work.sequence.page_offset;
+  const uint32_t piece = threadIdx.x % pieces;
+  constexpr int step = threads / pieces, per_page = 16 / step;
+  static_assert(step * per_page == 16 && S::tile % 16 == 0);
+  const T *group_keys = data;
+#pragma unroll
+  for (int i = 0; i < S::tile / step; i++) {
+    const uint32_t row = threadIdx.x / pieces + i * step;
+    if (i % per_page == 0) {
+      // A page holds whole groups of 16 positions. A group outside the work reads nothing, at any address.
+      const uint32_t group = start + i / per_page * 16,
+                     position = group < work.end && group + 16 > work.begin ? group : work.end - 1;
+      const uint32_t offset = position % p.kv.page_size / 16 * 16;
+      group_keys = data + key_index(p.kv, page_of(p, pages, position), offset, work.kv_head) + piece * 8;
+    }
+    const bool is_there = start + row < work.end && start + row >= work.begin;
+    const T *key = group_keys + row % 16 * dim;
+    const uint32_t at = piece_at<dim>(row, piece);
+    copy_async(keys + at, key, is_there);
+    copy_async(values + at, key + value_offset(p.kv), is_there);
+  }
+  commit_copies();
+}
+
+/// Position of a packed row's token; rows past the last take the last token's.
+__device__ __forceinline__ uint32_t position_of(const attention_parameters &p, const mk_attention_sequence &s,
+                                                uint32_t row) {
+  const uint32_t token = row / (p.heads / p.kv.kv_heads);
+  return s.kv_length - s.row_count + min(token, s.row_count - 1);
+}
+
+template <typename T, int dim> __device__ __forceinline__ void
+load_queries(const attention_parameters &p, const block_work &work, uint32_t warp_row, uint32_t q[dim / 16][4]) {
+  const uint32_t group = threadIdx.x % 32 / 4, quad = threadIdx.x % 4, per_kv = p.heads / p.kv.kv_heads;
+#pragma unroll
+  for (int h = 0; h < 2; h++) {
+    const uint32_t row = work.first_row + warp_row + group + 8 * h, token = row / per_kv;
+    const bool is_there = token < work.sequence.row_count;
+    const uint32_t head = work.kv_head * per_kv + row % per_kv;
+    const float *from =
+        p.q + (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim + quad * 2;
+#pragma unroll
+    for (int k = 0; k < dim / 16; k++) {
+      const float2 low = *reinterpret_cast<const float2 *>(from + k * 16),
+                   high = *reinterpret_cast<const float2 *>(from + k * 16 + 8);
+      q[k][h] = pack_pair<T>(low.x, low.y);
+      q[k][2 + h] = pack_pair<T>(high.x, high.y);
+    }
+  }
+}
+
+/// Scores, their softmax so far, and their part of the output, for a warp's 16 rows and `positions` of the stage.
+template <typename T, int dim, int positions>
+__device__ __forceinline__ void attend_tile(const attention_parameters &p, const uint32_t q[dim / 16][4], uint32_t keys,
+                                            uint32_t values, uint32_t stage_row, uint32_t start, bool is_masked,
+                                            const uint32_t first[2], const uint32_t last[2], accumulator<dim> &acc) {
+  const uint32_t lane = threadIdx.x % 32, quad = lane % 4;
+  float scores[positions / 8][4] = {};
+#pragma unroll
+  for (int k = 0; k < dim / 16; k++) {
+#pragma unroll
+    for (int j = 0; j < positions / 16; j++) {
+      uint32_t b[4];
+      load_matrices(keys + piece_at<dim>(stage_row + j * 16 + lane / 16 * 8 + lane % 8, k * 2 + lane / 8 % 2), b);
+      multiply_tile<T>(scores[2 * j], q[k][0], q[k][1], q[k][2], q[k][3], b[0], b[1]);
+      multiply_tile<T>(scores[2 * j + 1], q[k][0], q[k][1], q[k][2], q[k][3], b[2], b[3]);
+    }
+  }
+  constexpr float log2e = 1.44269504f;
+  const float factor = p.soft_cap > 0 ? p.scale / p.soft_cap : p.scale * log2e, cap = p.soft_cap * log2e;
+  float largest[2] = {acc.largest[0], acc.largest[1]};
+#pragma unroll
+  for (int j = 0; j < positions / 8; j++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      float score = scores[j][i] * factor;
+      if (p.soft_cap > 0) score = cap * tanhf(score);
+      if (is_masked) {
+        const uint32_t position = start + stage_row + j * 8 + quad * 2 + i % 2;
+        if (position < first[i / 2] || position > last[i / 2]) score = -CUDART_INF_F;
+      }
+      scores[j][i] = score;
+      largest[i / 2] = fmaxf(largest[i / 2], score);
+    }
+  }
+  float shrink[2];
+#pragma unroll
+  for (int h = 0; h < 2; h++) {
+    largest[h] = fmaxf(largest[h], __shfl_xor_sync(~0u, largest[h], 1));
+    largest[h] = fmaxf(largest[h], __shfl_xor_sync(~0u, largest[h], 2));
+    // A row that has seen nothing yet keeps weights of 0.
+    const float base = largest[h] == -CUDART_INF_F ? 0 : largest[h];
+    shrink[h] = exp2f(acc.largest[h] - base);
+    acc.largest[h] = largest[h];
+    largest[h] = base;
+    acc.total[h] *= shrink[h];
+  }
+#pragma unroll
+  for (int j = 0; j < positions / 8; j++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      scores[j][i] = exp2f(scores[j][i] - largest[i / 2]);
+      acc.total[i / 2] += scores[j][i];
+    }
+  }
+#pragma unroll
+  for (int n = 0; n < dim / 8; n++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) acc.output[n][i] *= shrink[i / 2];
+  }
+#pragma unroll
+  for (int j = 0; j < positions / 16; j++) {
+    const uint32_t a[4] = {pack_pair<T>(scores[2 * j][0], scores[2 * j][1]),
+                           pack_pair<T>(scores[2 * j][2], scores[2 * j][3]),
+                           pack_pair<T>(scores[2 * j + 1][0], scores[2 * j + 1][1]),
+                           pack_pair<T>(scores[2 * j + 1][2], scores[2 * j + 1][3])};
+#pragma unroll
+    for (int n = 0; n < dim / 16; n++) {
+      uint32_t b[4];
+      load_transposed(values + piece_at<dim>(stage_row + j * 16 + lane / 8 % 2 * 8 + lane % 8, n * 2 + lane / 16), b);
+      multiply_tile<T>(acc.output[2 * n], a[0], a[1], a[2], a[3], b[0], b[1]);
+      multiply_tile<T>(acc.output[2 * n + 1], a[0], a[1], a[2], a[3], b[2], b[3]);
+    }
+  }
+}
+
+/// The tile loop over [work.begin, work.end).
+template <typename T, int dim, bool is_decode> __device__ __forceinline__ void
+attend(const attention_parameters &p, const block_work &work, uint8_t *shared, accumulator<dim> &acc) {
+  using S = shape<dim, is_decode>;
+  const uint32_t warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4;
+  const uint32_t warp_row = is_decode ? 0 : warp * 16, stage_row = is_decode ? warp * S::positions : 0;
+  const uint32_t base = (uint32_t)__cvta_generic_to_shared(shared);
+  uint32_t q[dim / 16][4], first[2], last[2];
+  load_queries<T, dim>(p, work, warp_row, q);
+#pragma unroll
+  for (int h = 0; h < 2; h++) {
+    const uint32_t position = position_of(p, work.sequence, work.first_row + warp_row + group + 8 * h);
+    last[h] = min(position, work.end - 1);
+    first[h] = max(first_visible(p.window, position), work.begin);
+    acc.largest[h] = -CUDART_INF_F;
+    acc.total[h] = 0;
+  }
+#pragma unroll
+  for (int n = 0; n < dim / 8; n++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) acc.output[n][i] = 0;
+  }
+  // Between these all rows of the block see every position.
+  const uint32_t lowest = position_of(p, work.sequence, work.first_row);
+  const uint32_t highest = position_of(p, work.sequence, work.first_row + S::rows - 1);
+  const uint32_t open_begin = max(first_visible(p.window, highest), work.begin), open_end = min(lowest + 1, work.end);
+  uint32_t start = work.begin / S::tile * S::tile, stage = 0;
+  copy_tile<T, dim, is_decode>(p, work, start, base, base + S::stage_bytes);
+  for (; start < work.end; start += S::tile, stage ^= 1) {
+    const uint32_t keys = base + stage * 2 * S::stage_bytes, other = base + (stage ^ 1) * 2 * S::stage_bytes;
+    if (start + S::tile < work.end) {
+      copy_tile<T, dim, is_decode>(p, work, start + S::tile, other, other + S::stage_bytes);
+      await_copies<1>();
+    } else {
+      await_copies<0>();
+    }
+    __syncthreads();
+    const bool is_masked = start < open_begin || start + S::tile > open_end;
+    attend_tile<T, dim, S::positions>(p, q, keys, keys + S::stage_bytes, stage_row, start, is_masked, first, last, acc);
+    __syncthreads();
+  }
+#pragma unroll
+  for (int h = 0; h < 2; h++) {
+    acc.total[h] += __shfl_xor_sync(~0u, acc.total[h], 1);
+    acc.total[h] += __shfl_xor_sync(~0u, acc.total[h], 2);
+  }
+}
+
+/// Where a packed row's output goes; NULL for rows past the last.
+__device__ __forceinline__ float *output_of(const attention_parameters &p, const block_work &work, uint32_t row) {
+  const uint32_t per_kv = p.heads / p.kv.kv_heads, token = row / per_kv;
+  if (token >= work.sequence.row_count) return nullptr;
+  return p.y +
+         ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * p.kv.head_dim;
+}
+
+__device__ __forceinline__ bool is_decoding(const attention_parameters &p, const mk_attention_sequence &s) {
+  return (uint64_t)s.row_count * (p.heads / p.kv.kv_heads) <= decode_tile;
+}
+
+template <typename T, int dim> __global__ void __launch_bounds__(threads) prefill_kernel(const attention_parameters p) {
+  using S = shape<dim, false>;
+  extern __shared__ __align__(128) uint8_t shared[];
+  wait_for_predecessor();
+  release_successor();
+  const uint32_t per_kv = p.heads / p.kv.kv_heads;
+  const auto tiles_of = [&](uint32_t s) {
+    const mk_attention_sequence sequence = p.sequences[s];
+    if (!is_valid_sequence(sequence, p.fault) || is_decoding(p, sequence)) return 0u;
+    return (uint32_t)(((uint64_t)sequence.row_count * per_kv + S::rows - 1) / S::rows);
+  };
+  for (uint32_t item = blockIdx.x;; item += gridDim.x) {
+    const work_item found = find_item(p.sequence_count, item, [&](uint32_t s) { return tiles_of(s) * p.kv.kv_heads; });
+    if (!found.found) return;
+    block_work work;
+    work.sequence = p.sequences[found.sequence];
+    work.kv_head = found.index % p.kv.kv_heads;
+    // The last tiles see the most: they go first.
+    work.first_row = (tiles_of(found.sequence) - 1 - found.index / p.kv.kv_heads) * S::rows;
+    work.begin = first_visible(p.window, position_of(p, work.sequence, work.first_row));
+    work.end = position_of(p, work.sequence, work.first_row + S::rows - 1) + 1;
+    accumulator<dim> acc;
+    attend<T, dim, false>(p, work, shared, acc);
+    const uint32_t lane = threadIdx.x % 32;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      float *y = output_of(p, work, work.first_row + threadIdx.x / 32 * 16 + lane / 4 + 8 * h);
+      if (!y) continue;
+      const float inverse = 1 / acc.total[h];
+#pragma unroll
+      for (int n = 0; n < dim / 8; n++) {
+        *reinterpret_cast<float2 *>(y + n * 8 + lane % 4 * 2) =
+            make_float2(acc.output[n][2 * h] * inverse, acc.output[n][2 * h + 1] * inverse);
+      }
+    }
+  }
+}
+
+/// Positions of each part of a decoding sequence, and their number.
+struct split_plan {
+  uint32_t begin, length, count;
+};
+__device__ __forceinline__ split_plan plan_splits(const attention_parameters &p, const mk_attention_sequence &s) {
+  const uint32_t begin = first_visible(p.window, s.kv_length - s.row_count) / 64 * 64, visible = s.kv_length - begin;
+  const uint32_t length = max(128u, ((visible + p.splits - 1) / p.splits + 63) / 64 * 64);
+  return {begin, length, (visible + length - 1) / length};
+}
+
+template <typename T, int dim> __global__ void __launch_bounds__(threads) decode_kernel(const attention_parameters p) {
+  using S = shape<dim, true>;
+  extern __shared__ __align__(128) uint8_t shared[];
+  wait_for_predecessor();
+  release_successor();
+  const uint32_t split = blockIdx.x % p.splits, s = blockIdx.x / p.splits;
+  block_work work;
+  work.sequence = p.sequences[s];
+  work.kv_head = blockIdx.y;
+  work.first_row = 0;
+  if (!is_valid_sequence(work.sequence, p.fault) || !is_decoding(p, work.sequence)) return;
+  const split_plan plan = plan_splits(p, work.sequence);
+  if (split >= plan.count) return;
+  const uint32_t first = first_visible(p.window, work.sequence.kv_length - work.sequence.row_count);
+  work.begin = max(first, plan.begin + split * plan.length);
+  work.end = min(work.sequence.kv_length, plan.begin + (split + 1) * plan.length);
+  accumulator<dim> acc;
+  attend<T, dim, true>(p, work, shared, acc);
+  // The stages are free now: they take the warps' outputs [warp][16][dim], then maxima and sums [warp][16].
+  float *outputs = reinterpret_cast<float *>(shared), *maxima = outputs + warps * 16 * dim,
+        *totals = maxima + warps * 16;
+  static_assert(warps * 16 * (dim + 2) * sizeof(float) <= S::shared_bytes);
+  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+#pragma unroll
+  for (int h = 0; h < 2; h++) {
+    const uint32_t row = lane / 4 + 8 * h;
+    float *to = outputs + (warp * 16 + row) * dim + lane % 4 * 2;
+#pragma unroll
+    for (int n = 0; n < dim / 8; n++) {
+      *reinterpret_cast<float2 *>(to + n * 8) = make_float2(acc.output[n][2 * h], acc.output[n][2 * h + 1]);
+    }
+    if (lane % 4 == 0) {
+      maxima[warp * 16 + row] = acc.largest[h];
+      totals[warp * 16 + row] = acc.total[h];
+    }
+  }
+  __syncthreads();
+  const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
+  const bool is_whole = plan.count == 1;
+  float *partial =
+      p.partial + ((size_t)(s * p.kv.kv_heads + work.kv_head) * p.splits + split) * decode_tile * (dim + 2);
+  for (uint32_t i = threadIdx.x; i < rows * dim; i += threads) {
+    const uint32_t row = i / dim, column = i % dim;
+    float largest = -CUDART_INF_F, total = 0, sum = 0;
+    for (int w = 0; w < warps; w++) largest = fmaxf(largest, maxima[w * 16 + row]);
+    // Some row of a part may see none of its positions.
+    const float base = largest == -CUDART_INF_F ? 0 : largest;
+    for (int w = 0; w < warps; w++) {
+      const float weight = exp2f(maxima[w * 16 + row] - base);
+      total += weight * totals[w * 16 + row];
+      sum += weight * outputs[(w * 16 + row) * dim + column];
+    }
+    if (is_whole) {
+      output_of(p, work, row)[column] = sum / total;
+    } else {
+      partial[row * dim + column] = sum;
+      if (column == 0) {
+        partial[decode_tile * dim + row] = largest;
+        partial[decode_tile * (dim + 1) + row] = total;
+      }
+    }
+  }
+}
+
+/// Merges the parts of each decoding sequence that has several.
+template <int dim> __global__ void __launch_bounds__(dim) merge_kernel(const attention_parameters p) {
+  wait_for_predecessor();
+  release_successor();
+  block_work work;
+  work.sequence = p.sequences[blockIdx.x];
+  work.kv_head = blockIdx.y;
+  if (!is_valid_sequence(work.sequence, p.fault) || !is_decoding(p, work.sequence)) return;
+  const split_plan plan = plan_splits(p, work.sequence);
+  if (plan.count == 1) return;
+  constexpr size_t stride = decode_tile * (dim + 2);
+  const float *partial = p.partial + (size_t)(blockIdx.x * p.kv.kv_heads + work.kv_head) * p.splits * stride;
+  float *y = output_of(p, work, blockIdx.z);
+  if (!y) return;
+  const float *maxima = partial + decode_tile * dim + blockIdx.z, *totals = maxima + decode_tile;
+  float largest = -CUDART_INF_F, total = 0, sum = 0;
+  for (uint32_t i = 0; i < plan.count; i++) largest = fmaxf(largest, maxima[i * stride]);
+  for (uint32_t i = 0; i < plan.count; i++) {
+    const float weight = exp2f(maxima[i * stride] - largest);
+    total += weight * totals[i * stride];
+    sum += weight * partial[i * stride + blockIdx.z * dim + threadIdx.x];
+  }
+  y[threadIdx.x] = sum / total;
+}
+
+template <typename T, int dim> mk_status run(mk_stream *stream, const attention_parameters *p) {
+  constexpr size_t decode_bytes = shape<dim, true>::shared_bytes, prefill_bytes = shape<dim, false>::shared_bytes;
+  static const cudaError_t prepared = [] {
+    const cudaError_t error =
+        cudaFuncSetAttribute(decode_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)decode_bytes);
+    return error != cudaSuccess ? error
+                                : cudaFuncSetAttribute(prefill_kernel<T, dim>,
+                                                       cudaFuncAttributeMaxDynamicSharedMemorySize, (int)prefill_bytes);
+  }();
+  if (prepared != cudaSuccess) return status_of(prepared);
+  mk_status status = launch(stream, prefill_kernel<T, dim>, stream->multiprocessors * 2, threads, prefill_bytes, *p);
+  if (status != MK_OK) return status;
+  status = launch(stream, decode_kernel<T, dim>, dim3(p->sequence_count * p->splits, p->kv.kv_heads), threads,
+                  decode_bytes, *p);
+  if (status != MK_OK || p->splits == 1) return status;
+  return launch(stream, merge_kernel<dim>, dim3(p->sequence_count, p->kv.kv_heads, decode_tile), dim, 0, *p);
+}
+
+template <typename T> mk_status choose(mk_stream *stream, const attention_parameters *p) {
+  switch (p->kv.head_dim) {
+  case 64: return run<T, 64>(stream, p);
+  case 128: return run<T, 128>(stream, p);
+  case 256: return run<T, 256>(stream, p);
+  default: return MK_UNSUPPORTED;
+  }
+}
+
+} // namespace tile_attention
