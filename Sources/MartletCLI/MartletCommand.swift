@@ -13,7 +13,7 @@ import Martlet
     version: martletVersion,
     subcommands: [
       ServeCommand.self, GenerateCommand.self, ChatCommand.self, TokenizeCommand.self, PlanCommand.self,
-      BenchCommand.self,
+      QuantizeCommand.self, BenchCommand.self,
       DoctorCommand.self,
     ])
 }
