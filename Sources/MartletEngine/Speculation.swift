@@ -1,0 +1,25 @@
+import MartletCore
+
+/// The lookups of all running sequences.
+struct Speculation {
+  private let options: SpeculationOptions
+  private var lookups: [RequestID: PromptLookup] = [:]
+
+  init(options: SpeculationOptions) { self.options = options }
+
+  /// Tokens to check behind a sequence's last one.
+  /// - Parameters:
+  ///   - rows: decoding rows of the step.
+  ///   - limit: what budget, pages and the request's end leave room for.
+  mutating func draft(for state: SequenceState, rows: Int, limit: Int) -> [TokenID] {
+    Array(
+      lookups[state.id, default: PromptLookup()].draft(
+        after: state.history, limit: min(limit, options.maxDraftTokens), cost: options.cost(rows: rows)))
+  }
+
+  mutating func settle(_ id: RequestID, drafted: Int, accepted: Int, rows: Int) {
+    lookups[id]?.settle(drafted: drafted, accepted: accepted, cost: options.cost(rows: rows))
+  }
+
+  mutating func forget(_ id: RequestID) { lookups[id] = nil }
+}
