@@ -56,6 +56,15 @@ def test_quantize_writes_a_file_that_generates(tmp_path):
     assert "--force" in martlet("quantize", MODEL, output, "--type", "q8_0", expect=1).stderr
 
 
+def test_bench_throughput_runs_a_load(tmp_path):
+    results = tmp_path / "results.jsonl"
+    martlet("bench", "throughput", MODEL, "--dataset-name", "random-ids", "--num-prompts", "3", "--random-input-len", "24",
+            "--random-output-len", "8", "--random-range-ratio", "1", "--result-filename", str(results))
+    line = json.loads(results.read_text())
+    assert (line["successful_requests"], line["total_input_tokens"], line["total_output_tokens"]) == (3, 72, 24)
+    assert line["output_throughput"] > 0
+
+
 def test_bench_scheduler_prints_its_curves():
     lines = martlet("bench", "scheduler", "--running", "8", "--queued", "0", "64", "--steps", "20", "--prefix-len", "256").stdout
     assert "us a sequence" in lines and "ns a token" in lines
