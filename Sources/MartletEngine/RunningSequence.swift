@@ -53,12 +53,13 @@ struct RunningSequence {
       pages: Array(pages[..<((end + pageSize - 1) / pageSize)]), samples: samples, promptLogprobs: scored)
   }
 
-  /// The next token, and `draft` behind it, whose pages are there.
-  mutating func decodeRow(draft: [TokenID] = [], pageSize: Int) -> StepRow {
+  /// The next token.
+  /// - Parameter draft: guesses behind it, whose pages are there; nil where the host may not have seen the token.
+  mutating func decodeRow(draft: [TokenID]?, pageSize: Int) -> StepRow {
     let start = planned
-    planned += 1 + draft.count
+    planned += 1 + (draft?.count ?? 0)
     state.samplesInFlight += 1
-    guard !draft.isEmpty, let last = state.history.last else {
+    guard let draft, let last = state.history.last else {
       return StepRow(
         request: state.id, slot: slot, input: .lastSampled, start: start, pages: pages(through: planned, pageSize),
         samples: true)

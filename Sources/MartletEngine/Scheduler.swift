@@ -126,13 +126,14 @@ package struct Scheduler {
     budget -= decoding.count
     for index in decoding {
       let draft = draft(index, rows: decoding.count, budget: budget)
-      budget -= draft.count
+      budget -= draft?.count ?? 0
       plan.rows.append(running[index].decodeRow(draft: draft, pageSize: options.pageSize))
     }
   }
 
-  private mutating func draft(_ index: Int, rows: Int, budget: Int) -> [TokenID] {
-    guard speculation != nil, running[index].state.samplesInFlight == 0 else { return [] }
+  /// nil where there is no speculation, or the sequence's last token is still in flight.
+  private mutating func draft(_ index: Int, rows: Int, budget: Int) -> [TokenID]? {
+    guard speculation != nil, running[index].state.samplesInFlight == 0 else { return nil }
     let sequence = running[index]
     let wanted = min(budget, sequence.state.request.stop.maxTokens - sequence.state.generatedCount - 1)
     guard wanted > 0, let draft = speculation?.draft(for: sequence.state, rows: rows, limit: wanted) else { return [] }
