@@ -31,6 +31,8 @@ mk_table make_table() {
   table.abi_version = MK_ABI_VERSION;
   table.name = "cuda";
   table.description = describe();
+  table.activation_dtype = MK_BF16;
+  table.fused_linear = 1;
   table.stream_create = cuda_stream_create;
   table.stream_destroy = cuda_stream_destroy;
   table.stream_synchronize = cuda_stream_synchronize;

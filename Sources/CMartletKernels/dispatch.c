@@ -7,6 +7,7 @@
 #define MK_CPU_TABLE(V, NAME, DESCRIPTION)                                                                    \
   {                                                                                                          \
       .abi_version = MK_ABI_VERSION, .name = NAME, .description = DESCRIPTION,                                 \
+      .activation_dtype = MK_F32, .fused_linear = 0,                                                           \
       .stream_create = mk_cpu_stream_create, .stream_destroy = mk_cpu_stream_destroy,                          \
       .stream_synchronize = mk_cpu_stream_synchronize, .stream_statistics = mk_cpu_stream_statistics,          \
       .memory_allocate = mk_cpu_memory_allocate, .memory_free = mk_cpu_memory_free,                            \

@@ -27,6 +27,7 @@ mk_status mk_plain_gather(mk_stream *stream, const mk_gather_args *args) {
   if (!stream || !args) return MK_INVALID_ARGUMENT;
   if (args->count == 0) return MK_OK;
   if (!args->x || !args->indices || !args->y) return MK_INVALID_ARGUMENT;
+  if (args->x_dtype != MK_F32) return MK_UNSUPPORTED;
   for (uint32_t i = 0; i < args->count; i++) {
     if (args->indices[i] < 0 || (uint32_t)args->indices[i] >= args->x_rows) return MK_INVALID_ARGUMENT;
   }

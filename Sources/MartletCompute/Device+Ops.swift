@@ -32,7 +32,7 @@ extension Device {
   ) throws(KernelError) {
     var arguments = unsafe mk_norm_args(
       x: x.pointer, residual: residual?.pointer, weight: weight.pointer, y: y?.pointer, rows: UInt32(rows),
-      cols: UInt32(columns), mode: mode.rawValue, epsilon: epsilon)
+      cols: UInt32(columns), mode: mode.rawValue, epsilon: epsilon, y_dtype: 0)
     try check(unsafe functions.norm(stream, &arguments), "norm")
   }
 
@@ -44,7 +44,8 @@ extension Device {
       var arguments = unsafe mk_linear_args(
         x: x.pointer, rows: UInt32(rows), x_stride: UInt32(segments.columns), segments: native.baseAddress,
         segment_count: UInt32(native.count), y: y.pointer, y_stride: UInt32(segments.outputs),
-        workspace: workspace.pointer, workspace_bytes: workspace.bytes)
+        workspace: workspace.pointer, workspace_bytes: workspace.bytes, x_dtype: 0, y_dtype: 0, norm_weight: nil,
+        norm_epsilon: 0, output: 0)
       return unsafe functions.linear(stream, &arguments)
     }
     try check(status, "linear")
@@ -71,7 +72,7 @@ extension Device {
         qkv: qkv.pointer, rows: UInt32(rows), stride: UInt32(layout.stride), heads: UInt32(layout.heads),
         rope_table: table.pointer, half: UInt32(half), style: UInt32(pairs ? MK_ROPE_PAIRS : MK_ROPE_HALVES),
         q_norm: UnsafePointer(queryNorm?.pointer), k_norm: UnsafePointer(keyNorm?.pointer), norm_epsilon: epsilon,
-        slots: slots.pointer, kv: native)
+        slots: slots.pointer, kv: native, qkv_dtype: 0)
       return unsafe functions.rope_kv(stream, &arguments)
     }
     try check(status, "rope_kv")
@@ -86,7 +87,8 @@ extension Device {
         q: qkv.pointer, q_stride: UInt32(layout.stride), heads: UInt32(layout.heads), y: y.pointer,
         sequences: sequences.entries.pointer, sequence_count: UInt32(sequences.count),
         page_table: sequences.pages.pointer, kv: native, scale: scale, soft_cap: softCap, window: UInt32(window),
-        workspace: workspace.pointer, workspace_bytes: workspace.bytes)
+        workspace: workspace.pointer, workspace_bytes: workspace.bytes, q_dtype: 0, y_dtype: 0, max_row_count: 0,
+        rope: nil)
       return unsafe functions.attention(stream, &arguments)
     }
     try check(status, "attention")
@@ -97,7 +99,7 @@ extension Device {
   ) throws(KernelError) {
     var arguments = unsafe mk_gated_args(
       x: x.pointer, y: y.pointer, rows: UInt32(rows), n: UInt32(width),
-      activation: UInt32(activation == .silu ? MK_SILU : MK_GELU_TANH))
+      activation: UInt32(activation == .silu ? MK_SILU : MK_GELU_TANH), y_dtype: 0)
     try check(unsafe functions.gated(stream, &arguments), "gated")
   }
 
@@ -108,7 +110,7 @@ extension Device {
   ) throws(KernelError) {
     var arguments = unsafe mk_gather_args(
       x: x.pointer, indices: UnsafePointer(indices.pointer + offset), y: y.pointer, count: UInt32(count),
-      cols: UInt32(columns), x_rows: UInt32(rows))
+      cols: UInt32(columns), x_rows: UInt32(rows), x_dtype: 0)
     try check(unsafe functions.gather(stream, &arguments), "gather")
   }
 

@@ -19,7 +19,8 @@ extension Device {
               repetition: adjustment.repetition, frequency: adjustment.frequency, presence: adjustment.presence)
             return unsafe withUnsafePointer(to: &native) { native in
               var arguments = unsafe mk_adjust_args(
-                logits: logits.pointer + row * vocabulary, rows: 1, vocab: UInt32(vocabulary), row: native)
+                logits: logits.pointer + row * vocabulary, rows: 1, vocab: UInt32(vocabulary), row: native,
+                row_memory: 0)
               return unsafe functions.adjust_logits(stream, &arguments)
             }
           }
@@ -42,7 +43,7 @@ extension Device {
     let status = unsafe native.withUnsafeBufferPointer { native in
       var arguments = unsafe mk_sample_args(
         logits: logits.pointer, rows: UInt32(native.count), vocab: UInt32(vocabulary), row: native.baseAddress,
-        tokens: tokens.pointer, workspace: workspace.pointer, workspace_bytes: workspace.bytes)
+        tokens: tokens.pointer, workspace: workspace.pointer, workspace_bytes: workspace.bytes, row_memory: 0)
       return unsafe functions.sample(stream, &arguments)
     }
     try check(status, "sample")

@@ -8,7 +8,7 @@ package import CMartletKernels
   package init(table: KernelTable, options: DeviceOptions = DeviceOptions()) throws(KernelError) {
     var native = mk_stream_options(
       threads: UInt32(clamping: options.threads), pin: options.pinsThreads ? 1 : 0,
-      spin_microseconds: UInt32(clamping: options.spinMicroseconds))
+      spin_microseconds: UInt32(clamping: options.spinMicroseconds), deterministic: 0)
     var stream: OpaquePointer?
     let status = unsafe table.pointer.pointee.stream_create(&native, &stream)
     guard status == 0, let stream = unsafe stream else { throw KernelError(status: status, operation: "stream_create") }
