@@ -18,9 +18,16 @@ mk_status cuda_attention(mk_stream *stream, const mk_attention_args *args) {
       args->q_stride < (uint64_t)args->heads * kv->head_dim) {
     return MK_INVALID_ARGUMENT;
   }
+  if (!is_activation_dtype(args->q_dtype) || !is_activation_dtype(args->y_dtype)) return MK_UNSUPPORTED;
+  if (args->rope) {
+    const mk_status status = cuda_rope_kv(stream, args->rope);
+    if (status != MK_OK) return status;
+  }
   attention_parameters p = {};
   p.q = args->q;
   p.y = args->y;
+  p.q_dtype = args->q_dtype;
+  p.y_dtype = args->y_dtype;
   p.sequences = args->sequences;
   p.page_table = args->page_table;
   p.kv = *kv;

@@ -3,8 +3,9 @@
 #include "stream.h"
 
 struct attention_parameters {
-  const float *q;
-  float *y;
+  const void *q;
+  void *y;
+  mk_dtype q_dtype, y_dtype;
   const mk_attention_sequence *sequences;
   const int32_t *page_table;
   mk_kv_layer kv;

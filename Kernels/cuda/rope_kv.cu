@@ -7,7 +7,8 @@ namespace {
 constexpr int warps = 4;
 
 struct rope_parameters {
-  float *qkv;
+  void *qkv;
+  mk_dtype qkv_dtype;
   uint32_t rows, stride, heads, half, style;
   const float *table, *q_norm, *k_norm;
   float epsilon;
@@ -43,16 +44,17 @@ template <typename T> __global__ void rope_kv_kernel(const rope_parameters p) {
   release_successor();
   if (head >= total) return;
   const int32_t slot = p.slots[row];
+  if (slot == -1) return;
   if (slot < 0 || (uint32_t)slot / p.kv.page_size >= p.kv.pages) {
     if (lane == 0) *p.fault = 1;
     return;
   }
-  float *source = p.qkv + (size_t)row * p.stride + (size_t)head * dim;
+  const size_t source = (size_t)row * p.stride + (size_t)head * dim;
   const bool is_value = head >= p.heads + p.kv.kv_heads, is_query = head < p.heads;
   const float *weight = is_value ? nullptr : is_query ? p.q_norm : p.k_norm;
   float squares = 0;
   for (uint32_t i = lane; i < dim; i += 32) {
-    x[i] = source[i];
+    x[i] = load_activation(p.qkv, p.qkv_dtype, source + i);
     squares += x[i] * x[i];
   }
   if (weight) {
@@ -74,8 +76,7 @@ template <typename T> __global__ void rope_kv_kernel(const rope_parameters p) {
       const float other = x[partner_of(i, p.half, p.style, &is_first, &pair)];
       value = is_first ? value * cosines[pair] - other * sines[pair] : value * cosines[pair] + other * sines[pair];
     }
-    // Keys are rotated in place too, as the CPU does; values are left as they are.
-    if (!is_value) source[i] = value;
+    if (is_query) store_activation(p.qkv, p.qkv_dtype, source + i, value);
     if (!is_query) write_kv<T>(p.kv, base + i, value);
   }
 }
@@ -96,9 +97,10 @@ mk_status cuda_rope_kv(mk_stream *stream, const mk_rope_kv_args *args) {
   if (args->half > kv->head_dim / 2 || args->style > MK_ROPE_PAIRS || args->stride < heads * kv->head_dim) {
     return MK_INVALID_ARGUMENT;
   }
-  const rope_parameters p = {args->qkv,        args->rows,   args->stride, args->heads,        args->half,  args->style,
-                             args->rope_table, args->q_norm, args->k_norm, args->norm_epsilon, args->slots, *kv,
-                             stream->fault};
+  if (!is_activation_dtype(args->qkv_dtype)) return MK_UNSUPPORTED;
+  const rope_parameters p = {args->qkv,    args->qkv_dtype, args->rows,       args->stride, args->heads,
+                             args->half,   args->style,     args->rope_table, args->q_norm, args->k_norm,
+                             args->norm_epsilon, args->slots, *kv,            stream->fault};
   const dim3 grid(args->rows, ceil_div(heads, warps));
   const size_t shared = warps * kv->head_dim * sizeof(float);
   switch (kv->dtype) {

@@ -100,12 +100,12 @@ load_queries(const attention_parameters &p, const block_work &work, uint32_t war
     const uint32_t row = work.first_row + warp_row + group + 8 * h, token = row / per_kv;
     const bool is_there = token < work.sequence.row_count;
     const uint32_t head = work.kv_head * per_kv + row % per_kv;
-    const float *from =
-        p.q + (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim + quad * 2;
+    const size_t from =
+        (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim + quad * 2;
 #pragma unroll
     for (int k = 0; k < dim / 16; k++) {
-      const float2 low = *reinterpret_cast<const float2 *>(from + k * 16),
-                   high = *reinterpret_cast<const float2 *>(from + k * 16 + 8);
+      const float2 low = load_activation_pair(p.q, p.q_dtype, from + k * 16),
+                   high = load_activation_pair(p.q, p.q_dtype, from + k * 16 + 8);
       q[k][h] = pack_pair<T>(low.x, low.y);
       q[k][2 + h] = pack_pair<T>(high.x, high.y);
     }
@@ -235,12 +235,12 @@ attend(const attention_parameters &p, const block_work &work, uint8_t *shared, a
   }
 }
 
-/// Where a packed row's output goes; NULL for rows past the last.
-__device__ __forceinline__ float *output_of(const attention_parameters &p, const block_work &work, uint32_t row) {
+/// Where in y a packed row's output goes; no_output for rows past the last.
+constexpr size_t no_output = SIZE_MAX;
+__device__ __forceinline__ size_t output_of(const attention_parameters &p, const block_work &work, uint32_t row) {
   const uint32_t per_kv = p.heads / p.kv.kv_heads, token = row / per_kv;
-  if (token >= work.sequence.row_count) return nullptr;
-  return p.y +
-         ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * p.kv.head_dim;
+  if (token >= work.sequence.row_count) return no_output;
+  return ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * p.kv.head_dim;
 }
 
 __device__ __forceinline__ bool is_decoding(const attention_parameters &p, const mk_attention_sequence &s) {
@@ -273,13 +273,13 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads) prefil
     const uint32_t lane = threadIdx.x % 32;
 #pragma unroll
     for (int h = 0; h < 2; h++) {
-      float *y = output_of(p, work, work.first_row + threadIdx.x / 32 * 16 + lane / 4 + 8 * h);
-      if (!y) continue;
+      const size_t y = output_of(p, work, work.first_row + threadIdx.x / 32 * 16 + lane / 4 + 8 * h);
+      if (y == no_output) continue;
       const float inverse = 1 / acc.total[h];
 #pragma unroll
       for (int n = 0; n < dim / 8; n++) {
-        *reinterpret_cast<float2 *>(y + n * 8 + lane % 4 * 2) =
-            make_float2(acc.output[n][2 * h] * inverse, acc.output[n][2 * h + 1] * inverse);
+        store_activation_pair(p.y, p.y_dtype, y + n * 8 + lane % 4 * 2, acc.output[n][2 * h] * inverse,
+                              acc.output[n][2 * h + 1] * inverse);
       }
     }
   }
@@ -348,7 +348,7 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads) decode
       sum += weight * outputs[(w * 16 + row) * dim + column];
     }
     if (is_whole) {
-      output_of(p, work, row)[column] = sum / total;
+      store_activation(p.y, p.y_dtype, output_of(p, work, row) + column, sum / total);
     } else {
       partial[row * dim + column] = sum;
       if (column == 0) {
@@ -371,8 +371,8 @@ template <int dim> __global__ void __launch_bounds__(dim) merge_kernel(const att
   if (plan.count == 1) return;
   constexpr size_t stride = decode_tile * (dim + 2);
   const float *partial = p.partial + (size_t)(blockIdx.x * p.kv.kv_heads + work.kv_head) * p.splits * stride;
-  float *y = output_of(p, work, blockIdx.z);
-  if (!y) return;
+  const size_t y = output_of(p, work, blockIdx.z);
+  if (y == no_output) return;
   const float *maxima = partial + decode_tile * dim + blockIdx.z, *totals = maxima + decode_tile;
   float largest = -CUDART_INF_F, total = 0, sum = 0;
   for (uint32_t i = 0; i < plan.count; i++) largest = fmaxf(largest, maxima[i * stride]);
@@ -381,7 +381,7 @@ template <int dim> __global__ void __launch_bounds__(dim) merge_kernel(const att
     total += weight * totals[i * stride];
     sum += weight * partial[i * stride + blockIdx.z * dim + threadIdx.x];
   }
-  y[threadIdx.x] = sum / total;
+  store_activation(p.y, p.y_dtype, y + threadIdx.x, sum / total);
 }
 
 template <typename T, int dim> mk_status run(mk_stream *stream, const attention_parameters *p) {

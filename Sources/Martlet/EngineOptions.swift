@@ -52,22 +52,28 @@ public struct EngineOptions: Sendable {
   public var chatTemplatePath: String?
   /// Prompt plus output tokens of one request.
   public var contextLength: Int?
-  /// Share of the available memory for weights and the KV pool together.
-  public var memoryFraction = 0.8
+  /// Share of the device's available memory for weights, workspace and the KV pool together; nil: 0.8 of the host's,
+  /// 0.9 of a GPU's.
+  public var memoryFraction: Double?
   /// KV pool size in tokens.
   public var maxTotalTokens: Int?
   public var maxRunningRequests: Int?
   public var maxQueuedRequests = 1024
-  /// Tokens of one step; longer prompts are prefilled in chunks.
-  public var chunkedPrefillSize = 512
+  /// Tokens of one step; longer prompts are prefilled in chunks. nil: 512 on a CPU, 8192 on a GPU (2048 under 60 GiB).
+  public var chunkedPrefillSize: Int?
   public var pageSize = 16
   public var schedulePolicy = SchedulePolicy.firstComeFirstServed
   public var prefixCache = true
   public var kvCacheType = KVCacheType.auto
   /// Worker threads; nil: one for each core this process may use.
   public var threads: Int?
-  /// Kernel set: "auto", "reference", "avx2", "avx512" or the path of a backend library.
+  /// "auto" (a GPU where one can be used, else the CPU), "cpu", "cuda", one of the CPU's kernel sets ("reference",
+  /// "avx2", "avx512"), or the path of a backend library.
   public var device = "auto"
+  /// On a GPU: a request's bytes do not depend on its neighbours, on chunking or on cache hits, as on a CPU. Slower.
+  public var deterministic = false
+  /// The CUDA backend's library; nil: beside the program or in the `lib` folder beside its own.
+  public var backendLibrary: String?
 
   public init() {}
 }

@@ -9,6 +9,7 @@ struct attention_case {
   float soft_cap;
   bool has_norms;
   std::vector<std::pair<uint32_t, uint32_t>> sequences; ///< rows, kv_length
+  mk_dtype activations = MK_F32;
 };
 
 struct kv_setup {
@@ -42,7 +43,8 @@ static kv_setup lay_out(harness &h, const attention_case &c) {
 static void test_case(harness &h, const attention_case &c) {
   const kv_setup setup = lay_out(h, c);
   const uint32_t dim = c.head_dim, stride = (c.heads + 2 * c.kv_heads) * dim;
-  const std::vector<float> qkv = h.normals((size_t)setup.positions * stride);
+  std::vector<float> qkv = h.normals((size_t)setup.positions * stride);
+  activation dqkv(h, c.activations, qkv);
   const std::vector<float> table = h.normals((size_t)setup.positions * 2 * c.half), norms = h.normals(dim);
   std::vector<float> wanted = qkv;
   mk_kv_layer reference = {nullptr, c.dtype, setup.page_count, c.page_size, c.kv_heads, dim}, device = reference;
@@ -55,18 +57,24 @@ static void test_case(harness &h, const attention_case &c) {
       wanted.data(), setup.positions,    stride,    c.heads, table.data(), c.half, c.style, norm, norm,
       1e-6f,         setup.slots.data(), &reference};
   h.expect(h.reference->rope_kv(h.reference_stream, &rope) == MK_OK, "reference rope_kv");
-  buffer<float> dqkv(h, qkv), dtable(h, table), dnorms(h, norms);
+  buffer<float> dtable(h, table), dnorms(h, norms);
   buffer<int32_t> dslots(h, setup.slots), dpages(h, setup.pages);
   norm = c.has_norms ? dnorms.pointer() : nullptr;
   rope = {dqkv.pointer(), setup.positions, stride,           c.heads, dtable.pointer(), c.half, c.style, norm,
-          norm,           1e-6f,           dslots.pointer(), &device};
+          norm,           1e-6f,           dslots.pointer(), &device, c.activations};
   h.expect(h.device->rope_kv(h.stream, &rope) == MK_OK, "rope_kv");
   std::string what = "dtype " + std::to_string(c.dtype) + " heads " + std::to_string(c.heads) + "/" +
                      std::to_string(c.kv_heads) + " dim " + std::to_string(dim) + " page " +
                      std::to_string(c.page_size) + " window " + std::to_string(c.window) + " cap " +
                      std::to_string((int)c.soft_cap) + " sequences";
   for (const auto &[rows, length] : c.sequences) what += " " + std::to_string(rows) + "@" + std::to_string(length);
-  h.compare(dqkv.get(), wanted, 1e-6, "rope_kv " + what);
+  // Only the queries have to be turned in place.
+  std::vector<float> turned = dqkv.get();
+  for (uint32_t row = 0; row < setup.positions; row++) {
+    const auto from = wanted.begin() + (size_t)row * stride;
+    std::copy(from + c.heads * dim, from + stride, turned.begin() + (size_t)row * stride + c.heads * dim);
+  }
+  h.compare(turned, wanted, tolerance_of(c.activations, 1e-6), "rope_kv " + what);
   // The queries are the first `rows` rows of qkv: which they are does not matter to attention.
   const float scale = 1 / std::sqrt((float)dim);
   std::vector<float> y((size_t)setup.rows * c.heads * dim);
@@ -88,7 +96,7 @@ static void test_case(harness &h, const attention_case &c) {
   args.workspace_bytes = reference_space.size();
   h.expect(h.reference->attention(h.reference_stream, &args) == MK_OK, "reference attention");
   buffer<mk_attention_sequence> dsequences(h, setup.sequences);
-  buffer<float> dq(h, wanted), dy(h, y.size());
+  activation dq(h, c.activations, wanted), dy(h, c.activations, y.size());
   const size_t space = h.device->attention_workspace_bytes(setup.rows, c.heads, dim);
   buffer<uint8_t> dspace(h, space);
   args = {dq.pointer(),
@@ -103,11 +111,13 @@ static void test_case(harness &h, const attention_case &c) {
           c.soft_cap,
           c.window,
           dspace.pointer(),
-          space};
+          space,
+          c.activations,
+          c.activations};
   h.expect(h.device->attention(h.stream, &args) == MK_OK, "attention");
   const bool is_tiled = c.dtype != MK_F32 && (dim == 64 || dim == 128 || dim == 256);
   const double tolerance = !is_tiled ? 2e-5 : c.dtype == MK_F16 ? 1.5e-3 : 1e-2;
-  h.compare(dy.get(), y, tolerance, "attention " + what);
+  h.compare(dy.get(), y, tolerance_of(c.activations, tolerance), "attention " + what);
 }
 
 void test_attention(harness &h) {
@@ -125,6 +135,9 @@ void test_attention(harness &h) {
       test_case(h, {dtype, 4, 4, dim, dim / 2, MK_ROPE_HALVES, 48, 0, 5, true, mixed});
       test_case(h, {dtype, 40, 2, dim, 0, MK_ROPE_HALVES, 16, 0, 0, false, {{1, 300}, {3, 200}}});
     }
+  }
+  for (uint32_t dim : {64u, 128u, 256u, 80u}) {
+    test_case(h, {MK_BF16, 4, 2, dim, dim / 2, MK_ROPE_HALVES, 16, 0, 0, true, h.is_quick ? small : mixed, MK_BF16});
   }
   if (h.is_quick) return;
   // Long enough for many parts, and for parts that a window leaves empty.
