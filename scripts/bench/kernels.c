@@ -148,17 +148,18 @@ static void bench_attention(mk_dtype dtype, uint32_t heads, uint32_t kv_heads, u
   enum { PAGE = 16 };
   const uint32_t pages = (context + PAGE - 1) / PAGE, width = (heads + 2 * kv_heads) * dim;
   mk_kv_layer geometry = {.dtype = dtype, .pages = pages * count, .page_size = PAGE, .kv_heads = kv_heads, .head_dim = dim};
-  const size_t layer_bytes = table->kv_layer_bytes(&geometry);
-  attention_case work = {.copies = (uint32_t)((rows == 1 ? 96u << 20 : 0u) / layer_bytes) + 1};
+  const size_t layer_bytes = (table->kv_layer_bytes(&geometry) + 63) / 64 * 64;
+  attention_case work = {.copies = (uint32_t)((rows == 1 ? (uint32_t)(getenv("BENCH_MB") ? atoi(getenv("BENCH_MB")) : 96) << 20 : 0u) / layer_bytes) + 1};
   work.layers = calloc(work.copies, sizeof *work.layers);
   int32_t *page_table = allocate((size_t)pages * count * 4), *slots = allocate((size_t)context * count * 4);
   for (uint32_t i = 0; i < pages * count; i++) page_table[i] = (int32_t)i;
   for (uint32_t i = 0; i < context * count; i++) slots[i] = (int32_t)(i / context * pages * PAGE + i % context);
   float *qkv = allocate((size_t)context * count * width * 4);
   fill(qkv, (size_t)context * count * width);
+  uint8_t *pool = allocate(layer_bytes * work.copies);
   for (uint32_t i = 0; i < work.copies; i++) {
     work.layers[i] = geometry;
-    work.layers[i].data = allocate(layer_bytes);
+    work.layers[i].data = pool + layer_bytes * i;
     mk_rope_kv_args rope = {.qkv = qkv, .rows = context * count, .stride = width, .heads = heads, .slots = slots,
                             .kv = &work.layers[i]};
     check(table->rope_kv(stream, &rope), "rope_kv");
@@ -175,7 +176,7 @@ static void bench_attention(mk_dtype dtype, uint32_t heads, uint32_t kv_heads, u
   printf("%-4s %6u %6u %8u %10.3f %10.1f %10.2f\n", dtype == MK_F32 ? "F32" : dtype == MK_F16 ? "F16" : "BF16", count,
          rows, context, 1e3 * seconds, 4e-9 * pairs * heads * dim / seconds,
          2e-9 * (double)context * count * kv_heads * dim * (dtype == MK_F32 ? 4 : 2) / seconds);
-  for (uint32_t i = 0; i < work.copies; i++) table->memory_free(stream, work.layers[i].data, layer_bytes);
+  table->memory_free(stream, pool, layer_bytes * work.copies);
   fflush(stdout);
 }
 

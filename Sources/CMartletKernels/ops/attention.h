@@ -48,7 +48,7 @@ typedef struct {
   _Alignas(64) float partial_output[TILE_VALUES], total_output[TILE_VALUES];
 } attention_tile;
 
-/// Where a block's groups of sixteen positions lie. Groups that are not needed repeat one that is.
+/// Where a block's groups of sixteen positions lie.
 typedef struct {
   uint32_t first, end; ///< groups needed
   const uint8_t *keys[BLOCK_VECTORS], *values[BLOCK_VECTORS];
@@ -88,44 +88,43 @@ MK_INLINE mk_i32x16 splat_pair(const int16_t *pair) {
   return (mk_i32x16)(both);
 }
 
-/// scores[n][BLOCK] of n queries from `first` on, in units of the queries' scales.
-MK_INLINE void score_queries(int floats, const attention_tile *tile, const key_block *keys, uint32_t first,
-                             const uint32_t n, float *scores) {
-  const uint32_t dim = tile->context->shape.dim;
-  for (uint32_t v = 0; v < BLOCK_VECTORS; v += MK_ATTENTION_VECTORS) {
-    if (v >= keys->end || v + MK_ATTENTION_VECTORS <= keys->first) continue;
-    if (floats) {
-      mk_f32x16 sums[MK_ATTENTION_QUERIES][MK_ATTENTION_VECTORS];
-      MK_UNROLL for (uint32_t i = 0; i < n * MK_ATTENTION_VECTORS; i++) sums[i / MK_ATTENTION_VECTORS][i % MK_ATTENTION_VECTORS] = mk_splat(0);
-      for (uint32_t d = 0; d < tile->context->args->kv->head_dim; d++) {
-        mk_f32x16 key[MK_ATTENTION_VECTORS];
-        MK_UNROLL for (uint32_t w = 0; w < MK_ATTENTION_VECTORS; w++) key[w] = mk_load((const float *)(const void *)keys->keys[v + w] + d * LANES);
+/// scores[n][BLOCK] of n queries from `first` on, in units of the queries' scales. Groups are taken one after the other,
+/// in the order of memory.
+MK_INLINE void score_floats(const attention_tile *tile, const key_block *keys, uint32_t first, const uint32_t n,
+                            float *scores) {
+  for (uint32_t g = keys->first; g < keys->end; g++) {
+    mk_f32x16 sums[MK_ATTENTION_QUERIES];
+    MK_UNROLL for (uint32_t i = 0; i < n; i++) sums[i] = mk_splat(0);
+    for (uint32_t d = 0; d < tile->context->args->kv->head_dim; d++) {
+      const mk_f32x16 key = mk_load((const float *)(const void *)keys->keys[g] + d * LANES);
+      MK_UNROLL for (uint32_t i = 0; i < n; i++) sums[i] = mk_fma(mk_splat(tile->q[first + i][d]), key, sums[i]);
+    }
+    MK_UNROLL for (uint32_t i = 0; i < n; i++) mk_store(scores + i * BLOCK + g * LANES, sums[i]);
+  }
+}
+
+MK_INLINE void score_codes(const attention_tile *tile, const key_block *keys, uint32_t first, const uint32_t n,
+                           float *scores) {
+  // Several sums for each of a few queries hide the latency of a product; integers add up in any order.
+  enum { MOST = 4 };
+  const uint32_t dim = tile->context->shape.dim, phases = n == 1 ? MOST : n <= 3 ? 2 : 1;
+  for (uint32_t g = keys->first; g < keys->end; g++) {
+    mk_i32x16 sums[MK_ATTENTION_QUERIES][MOST];
+    MK_UNROLL for (uint32_t i = 0; i < n * MOST; i++) sums[i / MOST][i % MOST] = (mk_i32x16)(0);
+    const int16_t *codes = tile->codes + (size_t)first * dim;
+    const uint8_t *from = keys->keys[g];
+    for (uint32_t d = 0; d < dim; d += 2 * phases, from += 64 * phases) {
+      MK_UNROLL for (uint32_t p = 0; p < phases; p++) {
+        const mk_i32x16 key = load_integers(from + 64 * p);
         MK_UNROLL for (uint32_t i = 0; i < n; i++) {
-          const mk_f32x16 q = mk_splat(tile->q[first + i][d]);
-          MK_UNROLL for (uint32_t w = 0; w < MK_ATTENTION_VECTORS; w++) sums[i][w] = mk_fma(q, key[w], sums[i][w]);
+          sums[i][p] = mk_dot_pairs(sums[i][p], key, splat_pair(codes + i * dim + d + 2 * p));
         }
       }
-      MK_UNROLL for (uint32_t i = 0; i < n; i++) {
-        MK_UNROLL for (uint32_t w = 0; w < MK_ATTENTION_VECTORS; w++) mk_store(scores + i * BLOCK + (v + w) * LANES, sums[i][w]);
-      }
-    } else {
-      mk_i32x16 sums[MK_ATTENTION_QUERIES][MK_ATTENTION_VECTORS];
-      MK_UNROLL for (uint32_t i = 0; i < n * MK_ATTENTION_VECTORS; i++) sums[i / MK_ATTENTION_VECTORS][i % MK_ATTENTION_VECTORS] = (mk_i32x16)(0);
-      const int16_t *codes = tile->codes + (size_t)first * dim;
-      for (uint32_t d = 0; d < dim; d += 2) {
-        mk_i32x16 key[MK_ATTENTION_VECTORS];
-        MK_UNROLL for (uint32_t w = 0; w < MK_ATTENTION_VECTORS; w++) key[w] = load_integers(keys->keys[v + w] + (size_t)d * 2 * LANES);
-        MK_UNROLL for (uint32_t i = 0; i < n; i++) {
-          const mk_i32x16 q = splat_pair(codes + i * dim + d);
-          MK_UNROLL for (uint32_t w = 0; w < MK_ATTENTION_VECTORS; w++) sums[i][w] = mk_dot_pairs(sums[i][w], key[w], q);
-        }
-      }
-      MK_UNROLL for (uint32_t w = 0; w < MK_ATTENTION_VECTORS; w++) {
-        const mk_f32x16 scale = mk_load(keys->key_scales[v + w]);
-        MK_UNROLL for (uint32_t i = 0; i < n; i++) {
-          mk_store(scores + i * BLOCK + (v + w) * LANES, __builtin_convertvector(sums[i][w], mk_f32x16) * scale);
-        }
-      }
+    }
+    const mk_f32x16 scale = mk_load(keys->key_scales[g]);
+    MK_UNROLL for (uint32_t i = 0; i < n; i++) {
+      MK_UNROLL for (uint32_t p = 1; p < phases; p++) sums[i][0] += sums[i][p];
+      mk_store(scores + i * BLOCK + g * LANES, __builtin_convertvector(sums[i][0], mk_f32x16) * scale);
     }
   }
 }
@@ -144,7 +143,7 @@ MK_INLINE block_effect weigh(int floats, const attention_tile *tile, const key_b
   const int whole = from == 0 && to == BLOCK;
   mk_f32x16 s[BLOCK_VECTORS];
   MK_UNROLL for (uint32_t v = 0; v < BLOCK_VECTORS; v++) {
-    s[v] = mk_load(scores + v * LANES);
+    s[v] = v >= keys->first && v < keys->end ? mk_load(scores + v * LANES) : mk_splat(0);
     if (args->soft_cap > 0) {
       s[v] = s[v] * mk_splat(tile->scale[query]) / mk_splat(args->soft_cap);
       s[v] = mk_splat(args->soft_cap * log2e) * mk_tanh(s[v]);
@@ -176,6 +175,7 @@ MK_INLINE block_effect weigh(int floats, const attention_tile *tile, const key_b
     return effect;
   }
   MK_UNROLL for (uint32_t v = 0; v < BLOCK_VECTORS; v++) {
+    if (v < keys->first || v >= keys->end) continue;
     s[v] = s[v] * mk_load(keys->value_scales[v]);
     if (!whole) s[v] = visible[v] ? s[v] : mk_splat(0);
   }
@@ -240,7 +240,11 @@ MK_INLINE void attend_queries(int floats, attention_tile *tile, const key_block 
   _Alignas(64) float scores[MK_ATTENTION_QUERIES * BLOCK];
   _Alignas(64) int16_t codes[MK_ATTENTION_QUERIES * BLOCK];
   block_effect effects[MK_ATTENTION_QUERIES];
-  score_queries(floats, tile, keys, first, n, scores);
+  if (floats) {
+    score_floats(tile, keys, first, n, scores);
+  } else {
+    score_codes(tile, keys, first, n, scores);
+  }
   for (uint32_t i = 0; i < n; i++) {
     const uint32_t position = tile->position + (first + i) / tile->heads;
     const uint32_t lowest = mk_first_visible(window, position), past = position + 1 - block;
@@ -285,22 +289,16 @@ MK_INLINE key_block locate(const attention_tile *tile, uint32_t block, uint32_t 
   const attention_context *context = tile->context;
   const mk_kv_layer *kv = context->args->kv;
   const int32_t *pages = context->args->page_table + tile->sequence->page_offset;
-  const size_t element = kv->dtype == MK_F32 ? 4 : 2;
   key_block keys = {.first = from / LANES, .end = (to + LANES - 1) / LANES};
   for (uint32_t g = keys.first; g < keys.end; g++) {
-    const uint32_t position = block + g * LANES, offset = position % kv->page_size;
-    const uint8_t *base = mk_kv_block(kv, &context->shape, (uint32_t)pages[position / kv->page_size], tile->kv_head);
-    keys.key_scales[g] = (const float *)(const void *)base + offset;
-    keys.value_scales[g] = (const float *)(const void *)(base + context->shape.value_scales) + offset;
-    keys.keys[g] = base + context->shape.keys + (size_t)offset * context->shape.dim * element;
-    keys.values[g] = base + context->shape.values + (size_t)offset * context->shape.dim * element;
-  }
-  for (uint32_t g = 0; g < BLOCK_VECTORS; g++) {
-    if (g >= keys.first && g < keys.end) continue;
-    keys.key_scales[g] = keys.key_scales[keys.first];
-    keys.value_scales[g] = keys.value_scales[keys.first];
-    keys.keys[g] = keys.keys[keys.first];
-    keys.values[g] = keys.values[keys.first];
+    const uint32_t position = block + g * LANES;
+    const size_t slot = (size_t)pages[position / kv->page_size] * kv->page_size + position % kv->page_size;
+    const uint8_t *key = mk_kv_keys(kv, &context->shape, slot, tile->kv_head);
+    const uint8_t *value = mk_kv_values(kv, &context->shape, slot, tile->kv_head);
+    keys.key_scales[g] = (const float *)(const void *)key;
+    keys.value_scales[g] = (const float *)(const void *)value;
+    keys.keys[g] = key + context->shape.scales;
+    keys.values[g] = value + context->shape.scales;
   }
   return keys;
 }
@@ -523,5 +521,5 @@ size_t MK_NAME(attention_workspace_bytes)(uint32_t max_rows, uint32_t heads, uin
 }
 
 size_t MK_NAME(kv_layer_bytes)(const mk_kv_layer *kv) {
-  return (size_t)kv->pages * kv->kv_heads * mk_kv_shape_of(kv).bytes;
+  return 2 * kv->kv_heads * mk_kv_shape_of(kv).heads;
 }
