@@ -44,6 +44,15 @@ public struct EngineOptions: Sendable {
     case random
   }
 
+  /// How tokens are guessed in advance. The output is the same with and without it.
+  public enum SpeculativeAlgorithm: String, Sendable, CaseIterable {
+    /// Prompt lookup on CPUs.
+    case auto
+    case none
+    /// Prompt lookup: what followed the last tokens where they stood before.
+    case ngram = "NGRAM"
+  }
+
   public var loadFormat = LoadFormat.auto
   public var weightType = WeightType.auto
   /// A folder or file whose tokenizer is used in place of the model's own.
@@ -64,6 +73,9 @@ public struct EngineOptions: Sendable {
   public var pageSize = 16
   public var schedulePolicy = SchedulePolicy.firstComeFirstServed
   public var prefixCache = true
+  public var speculativeAlgorithm = SpeculativeAlgorithm.auto
+  /// Tokens guessed for one request in one step at most.
+  public var speculativeDraftTokens = 8
   public var kvCacheType = KVCacheType.auto
   /// Worker threads; nil: one for each core this process may use.
   public var threads: Int?

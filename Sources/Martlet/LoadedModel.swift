@@ -147,7 +147,12 @@ package struct LoadedModel: Sendable {
     engine.maxQueuedRequests = options.maxQueuedRequests
     engine.enablePrefixCache = options.prefixCache
     // A CPU's launch is the step itself: there would be nothing to overlap.
-    engine.overlap = device.isGPU
+    engine.overlap = device.isGPU && options.speculativeAlgorithm != .ngram
+    if !engine.overlap, options.speculativeAlgorithm != .none {
+      var speculation = SpeculationOptions()
+      speculation.maxDraftTokens = options.speculativeDraftTokens
+      engine.speculation = speculation
+    }
     engine.policy =
       switch options.schedulePolicy {
       case .longestPrefixMatch: .longestPrefixMatch

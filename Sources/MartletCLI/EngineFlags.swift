@@ -48,6 +48,12 @@ struct EngineFlags: ParsableArguments {
   @Flag(help: "Do not reuse the KV cache of earlier requests with the same beginning.")
   var disableRadixCache = false
 
+  @Option(help: "Tokens guessed in advance, without a change to the output: auto, none or NGRAM (prompt lookup).")
+  var speculativeAlgorithm = EngineOptions.SpeculativeAlgorithm.auto
+
+  @Option(help: "Tokens guessed for one request in one step at most.")
+  var speculativeNumDraftTokens = 8
+
   @Option(help: "KV cache element type: auto, float32, float16 or bfloat16.")
   var kvCacheDtype = EngineOptions.KVCacheType.auto
 
@@ -73,6 +79,7 @@ struct EngineFlags: ParsableArguments {
     try Self.check("--max-queued-requests", maxQueuedRequests, 0...10_000_000)
     try Self.check("--chunked-prefill-size", chunkedPrefillSize, 1...65_536)
     try Self.check("--threads", threads, 1...1024)
+    try Self.check("--speculative-num-draft-tokens", speculativeNumDraftTokens, 1...64)
     guard pageSize % 16 == 0, (16...256).contains(pageSize) else {
       throw ValidationError("--page-size must be a multiple of 16 up to 256, got \(pageSize)")
     }
@@ -102,6 +109,8 @@ struct EngineFlags: ParsableArguments {
     options.schedulePolicy = schedulePolicy
     options.prefixCache = !disableRadixCache
     options.kvCacheType = kvCacheDtype
+    options.speculativeAlgorithm = speculativeAlgorithm
+    options.speculativeDraftTokens = speculativeNumDraftTokens
     options.threads = threads
     options.device = device
     options.backendLibrary = cudaLibrary
@@ -111,6 +120,7 @@ struct EngineFlags: ParsableArguments {
 }
 
 extension EngineOptions.LoadFormat: ExpressibleByArgument {}
+extension EngineOptions.SpeculativeAlgorithm: ExpressibleByArgument {}
 extension EngineOptions.WeightType: ExpressibleByArgument {}
 extension EngineOptions.KVCacheType: ExpressibleByArgument {}
 extension EngineOptions.SchedulePolicy: ExpressibleByArgument {}

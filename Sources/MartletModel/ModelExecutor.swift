@@ -12,7 +12,7 @@ package struct ModelExecutor: StepExecutor {
   private let model: DecoderModel
   private let cache: [KVLayer]
   private let vocabulary: Int
-  /// [sequences]: the step's drawn tokens.
+  /// [rows]: the step's drawn tokens.
   private let tokens: DeviceArray<Int32>
   /// [slots]: the last token that each drew.
   private let lastTokens: DeviceArray<Int32>
@@ -34,7 +34,7 @@ package struct ModelExecutor: StepExecutor {
       batch = try BatchLayout(
         device: device, configuration: c, maxRows: plan.maxBatchedTokens, maxSequences: plan.maxRunningRequests,
         pageCount: plan.pageCount, pageSize: plan.pageSize)
-      tokens = try device.allocate(Int32.self, count: plan.maxRunningRequests)
+      tokens = try device.allocate(Int32.self, count: max(plan.maxBatchedTokens, plan.maxRunningRequests))
       lastTokens = try device.allocate(Int32.self, count: plan.maxRunningRequests)
       var cache: [KVLayer] = []
       for _ in 0..<c.layerCount {
@@ -83,7 +83,10 @@ package struct ModelExecutor: StepExecutor {
     inFlight[index].tokens = nil
     let tokens = try batch.device.finish(pending)
     for (draw, token) in zip(inFlight[index].draws, tokens) {
-      inFlight[index].result.rows[draw.planRow].sampled = [TokenID(token)]
+      let sampled = inFlight[index].result.rows[draw.planRow].sampled
+      // A draw behind a guess counts when all guesses up to it were what was drawn.
+      guard sampled.count == draw.depth, draw.guess == nil || sampled.last?.rawValue == draw.guess else { continue }
+      inFlight[index].result.rows[draw.planRow].sampled.append(TokenID(token))
       if token < 0 { inFlight[index].result.rows[draw.planRow].logprobs = [] }
       sampler.settle(draw.slot, tenancy: draw.tenancy, token: token)
     }
@@ -110,8 +113,11 @@ package struct ModelExecutor: StepExecutor {
     guard !work.draws.isEmpty else { return record }
     record.tokens = try batch.device.startDownload(tokens, count: work.draws.count)
     for draw in work.draws {
-      record.draws.append(.init(planRow: draw.planRow, slot: draw.slot, tenancy: sampler.tenancy(draw.slot)))
-      sampler.launched(draw.slot)
+      record.draws.append(
+        .init(
+          planRow: draw.planRow, slot: draw.slot, tenancy: sampler.tenancy(draw.slot), depth: draw.depth,
+          guess: draw.guess))
+      if draw.depth == 0 { sampler.launched(draw.slot) }
       admittedTokens[draw.slot] = nil
     }
     return record
@@ -141,8 +147,9 @@ package struct ModelExecutor: StepExecutor {
           }, page: { row.pages[$0].rawValue }))
     }
     for (index, draw) in work.draws.enumerated() {
-      batch.inputs.logitRows[index] = Int32(firstRows[draw.planRow] + plan.rows[draw.planRow].input.count - 1)
-      batch.inputs.drawSlots[index] = draw.slot.rawValue
+      batch.inputs.logitRows[index] = Int32(firstRows[draw.planRow] + draw.offset)
+      // Which guesses are right is for the host to see: what follows them names its tokens.
+      batch.inputs.drawSlots[index] = plan.rows[draw.planRow].draftCount == 0 ? draw.slot.rawValue : -1
       batch.inputs.sampleRows.append(sampler.row(draw.slot, position: draw.position))
     }
     for (index, score) in work.scores.enumerated() {

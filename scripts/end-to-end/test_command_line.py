@@ -30,6 +30,15 @@ def test_the_float_reference_agrees_with_the_quantised_file():
     assert martlet(*arguments).stdout == martlet(*arguments, "--dtype", "float32").stdout
 
 
+def test_speculation_does_not_change_the_answer():
+    prompt = "one two three four five six one two three four five six one two three"
+    arguments = ["generate", MODEL, prompt, "--max-new-tokens", "48", "--temperature", "0.3", "--seed", "5"]
+    plain = martlet(*arguments, "--speculative-algorithm", "none").stdout
+    assert plain == martlet(*arguments).stdout == martlet(*arguments, "--speculative-num-draft-tokens", "64").stdout
+    assert "--speculative-num-draft-tokens" in martlet(
+        *arguments, "--speculative-num-draft-tokens", "0", expect=1).stderr
+
+
 def test_tokenize_counts_and_shows():
     assert martlet("tokenize", MODEL, "Hello world", "--count").stdout.strip() == "2"
     assert martlet("tokenize", MODEL, stdin="Hello world").stdout.split() == ["19556", "905"]

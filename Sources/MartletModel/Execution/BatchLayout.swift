@@ -37,7 +37,7 @@ final class BatchLayout {
     let contextPages = (c.contextLength + pageSize - 1) / pageSize + 1
     let largest = StepInputs.Size(
       rows: maxRows, sequences: maxSequences, pages: maxSequences * min(contextPages, pageCount),
-      logitRows: maxRows + maxSequences, draws: maxSequences)
+      logitRows: maxRows + max(maxRows, maxSequences), draws: max(maxRows, maxSequences))
     block = try StagingBlock(on: device, bytes: StepInputs.bytes(largest))
     inputs = try StepInputs(in: block, StepInputs.Size())
     let narrow = device.table.activationType

@@ -9,6 +9,9 @@ struct StepRecord {
     let slot: SlotIndex
     /// Which of the slot's tenants drew it: the slot may have changed hands since.
     let tenancy: UInt64
+    /// Guesses of the row in front of this draw, and the one that the draw before must have repeated.
+    let depth: Int
+    let guess: Int32?
   }
 
   let serial: UInt64
