@@ -6,5 +6,6 @@ struct BenchCommand: AsyncParsableCommand {
     commandName: "bench", abstract: "Measure models and servers.",
     subcommands: [
       BenchLatencyCommand.self, BenchOfflineCommand.self, BenchServingCommand.self, BenchCompareCommand.self,
+      BenchGoldenCommand.self,
     ])
 }
