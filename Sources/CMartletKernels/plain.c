@@ -101,9 +101,3 @@ mk_status mk_plain_keep_tokens(mk_stream *stream, const mk_keep_args *args) {
   }
   return MK_OK;
 }
-
-size_t mk_plain_kv_layer_bytes(const mk_kv_layer *kv) {
-  const size_t element = kv->dtype == MK_F32 ? 4 : 2;
-  // Vector loads of the last block may read up to a vector past it.
-  return (size_t)kv->pages * kv->kv_heads * 2 * kv->page_size * kv->head_dim * element + 64;
-}
