@@ -120,8 +120,8 @@ product next_product(const linear_work &work, uint32_t *s, uint32_t *offset) {
 }
 
 /// Whether streaming kernels do all of it, norm and gates too.
-bool streams(const linear_work &work) {
-  if (work.rows > few_rows) return false;
+bool streams(const mk_stream *stream, const linear_work &work) {
+  if (work.rows > few_rows || stream->is_deterministic) return false;
   uint32_t s = 0, offset = 0, products = 0;
   while (s < work.segment_count) {
     const product p = next_product(work, &s, &offset);
@@ -146,32 +146,37 @@ mk_status linear_few(mk_stream *stream, const linear_work &work) {
   return MK_OK;
 }
 
-/// By cuBLASLt, or else by the backend's own kernels, sixteen rows at a time.
+/// By cuBLASLt, or else by the backend's own kernels, sixteen rows at a time. cuBLASLt's sums depend on the rows.
 mk_status multiply_dense(mk_stream *stream, const dense_product &dense, const float *bias) {
-  mk_status status = cublaslt_multiply(stream, &dense);
+  mk_status status = stream->is_deterministic ? MK_UNSUPPORTED : cublaslt_multiply(stream, &dense);
   if (status == MK_OK) {
     return bias ? add_bias(stream, dense.y, dense.y_dtype, bias, dense.rows, dense.outputs, dense.y_stride) : MK_OK;
   }
   if (status != MK_UNSUPPORTED) return status;
-  for (uint32_t row = 0; row < dense.rows; row += few_rows) {
-    product p = {};
+  product all = {};
+  all.x = dense.x;
+  all.y = dense.y;
+  all.x_dtype = dense.dtype;
+  all.y_dtype = dense.y_dtype;
+  all.rows = dense.rows;
+  all.cols = dense.cols;
+  all.x_stride = dense.x_stride;
+  all.y_stride = dense.y_stride;
+  all.dtype = dense.dtype;
+  all.output = dense.adds ? MK_OUTPUT_ADD : MK_OUTPUT_STORE;
+  all.weights_are_fresh = true;
+  all.segment_count = 1;
+  all.segments[0] = {dense.w, bias, dense.outputs, 0};
+  status = tile_product(stream, &all);
+  for (uint32_t row = 0; row < dense.rows && (status == MK_UNSUPPORTED || row > 0); row += few_rows) {
+    product p = all;
     p.x = static_cast<const uint8_t *>(dense.x) + (size_t)row * dense.x_stride * width_of(dense.dtype);
     p.y = static_cast<uint8_t *>(dense.y) + (size_t)row * dense.y_stride * width_of(dense.y_dtype);
-    p.x_dtype = dense.dtype;
-    p.y_dtype = dense.y_dtype;
     p.rows = dense.rows - row < few_rows ? dense.rows - row : few_rows;
-    p.cols = dense.cols;
-    p.x_stride = dense.x_stride;
-    p.y_stride = dense.y_stride;
-    p.dtype = dense.dtype;
-    p.output = dense.adds ? MK_OUTPUT_ADD : MK_OUTPUT_STORE;
-    p.weights_are_fresh = true;
-    p.segment_count = 1;
-    p.segments[0] = {dense.w, bias, dense.outputs, 0};
     status = multiply_few(stream, &p);
     if (status != MK_OK) return status;
   }
-  return MK_OK;
+  return status;
 }
 
 /// What x is turned to for weights of `dtype`.
@@ -288,12 +293,33 @@ mk_status multiply_gated(mk_stream *stream, const linear_work &work, const linea
                        activation_of(work.output)});
 }
 
+/// Whether one launch of tile products may do all of it but the norm.
+bool suits_tiles(const mk_stream *stream, const linear_work &work) {
+  const mk_dtype dtype = work.segments[0].matrix.dtype;
+  if (stream->compute_capability != 90 || (dtype != MK_BF16 && dtype != MK_F16)) return false;
+  if (work.segment_count > max_product_segments) return false;
+  for (uint32_t s = 1; s < work.segment_count; s++) {
+    if (work.segments[s].matrix.dtype != dtype) return false;
+  }
+  return stream->is_deterministic || (work.rows > few_rows && work.rows <= most_tile_rows);
+}
+
 mk_status run(mk_stream *stream, const linear_work &work, const linear_space &space) {
   linear_work ready = work;
-  if (work.norm_weight && work.rows <= few_rows && is_dense(work)) {
+  if (suits_tiles(stream, work)) {
+    const mk_dtype dtype = work.segments[0].matrix.dtype;
+    mk_status status = MK_OK;
+    if (work.norm_weight || work.x_dtype != dtype) status = prepare(stream, work, space, dtype, &ready);
+    if (status != MK_OK) return status;
+    uint32_t s = 0, offset = 0;
+    const product p = next_product(ready, &s, &offset);
+    status = tile_product(stream, &p);
+    if (status != MK_UNSUPPORTED) return status;
+  }
+  if (ready.norm_weight && work.rows <= few_rows && is_dense(work)) {
     const mk_status status = prepare(stream, work, space, has_dtype(work, MK_F32) ? MK_F32 : MK_BF16, &ready);
     if (status != MK_OK) return status;
-    if (streams(ready)) return linear_few(stream, ready);
+    if (streams(stream, ready)) return linear_few(stream, ready);
   }
   return is_gated(work.output) ? multiply_gated(stream, ready, space) : multiply(stream, ready, space);
 }
@@ -328,7 +354,7 @@ mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
   const linear_work work = {args->x,        args->y,        args->x_dtype, args->y_dtype,     args->rows,
                             cols,           args->x_stride, args->y_stride, args->output,     args->norm_weight,
                             args->norm_epsilon, args->segments, args->segment_count};
-  if (streams(work)) return linear_few(stream, work);
+  if (streams(stream, work)) return linear_few(stream, work);
   uint32_t outputs = 0;
   for (uint32_t s = 0; s < args->segment_count; s++) outputs += args->segments[s].matrix.rows;
   linear_space space = {};

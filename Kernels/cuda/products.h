@@ -35,6 +35,12 @@ inline uint32_t activation_of(uint32_t output) { return output == MK_OUTPUT_SILU
 bool streaming_product_fits(const product *p);
 mk_status streaming_product(mk_stream *stream, const product *p);
 
+/// Hopper's tensor cores fed by its copy engine: x of the weights' 16-bit dtype, not normed. MK_UNSUPPORTED for anything
+/// else and on other GPUs. The results of a row depend on nothing but the row and the weights.
+mk_status tile_product(mk_stream *stream, const product *p);
+/// Rows that read the weights once.
+constexpr uint32_t most_tile_rows = 128;
+
 /// Any dtype, shape and alignment, in float; meant for few rows. Neither norm nor gate.
 mk_status plain_product(mk_stream *stream, const product *p);
 

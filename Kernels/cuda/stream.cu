@@ -26,8 +26,8 @@ mk_status create(mk_stream *stream) {
     if (error == cudaSuccess) error = cudaHostAlloc((void **)&channel.host, MK_DOWNLOAD_BYTES, cudaHostAllocDefault);
     if (error == cudaSuccess) error = cudaEventCreateWithFlags(&channel.done, cudaEventDisableTiming);
   }
-  if (error == cudaSuccess) error = cudaMalloc(&stream->scratch, scratch_size);
-  if (error == cudaSuccess) error = cudaMemset(stream->scratch, 0, scratch_size);
+  if (error == cudaSuccess) error = cudaMalloc(&stream->scratch, scratch_size + counter_bytes);
+  if (error == cudaSuccess) error = cudaMemset(stream->scratch, 0, scratch_size + counter_bytes);
   if (error != cudaSuccess) return status_of(error);
   *stream->fault_host = 0;
   stream->staging.bytes = staging_bytes;
@@ -45,10 +45,10 @@ mk_status take_fault(mk_stream *stream) {
 } // namespace
 
 mk_status cuda_stream_create(const mk_stream_options *options, mk_stream **out) {
-  (void)options;
   if (!out) return MK_INVALID_ARGUMENT;
   mk_stream *stream = new (std::nothrow) mk_stream();
   if (!stream) return MK_OUT_OF_MEMORY;
+  stream->is_deterministic = options && options->deterministic;
   const mk_status status = create(stream);
   if (status == MK_OK) {
     *out = stream;

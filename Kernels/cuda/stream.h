@@ -38,7 +38,13 @@ struct mk_stream {
   void *scratch;
   size_t scratch_bytes;
   uint64_t launches;
+  /// Whether results may depend on what else is in a batch.
+  bool is_deterministic;
 };
+
+/// Room behind the scratch for counters that kernels share: zero whenever no kernel runs.
+constexpr size_t counter_bytes = 1 << 20;
+inline void *counters_of(mk_stream *stream) { return static_cast<uint8_t *>(stream->scratch) + stream->scratch_bytes; }
 
 inline mk_status status_of(cudaError_t error) {
   switch (error) {

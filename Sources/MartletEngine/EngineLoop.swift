@@ -47,6 +47,7 @@ struct EngineLoop<Executor: StepExecutor>: ~Copyable {
         let isIdle = scheduler.isIdle && inFlight == nil
         if isIdle, case .draining = phase { break }
         if isIdle, options.pageCount <= Self.checkedPages { checkInvariants() }
+        if isIdle, mailbox.isEmpty, try executor.prepareWhileIdle() { continue }
         handle(isIdle ? mailbox.waitForCommands() : mailbox.drain())
         if isOver { break }
         try step()

@@ -33,7 +33,7 @@ package struct ModelExecutor: StepExecutor {
     do throws(KernelError) {
       batch = try BatchLayout(
         device: device, configuration: c, maxRows: plan.maxBatchedTokens, maxSequences: plan.maxRunningRequests,
-        pageCount: plan.pageCount, pageSize: plan.pageSize)
+        pageCount: plan.pageCount, pageSize: plan.pageSize, isExact: plan.dequantizes)
       tokens = try device.allocate(Int32.self, count: max(plan.maxBatchedTokens, plan.maxRunningRequests))
       lastTokens = try device.allocate(Int32.self, count: plan.maxRunningRequests)
       var cache: [KVLayer] = []
@@ -48,9 +48,9 @@ package struct ModelExecutor: StepExecutor {
     let loader = WeightLoader(
       device: device, checkpoint: checkpoint, dequantizes: plan.dequantizes, progress: progress)
     model = try ModelCatalog.model(loader, cache: cache, maxRows: plan.maxBatchedTokens)
-    do throws(KernelError) { try recordGraphs(largest: min(plan.maxRunningRequests, batch.logitChunk)) } catch {
-      throw .kernel(error)
-    }
+    guard device.table.hasGraphs else { return }
+    graphs = DecodeGraphs(largest: min(plan.maxRunningRequests, batch.logitChunk))
+    do throws(KernelError) { try recordFirstGraphs() } catch { throw .kernel(error) }
   }
 
   // MARK: Steps
@@ -100,10 +100,10 @@ package struct ModelExecutor: StepExecutor {
     }
     let work = StepWork(plan) { sampler.request($0)?.prompt }
     if work.onlyDecodes, work.draws.allSatisfy({ sampler.drawsPlainly($0.slot) }),
-      let bucket = graphs?.bucket(for: plan.rows.count), let graph = graphs?.graph(bucket)
+      let bucket = graphs?.bucket(for: plan.rows.count)
     {
       try fill(plan, work, bucket: bucket)
-      try batch.device.launch(graph)
+      try batch.device.launch(try graph(bucket))
     } else {
       try fill(plan, work, bucket: nil)
       let hidden = try forward()
@@ -209,17 +209,32 @@ package struct ModelExecutor: StepExecutor {
 
   // MARK: Graphs
 
-  /// Records a decode step for each bucket. Each runs once before, so that nothing is loaded while it is recorded.
-  private mutating func recordGraphs(largest: Int) throws(KernelError) {
-    guard batch.device.table.hasGraphs else { return }
-    var graphs = DecodeGraphs(largest: largest)
-    for bucket in graphs.buckets {
+  /// Records the smallest and the largest step. Each runs once before, so that the kernels are loaded.
+  private mutating func recordFirstGraphs() throws(KernelError) {
+    guard let buckets = graphs?.buckets, let smallest = buckets.first, let largest = buckets.last else { return }
+    for bucket in Set([smallest, largest]) {
       try fill(StepPlan(), StepWork(StepPlan()) { _ in nil }, bucket: bucket)
       try decode(bucket)
       try batch.device.synchronize()
-      graphs.add(try batch.device.record { () throws(KernelError) in try decode(bucket) }, bucket: bucket)
+      _ = try graph(bucket)
     }
-    self.graphs = graphs
+  }
+
+  /// The graph of a bucket whose inputs are laid out.
+  private mutating func graph(_ bucket: Int) throws(KernelError) -> DeviceGraph {
+    if let graph = graphs?.graph(bucket) { return graph }
+    let graph = try batch.device.record { () throws(KernelError) in try decode(bucket) }
+    graphs?.add(graph, bucket: bucket)
+    return graph
+  }
+
+  package mutating func prepareWhileIdle() throws(ExecutorError) -> Bool {
+    guard inFlight.isEmpty, let bucket = graphs?.nextToRecord else { return false }
+    do throws(KernelError) {
+      try fill(StepPlan(), StepWork(StepPlan()) { _ in nil }, bucket: bucket)
+      _ = try graph(bucket)
+    } catch { throw .kernel(status: error.status, operation: error.operation) }
+    return graphs?.nextToRecord != nil
   }
 
   /// A whole step of single rows that draw plainly.

@@ -14,7 +14,7 @@ extern "C" {
 
 struct harness {
   const mk_table *device, *reference;
-  mk_stream *stream, *reference_stream;
+  mk_stream *stream, *deterministic_stream, *reference_stream;
   std::mt19937 random{12345};
   bool is_quick = false; ///< under a sanitizer: fewer and smaller cases
   int passed = 0, failed = 0;
@@ -171,4 +171,6 @@ void test_pointwise(harness &h);
 void test_embedding_and_linear(harness &h);
 void test_attention(harness &h);
 void test_sampling(harness &h);
+void test_deterministic_linear(harness &h);
+void test_deterministic_attention(harness &h);
 void bench(harness &h, const std::string &only);

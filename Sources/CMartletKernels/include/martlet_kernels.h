@@ -145,7 +145,8 @@ typedef struct mk_rope_kv_args {
 /// Causal attention with online softmax. Sequence s owns rows [row_start, row_start + row_count); its row i sits at
 /// position kv_length - row_count + i and sees positions [max(0, position - window + 1), position] (window 0: all).
 /// page_table[page_offset + p] is the page of positions [p * page_size, (p + 1) * page_size). Devices leave out a sequence
-/// of no rows. They read `sequences` and `page_table` ahead of the stream: the op just before must not write them.
+/// of no rows. They read `sequences`, `page_table` and keys and values older than the sequences' rows ahead of the stream:
+/// the op just before must not write them.
 typedef struct mk_attention_sequence {
   uint32_t row_start, row_count, kv_length, page_offset;
 } mk_attention_sequence;

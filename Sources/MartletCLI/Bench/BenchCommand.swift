@@ -6,6 +6,6 @@ struct BenchCommand: AsyncParsableCommand {
     commandName: "bench", abstract: "Measure models and servers.",
     subcommands: [
       BenchLatencyCommand.self, BenchThroughputCommand.self, BenchOfflineCommand.self, BenchServingCommand.self,
-      BenchSchedulerCommand.self, BenchCompareCommand.self,
+      BenchSchedulerCommand.self, BenchCompareCommand.self, BenchGoldenCommand.self,
     ])
 }

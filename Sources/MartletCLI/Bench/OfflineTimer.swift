@@ -29,16 +29,21 @@ struct OfflineTimer {
     let engine = model.engine, clock = ContinuousClock()
     let start = clock.now
     let streams = try requests.map { try engine.generate($0) }
-    for stream in streams {
-      var tokens = 0
-      for await event in stream.events {
-        if case .token = event { tokens += 1 }
-      }
-      guard tokens == outputLength else {
-        throw MartletError(.machine, "a generation ended after \(tokens) of \(outputLength) tokens")
-      }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for stream in streams { group.addTask { try await Self.expect(outputLength, from: stream) } }
+      try await group.waitForAll()
     }
     return (clock.now - start) / .seconds(1)
+  }
+
+  private static func expect(_ count: Int, from stream: GenerationStream) async throws {
+    var tokens = 0
+    for await event in stream.events {
+      if case .token = event { tokens += 1 }
+    }
+    guard tokens == count else {
+      throw MartletError(.machine, "a generation ended after \(tokens) of \(count) tokens")
+    }
   }
 
   /// The median of the repeated runs, after one that does not count.

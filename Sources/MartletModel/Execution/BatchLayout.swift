@@ -28,8 +28,10 @@ final class BatchLayout {
   let logitChunk: Int
   let workspace: DeviceMemory
 
+  /// - Parameter isExact: all activations are float32.
   init(
-    device: Device, configuration c: ModelConfiguration, maxRows: Int, maxSequences: Int, pageCount: Int, pageSize: Int
+    device: Device, configuration c: ModelConfiguration, maxRows: Int, maxSequences: Int, pageCount: Int, pageSize: Int,
+    isExact: Bool = false
   ) throws(KernelError) {
     self.device = device
     self.pageSize = pageSize
@@ -40,7 +42,7 @@ final class BatchLayout {
       logitRows: maxRows + max(maxRows, maxSequences), draws: max(maxRows, maxSequences))
     block = try StagingBlock(on: device, bytes: StepInputs.bytes(largest))
     inputs = try StepInputs(in: block, StepInputs.Size())
-    let narrow = device.table.activationType
+    let narrow = isExact ? .f32 : device.table.activationType
     residual = try Activation(on: device, count: maxRows * c.hiddenSize)
     branch = try Activation(on: device, count: maxRows * c.hiddenSize)
     normed = try Activation(on: device, count: maxRows * c.hiddenSize, dtype: narrow)
@@ -63,14 +65,17 @@ final class BatchLayout {
 
     init(_ c: ModelConfiguration, table: KernelTable, maxRows: Int, maxSequences: Int) {
       let query = c.headCount * c.headDimension
-      wide = max(2 * c.intermediateSize, query + 2 * c.keyValueHeadCount * c.headDimension)
+      let queryKeyValue = query + 2 * c.keyValueHeadCount * c.headDimension
+      // Gate and up exist as such only where products do not gate their output.
+      wide = table.hasFusedOps ? queryKeyValue : max(2 * c.intermediateSize, queryKeyValue)
+      let outputs = max(2 * c.intermediateSize, queryKeyValue, c.hiddenSize)
       // Logits of a large vocabulary are computed in chunks of rows, so that they take little memory. A device with
       // memory of its own has enough to draw for all sequences at once.
       let most = table.hasSeparateMemory ? 512 << 20 : 64 << 20
       logitChunk = max(1, min(max(maxSequences, 16), most / (4 * c.vocabularySize)))
       let columns = max(c.hiddenSize, query, c.intermediateSize)
       workspace = [
-        Workspace.linear(table, rows: maxRows, columns: columns, outputs: max(wide, c.hiddenSize)),
+        Workspace.linear(table, rows: maxRows, columns: columns, outputs: outputs),
         Workspace.linear(table, rows: logitChunk, columns: c.hiddenSize, outputs: c.vocabularySize),
         Workspace.attention(table, rows: maxRows, heads: c.headCount, headDimension: c.headDimension),
         Workspace.sample(table, rows: logitChunk, vocabulary: c.vocabularySize), 64,
