@@ -521,5 +521,6 @@ size_t MK_NAME(attention_workspace_bytes)(uint32_t max_rows, uint32_t heads, uin
 }
 
 size_t MK_NAME(kv_layer_bytes)(const mk_kv_layer *kv) {
-  return 2 * kv->kv_heads * mk_kv_shape_of(kv).heads;
+  const size_t slots = (size_t)kv->pages * kv->page_size;
+  return (slots / MK_KV_CHUNK + (slots % MK_KV_CHUNK != 0)) * mk_kv_shape_of(kv).chunk;
 }
