@@ -78,6 +78,12 @@ package struct ReasoningFormat: Sendable {
   /// The tokens that must stay in the text for the format to be read.
   package var markers: [String] { kind == .appended ? [] : openTags + closeTags + interrupters }
 
+  /// What ends the reasoning that a prompt has opened; nil when the answer does not begin inside reasoning.
+  package func closing(prompt: String) -> String? {
+    guard kind == .tags, case .reasoning = start(prompt: prompt, continuation: nil) else { return nil }
+    return closeTags[0] + "\n\n"
+  }
+
   /// Whether the answer to a prompt begins inside the reasoning: what the prompt's end or the continued text says, else
   /// whether the model always reasons.
   func start(prompt: String, continuation: String?) -> ReasoningSplitter.Start {
