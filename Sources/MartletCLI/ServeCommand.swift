@@ -29,6 +29,12 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Key for the cache and abort routes.")
   var adminApiKey: String?
 
+  @Option(help: "Format of the model's tool calls: a name, none, or auto (found from the chat template).")
+  var toolCallParser = "auto"
+
+  @Option(help: "Format of the model's reasoning: a name, none, or auto (found from the chat template).")
+  var reasoningParser = "auto"
+
   @Flag(help: "Let requests go before others by their priority field (higher first). Without it the field is ignored.")
   var enablePriorityScheduling = false
 
@@ -39,6 +45,17 @@ struct ServeCommand: AsyncParsableCommand {
 
   func validate() throws {
     _ = try modelFlags.path()
+    let names = ["auto", "none"]
+    guard names.contains(toolCallParser) || ToolFormat.named(toolCallParser) != nil else {
+      throw ValidationError(
+        "--tool-call-parser \(toolCallParser) is not known; use auto, none, \(ToolFormat.names.joined(separator: ", "))"
+      )
+    }
+    guard names.contains(reasoningParser) || ReasoningFormat.named(reasoningParser) != nil else {
+      throw ValidationError(
+        "--reasoning-parser \(reasoningParser) is not known; use auto, none, \(ReasoningFormat.names.joined(separator: ", "))"
+      )
+    }
     guard Logger.Level(rawValue: logLevel) != nil else {
       throw ValidationError("--log-level must be trace, debug, info, warning or error, got \(logLevel)")
     }
@@ -81,6 +98,13 @@ struct ServeCommand: AsyncParsableCommand {
       name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
       template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)
     served.workers = TextWorkers(count: ProcessInfo.processInfo.activeProcessorCount - 1)
+    let template = model.template?.source ?? ""
+    served.formats = AnswerFormats(
+      tools: toolCallParser == "auto"
+        ? FormatDetection.toolFormat(template: template) : ToolFormat.named(toolCallParser),
+      reasoning: reasoningParser == "auto"
+        ? FormatDetection.reasoningFormat(template: template) : ReasoningFormat.named(reasoningParser),
+      tokenizer: model.tokenizer)
     served.defaults.temperature = model.defaults.temperature
     served.defaults.topP = model.defaults.topP
     served.defaults.topK = model.defaults.topK
@@ -89,6 +113,8 @@ struct ServeCommand: AsyncParsableCommand {
     served.options = JSONObject([
       ("version", .string(martletVersion)), ("model_path", .string(modelPath)), ("served_model_name", .string(name)),
       ("host", .string(host)), ("port", .int(Int64(port))), ("device", .string(model.kernels)),
+      ("tool_call_parser", served.formats.tools.map { .string($0.name) } ?? .null),
+      ("reasoning_parser", served.formats.reasoning.map { .string($0.name) } ?? .null),
       ("load_format", .string(engineFlags.loadFormat.rawValue)),
       ("page_size", .int(Int64(model.plan.pageSize))),
       ("chunked_prefill_size", .int(Int64(model.plan.maxBatchedTokens))),
