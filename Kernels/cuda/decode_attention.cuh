@@ -65,12 +65,16 @@ __device__ __forceinline__ void find_ends(const attention_parameters &p, uint32_
   __syncthreads();
 }
 
-/// How all tiles are shared among the blocks.
+/// How all tiles are shared among the blocks: the first `extra` blocks take one more than `each`.
 struct shares {
-  uint64_t tiles, blocks;
-  __device__ __forceinline__ uint64_t start(uint64_t block) const { return block * tiles / blocks; }
+  uint32_t each, extra;
+  __device__ __forceinline__ shares(uint32_t tiles, uint32_t blocks) : each(tiles / blocks), extra(tiles % blocks) {}
+  __device__ __forceinline__ uint32_t start(uint32_t block) const { return block * each + min(block, extra); }
   /// The block that has a tile.
-  __device__ __forceinline__ uint64_t owner(uint64_t tile) const { return ((tile + 1) * blocks - 1) / tiles; }
+  __device__ __forceinline__ uint32_t owner(uint32_t tile) const {
+    const uint32_t longer = extra * (each + 1);
+    return tile < longer ? tile / (each + 1) : extra + (tile - longer) / each;
+  }
 };
 
 template <typename T, int dim>
@@ -148,24 +152,24 @@ template <int dim> __device__ __forceinline__ void leave(const accumulator<dim> 
 }
 
 /// Where a block keeps a run: every block cuts at most two heads, one at its share's start and one at its end.
-template <int dim> __device__ __forceinline__ float *partial_of(const attention_parameters &p, uint64_t block,
+template <int dim> __device__ __forceinline__ float *partial_of(const attention_parameters &p, uint32_t block,
                                                                 bool starts_head) {
-  return p.partial + (2 * block + starts_head) * decode_tile * (dim + 2);
+  return p.partial + (size_t)(2 * block + starts_head) * decode_tile * (dim + 2);
 }
 
 /// Merges the runs of a head whose tiles are [first, first + count) of all: a warp per row, its lanes over the runs for
 /// their weights and over the columns for the outputs.
 template <int dim> __device__ __forceinline__ void merge_head(const attention_parameters &p, const block_work &work,
-                                                              const shares &all, uint64_t first, uint64_t count) {
+                                                              const shares &all, uint32_t first, uint32_t count) {
   constexpr int own = dim / 32;
   const uint32_t lane = threadIdx.x % 32, rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
-  const uint64_t first_block = all.owner(first), last_block = all.owner(first + count - 1);
+  const uint32_t first_block = all.owner(first), last_block = all.owner(first + count - 1);
   for (uint32_t row = threadIdx.x / 32; row < rows; row += warps) {
     float largest = -CUDART_INF_F, total = 0, sums[own] = {};
-    for (uint64_t base = first_block; base <= last_block; base += 32) {
-      const uint64_t block = base + lane, start = all.start(block);
-      const bool is_there = block <= last_block && start < all.start(block + 1);
-      const float *partial = partial_of<dim>(p, is_there ? block : first_block, start <= first);
+    for (uint32_t base = first_block; base <= last_block; base += 32) {
+      const uint32_t block = base + lane, here = min(32u, last_block - base + 1);
+      const bool is_there = block <= last_block;
+      const float *partial = partial_of<dim>(p, is_there ? block : first_block, all.start(block) <= first);
       const float maximum = is_there ? __ldcg(partial + decode_tile * dim + row) : -CUDART_INF_F;
       const float of_lane = is_there ? __ldcg(partial + decode_tile * (dim + 1) + row) : 0;
       const float next = fmaxf(largest, warp_max(maximum)), level = next == -CUDART_INF_F ? 0 : next;
@@ -174,8 +178,8 @@ template <int dim> __device__ __forceinline__ void merge_head(const attention_pa
       total = total * shrink + warp_sum(weight * of_lane);
 #pragma unroll
       for (int i = 0; i < own; i++) sums[i] *= shrink;
-#pragma unroll 8
-      for (int from = 0; from < 32; from++) {
+#pragma unroll 16
+      for (uint32_t from = 0; from < here; from++) {
         const float factor = __shfl_sync(~0u, weight, from);
         const auto address = __shfl_sync(~0u, (unsigned long long)(uintptr_t)(partial + row * dim), from);
         // Runs that are not there, and those that saw nothing, have no weight.
@@ -192,7 +196,7 @@ template <int dim> __device__ __forceinline__ void merge_head(const attention_pa
 
 /// Stores a run that is all of its head, or leaves it for the block that arrives last, which merges.
 template <int dim> __device__ __forceinline__ void
-finish_run(const decode_parameters &d, const block_work &work, uint8_t *shared, const shares &all, uint64_t head_start,
+finish_run(const decode_parameters &d, const block_work &work, uint8_t *shared, const shares &all, uint32_t head_start,
            uint32_t head_tiles, uint32_t first_tile, uint32_t run_tiles, uint32_t head_index) {
   __shared__ bool is_last;
   const attention_parameters &p = d.attention;
@@ -282,24 +286,24 @@ __global__ void __launch_bounds__(threads) decode_kernel(const __grid_constant__
   const attention_parameters &p = d.attention;
   find_ends(p, ends);
   const uint32_t kv_heads = p.kv.kv_heads;
-  const shares all = {(uint64_t)ends[p.sequence_count - 1] * kv_heads, gridDim.x};
-  uint64_t tile = all.start(blockIdx.x);
-  const uint64_t end = all.start(blockIdx.x + 1);
+  const shares all(ends[p.sequence_count - 1] * kv_heads, gridDim.x);
+  uint32_t tile = all.start(blockIdx.x);
+  const uint32_t end = all.start(blockIdx.x + 1);
   bool is_first = true;
   while (tile < end) {
     // The first sequence whose tiles end behind this one.
     uint32_t s = 0, high = p.sequence_count - 1;
     while (s < high) {
       const uint32_t middle = (s + high) / 2;
-      if ((uint64_t)ends[middle] * kv_heads > tile) {
+      if (ends[middle] * kv_heads > tile) {
         high = middle;
       } else {
         s = middle + 1;
       }
     }
     const uint32_t before = s > 0 ? ends[s - 1] : 0, head_tiles = ends[s] - before;
-    const uint32_t at = (uint32_t)(tile - (uint64_t)before * kv_heads), first_tile = at % head_tiles;
-    const uint32_t run_tiles = (uint32_t)min((uint64_t)(head_tiles - first_tile), end - tile);
+    const uint32_t at = tile - before * kv_heads, first_tile = at % head_tiles;
+    const uint32_t run_tiles = min(head_tiles - first_tile, end - tile);
     block_work work;
     work.sequence = p.sequences[s];
     work.kv_head = at / head_tiles;
@@ -370,7 +374,8 @@ template <typename T, int dim> mk_status decode(mk_stream *stream, decode_parame
 template <typename T, int dim>
 mk_status run(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope) {
   mk_status status = MK_OK;
-  if (p->has_prompts) status = prefill<T, dim>(stream, p);
+  if (p->has_prompts) status = prompt_attention(stream, p);
+  if (status == MK_UNSUPPORTED) status = prefill<T, dim>(stream, p);
   if (status != MK_OK || p->is_deterministic) return status;
   decode_parameters d = {};
   d.attention = *p;

@@ -301,7 +301,7 @@ bool suits_tiles(const mk_stream *stream, const linear_work &work) {
   for (uint32_t s = 1; s < work.segment_count; s++) {
     if (work.segments[s].matrix.dtype != dtype) return false;
   }
-  return stream->is_deterministic || (work.rows > few_rows && work.rows <= most_tile_rows);
+  return stream->is_deterministic || (is_gated(work.output) && work.rows > few_rows && work.rows <= most_tile_rows);
 }
 
 mk_status run(mk_stream *stream, const linear_work &work, const linear_space &space) {
