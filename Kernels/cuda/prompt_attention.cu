@@ -185,13 +185,13 @@ template <int dim> __device__ __forceinline__ float2 weigh(float (&scores)[tile 
     largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 2));
     // A row that has seen nothing yet keeps weights of 0.
     const float base = largest == -CUDART_INF_F ? 0 : largest * factor;
-    shrink[h] = exp2f(state.largest[h] * factor - base);
+    shrink[h] = fast_exp2(state.largest[h] * factor - base);
     state.largest[h] = largest;
     float total = 0;
 #pragma unroll
     for (uint32_t i = 2 * h; i < tile / 2; i += 4) {
-      scores[i] = exp2f(scores[i] * factor - base);
-      scores[i + 1] = exp2f(scores[i + 1] * factor - base);
+      scores[i] = fast_exp2(scores[i] * factor - base);
+      scores[i + 1] = fast_exp2(scores[i + 1] * factor - base);
       total += scores[i] + scores[i + 1];
     }
     state.total[h] = state.total[h] * shrink[h] + total;

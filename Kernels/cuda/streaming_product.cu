@@ -1,13 +1,11 @@
-/// Products with up to 16 rows of x, bound by the read of the weights, on tensor cores.
+/// Products with up to 16 rows of x, or 32 where the weights are small, bound by the read of the weights, on tensor cores.
 ///
 /// A block owns 16 outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are added in a
 /// fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row at a time:
 /// the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so eight
 /// consecutive columns serve as the fragments of two tiles.
 ///
-/// A norm before the product costs no launch of its own: x times the norm's weight is multiplied, and the row's factor is
-/// applied to the sums. A gated product pairs eight gate rows with their up rows in one
-/// tile.
+/// A gated product pairs eight gate rows with their up rows in one tile.
 #include "gated.cuh"
 #include "products.h"
 
@@ -86,21 +84,20 @@ template <typename T> __device__ __forceinline__ const T *row_of(const product &
 /// The warps' sums of a tile, [warp][token][row].
 template <int tile_tokens> using tile_sums = float[warps][tile_tokens][tile_rows + 1];
 
-/// Adds the warps' sums and stores the tile; `factor_of` scales a token's.
-template <int tile_tokens, typename Factor> __device__ __forceinline__ void
-store_tile(const product &p, tile_place place, const tile_sums<tile_tokens> &sums, Factor factor_of) {
+/// Adds the warps' sums and stores the tile.
+template <int tile_tokens>
+__device__ __forceinline__ void store_tile(const product &p, tile_place place, const tile_sums<tile_tokens> &sums) {
   const product_segment segment = p.segments[place.segment];
   const bool pairs_rows = p.output >= MK_OUTPUT_SILU;
   const uint32_t outputs = outputs_per_tile(p);
   for (uint32_t i = threadIdx.x; i < outputs * tile_tokens; i += warps * 32) {
     const uint32_t row = i % outputs, token = i / outputs;
     if (token >= p.rows || place.first_row + row >= segment.rows) continue;
-    const float factor = factor_of(token);
     const auto total = [&](uint32_t of, const float *bias) {
       float sum = 0;
 #pragma unroll
       for (int w = 0; w < warps; w++) sum += sums[w][token][of];
-      return sum * factor + (bias ? bias[place.first_row + row] : 0);
+      return sum + (bias ? bias[place.first_row + row] : 0);
     };
     const size_t at = (size_t)token * p.y_stride + segment.offset + place.first_row + row;
     float value = total(row, segment.bias);
@@ -191,82 +188,7 @@ __global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const pro
     }
   }
   __syncthreads();
-  store_tile<8 * token_tiles>(p, place, partial, [](uint32_t) { return 1.0f; });
-}
-
-/// Up to eight rows that are normed first, in shared memory: x times the norm's weight in 16 bits. Every block takes
-/// several tiles and reads ahead from one to the next.
-constexpr uint32_t staged_padding = 32; ///< elements between rows, against bank conflicts
-
-template <typename T> __global__ void __launch_bounds__(warps * 32, 3) normed_kernel(const product p, uint32_t tiles) {
-  extern __shared__ __align__(16) uint8_t shared[];
-  __shared__ tile_sums<8> partial[2];
-  __shared__ float squares_of[warps][8];
-  T *staged = reinterpret_cast<T *>(shared);
-  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
-  const uint32_t stride = p.cols + staged_padding, first_column = warp * chunk_columns + quad * 8;
-  const uint32_t chunks = (p.cols + chunk_columns - 1) / chunk_columns;
-  tile_place place = place_of(p, blockIdx.x), next_place = place;
-  const T *w[2] = {row_of<T>(p, place, 0), row_of<T>(p, place, 1)};
-  uint4 data[steps][2];
-  const auto load = [&](int i, uint32_t k) {
-    data[i][0] = k < p.cols ? load_once(w[0] + k) : make_uint4(0, 0, 0, 0);
-    data[i][1] = k < p.cols ? load_once(w[1] + k) : make_uint4(0, 0, 0, 0);
-  };
-#pragma unroll
-  for (int i = 0; i < steps; i++) load(i, first_column + i * step_columns);
-  wait_for_predecessor();
-  release_successor();
-  for (uint32_t row = 0; row < p.rows; row++) {
-    const float *x = static_cast<const float *>(p.x) + (size_t)row * p.x_stride;
-    float squares = 0;
-    for (uint32_t k = threadIdx.x * 4; k < p.cols; k += warps * 32 * 4) {
-      const float4 v = load_four(x + k), n = load_four(p.norm_weight + k);
-      squares += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
-      *reinterpret_cast<uint2 *>(staged + row * stride + k) =
-          make_uint2(pack_pair<T>(v.x * n.x, v.y * n.y), pack_pair<T>(v.z * n.z, v.w * n.w));
-    }
-    squares = warp_sum(squares);
-    if (lane == 0) squares_of[warp][row] = squares;
-  }
-  __syncthreads();
-  const auto factor_of = [&](uint32_t token) {
-    float all = 0;
-#pragma unroll
-    for (int i = 0; i < warps; i++) all += squares_of[i][token];
-    return 1.0f / sqrtf(all / p.cols + p.norm_epsilon);
-  };
-  const T *x = staged + min(group, p.rows - 1) * stride;
-  const bool has_row = group < p.rows;
-  int buffer = 0;
-  for (uint32_t tile = blockIdx.x; tile < tiles; tile += gridDim.x, buffer ^= 1) {
-    float sums[4] = {};
-    for (uint32_t chunk = warp, column = first_column; chunk < chunks; chunk += warps) {
-      uint32_t next = column + warps * chunk_columns;
-      if (chunk + warps >= chunks) {
-        // On to the next tile; behind the last there is nothing to read.
-        next = tile + gridDim.x < tiles ? first_column : p.cols;
-        next_place = place_of(p, min(tile + gridDim.x, tiles - 1));
-        w[0] = row_of<T>(p, next_place, 0);
-        w[1] = row_of<T>(p, next_place, 1);
-      }
-#pragma unroll
-      for (int i = 0; i < steps; i++) {
-        const uint32_t k = column + i * step_columns;
-        const uint4 v = has_row && k < p.cols ? *reinterpret_cast<const uint4 *>(x + k) : make_uint4(0, 0, 0, 0);
-        const uint4 a = data[i][0], b = data[i][1];
-        multiply_tile<T>(sums, a.x, b.x, a.y, b.y, v.x, v.y);
-        multiply_tile<T>(sums, a.z, b.z, a.w, b.w, v.z, v.w);
-        load(i, next + i * step_columns);
-      }
-      column = next;
-    }
-#pragma unroll
-    for (int i = 0; i < 4; i++) partial[buffer][warp][quad * 2 + i % 2][group + i / 2 * 8] = sums[i];
-    __syncthreads();
-    store_tile<8>(p, place, partial[buffer], factor_of);
-    place = next_place;
-  }
+  store_tile<8 * token_tiles>(p, place, partial);
 }
 
 uint32_t tiles_of(const product *p) {
@@ -276,23 +198,11 @@ uint32_t tiles_of(const product *p) {
   return tiles;
 }
 
-size_t staged_bytes(const product *p) { return (size_t)p->rows * (p->cols + staged_padding) * 2; }
-/// Three blocks of a multiprocessor have it.
-constexpr size_t most_staged_bytes = 66 << 10;
-
-template <typename T> mk_status run_normed(mk_stream *stream, const product *p) {
-  static const cudaError_t prepared =
-      cudaFuncSetAttribute(normed_kernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)most_staged_bytes);
-  if (prepared != cudaSuccess) return status_of(prepared);
-  // Two or three blocks to a multiprocessor, whichever leaves less of the last round empty.
-  const uint32_t tiles = tiles_of(p), two = 2 * (uint32_t)stream->multiprocessors, three = two / 2 * 3;
-  const auto waste = [tiles](uint32_t blocks) { return (float)(blocks * ceil_div(tiles, blocks)) / (float)tiles; };
-  const uint32_t blocks = tiles <= three ? tiles : waste(two) <= waste(three) ? two : three;
-  return launch(stream, normed_kernel<T>, blocks, warps * 32, staged_bytes(p), *p, tiles);
-}
-
 template <typename T, typename X> mk_status run(mk_stream *stream, const product *p) {
   const uint32_t tiles = tiles_of(p), slots = (uint32_t)stream->multiprocessors;
+  if constexpr (sizeof(X) == 2) {
+    if (p->rows > 16) return launch(stream, streaming_kernel<T, X, 4, 2>, tiles, warps * 32, 0, *p);
+  }
   if (p->rows > 8) return launch(stream, streaming_kernel<T, X, 2, 2>, tiles, warps * 32, 0, *p);
   // Three blocks to a multiprocessor leave few registers for loads in flight, but save a second wave.
   const bool is_crowded = tiles > 2 * slots && tiles <= 3 * slots;
@@ -301,7 +211,6 @@ template <typename T, typename X> mk_status run(mk_stream *stream, const product
 }
 
 template <typename T> mk_status choose(mk_stream *stream, const product *p) {
-  if (p->norm_weight) return run_normed<T>(stream, p);
   if (p->x_dtype == MK_F16) return run<__half, __half>(stream, p);
   return p->x_dtype == MK_BF16 ? run<T, bf16>(stream, p) : run<T, float>(stream, p);
 }
@@ -309,12 +218,15 @@ template <typename T> mk_status choose(mk_stream *stream, const product *p) {
 } // namespace
 
 bool streaming_product_fits(const product *p) {
-  if (p->rows > 16 || (p->dtype != MK_BF16 && p->dtype != MK_F16) || p->cols % 8 != 0) return false;
+  if ((p->dtype != MK_BF16 && p->dtype != MK_F16) || p->cols % 8 != 0) return false;
   if ((uintptr_t)p->x % 16 != 0 || p->x_stride % (p->x_dtype == MK_F32 ? 4 : 8) != 0) return false;
   if (p->x_dtype == MK_F16 && p->dtype != MK_F16) return false;
-  if (p->norm_weight && (p->rows > 8 || p->x_dtype != MK_F32 || (uintptr_t)p->norm_weight % 16 != 0 ||
-                         staged_bytes(p) > most_staged_bytes)) {
-    return false;
+  if (p->rows > 16) {
+    // Every block reads all of x: more rows pay only where there are few blocks.
+    constexpr uint64_t small_weights = 8 << 20;
+    uint64_t outputs = 0;
+    for (uint32_t s = 0; s < p->segment_count; s++) outputs += p->segments[s].rows;
+    if (p->rows > 32 || p->x_dtype == MK_F32 || outputs * p->cols > small_weights) return false;
   }
   for (uint32_t s = 0; s < p->segment_count; s++) {
     if ((uintptr_t)p->segments[s].w % 16 != 0) return false;

@@ -18,11 +18,12 @@ using namespace hopper;
 
 constexpr uint32_t tile_outputs = 128, chunk = 64, consumers = 256, threads = consumers + 32;
 constexpr uint32_t w_bytes = tile_outputs * chunk * 2;
-constexpr size_t ring_bytes = 208 << 10;
 
 template <int tokens> struct ring {
+  /// Up to 64 rows two blocks fit a multiprocessor, so that a kernel's ring fills while its predecessor's empties.
+  static constexpr size_t ring_bytes = (tokens > 64 ? 208 : 96) << 10;
   static constexpr uint32_t stage_bytes = w_bytes + tokens * chunk * 2;
-  static constexpr uint32_t stages = ring_bytes / stage_bytes < 12 ? ring_bytes / stage_bytes : 12;
+  static constexpr uint32_t stages = ring_bytes / stage_bytes;
   static constexpr size_t shared_bytes = 1024 + stages * stage_bytes;
 };
 
@@ -156,7 +157,7 @@ multiply(const tile_parameters &t, uint32_t count, uint32_t base, uint32_t full,
 }
 
 template <typename T, int tokens>
-__global__ void __launch_bounds__(threads, 1) tile_kernel(const __grid_constant__ tile_parameters t) {
+__global__ void __launch_bounds__(threads, tokens > 64 ? 1 : 2) tile_kernel(const __grid_constant__ tile_parameters t) {
   using R = ring<tokens>;
   constexpr int groups = tokens / 8;
   extern __shared__ __align__(128) uint8_t shared[];
@@ -244,11 +245,8 @@ template <typename T, int tokens> mk_status run(mk_stream *stream, tile_paramete
   const product &p = t->p;
   const tensor_shape shape = {2, {p.cols, p.rows}, {(uint64_t)p.x_stride * 2}, {chunk, tokens}};
   if (!make_tensor_map(p.x, p.dtype, shape, &t->x)) return MK_UNSUPPORTED;
-  static const cudaError_t prepared = [] {
-    const cudaError_t error = cudaFuncSetAttribute(
-        tile_kernel<T, tokens>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)R::shared_bytes);
-    return error;
-  }();
+  static const cudaError_t prepared = cudaFuncSetAttribute(
+      tile_kernel<T, tokens>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)R::shared_bytes);
   if (prepared != cudaSuccess) return status_of(prepared);
   const uint32_t slots = (uint32_t)stream->multiprocessors;
   t->split = 1;
@@ -267,7 +265,7 @@ template <typename T> mk_status choose(mk_stream *stream, tile_parameters *t) {
 } // namespace
 
 mk_status tile_product(mk_stream *stream, const product *all) {
-  if (stream->compute_capability != 90 || all->norm_weight || all->x_dtype != all->dtype || all->cols % 8 != 0 ||
+  if (stream->compute_capability != 90 || all->x_dtype != all->dtype || all->cols % 8 != 0 ||
       (all->dtype != MK_BF16 && all->dtype != MK_F16)) {
     return MK_UNSUPPORTED;
   }
