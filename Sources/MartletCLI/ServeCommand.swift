@@ -74,6 +74,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     let modelPath = try modelFlags.path()
     let model = try await LoadedModel.load(path: modelPath, options: engineFlags.options)
+    Terminal.note(model.device)
     let name = servedModelName ?? URL(fileURLWithPath: modelPath).deletingPathExtension().lastPathComponent
     let server = try APIServer(model: served(model, name: name, path: modelPath), options: options, logger: logger) {
       Int(Date().timeIntervalSince1970)
