@@ -22,6 +22,9 @@ struct CodePointSet: Hashable, Sendable {
 
   var isEmpty: Bool { ranges.isEmpty }
 
+  /// The only member of a set of one.
+  var single: UInt32? { ranges.count == 1 && ranges[0].count == 1 ? ranges[0].lowerBound : nil }
+
   func contains(_ value: UInt32) -> Bool { ranges.contains { $0.contains(value) } }
 
   func union(_ other: CodePointSet) -> CodePointSet { CodePointSet(ranges + other.ranges) }
