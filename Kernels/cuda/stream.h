@@ -19,18 +19,32 @@ struct staging_ring {
   size_t bytes, used;
 };
 
+/// A small copy on its way to the host.
+struct download_channel {
+  uint8_t *host;
+  cudaEvent_t done;
+  bool is_busy;
+};
+
 struct mk_stream {
   cudaStream_t cuda;
   int device, multiprocessors, compute_capability;
   /// Kernels that meet an index outside its range set this (mapped memory); `stream_synchronize` reports it.
   int32_t *fault_host, *fault;
   staging_ring staging;
+  download_channel downloads[MK_DOWNLOAD_CHANNELS];
   cublaslt_state *cublaslt;
   /// Scratch of the backend's own (cuBLASLt, merged partial results).
   void *scratch;
   size_t scratch_bytes;
   uint64_t launches;
+  /// Whether results may depend on what else is in a batch.
+  bool is_deterministic;
 };
+
+/// Room behind the scratch for counters that kernels share: zero whenever no kernel runs.
+constexpr size_t counter_bytes = 1 << 20;
+inline void *counters_of(mk_stream *stream) { return static_cast<uint8_t *>(stream->scratch) + stream->scratch_bytes; }
 
 inline mk_status status_of(cudaError_t error) {
   switch (error) {

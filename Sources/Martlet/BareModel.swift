@@ -11,15 +11,15 @@ package struct BareModel {
   /// - Throws: `MartletError`.
   package init(path: String, options: EngineOptions) throws {
     let checkpoint = try LoadedModel.open(path: path, options: options)
-    let table = try LoadedModel.kernelTable(options)
-    plan = try LoadedModel.memoryPlan(checkpoint, table: table, options: options)
+    let selection = try DeviceSelection(options)
+    plan = try LoadedModel.memoryPlan(checkpoint, device: selection, options: options)
     configuration = checkpoint.configuration
-    kernels = table.name
+    kernels = selection.table.name
     var device = DeviceOptions()
     device.threads = options.threads ?? 0
     do {
       executor = try ModelExecutor(
-        device: try Device(table: table, options: device), checkpoint: checkpoint, plan: plan)
+        device: try Device(table: selection.table, options: device), checkpoint: checkpoint, plan: plan)
     } catch { throw MartletError(.model, "\(error)") }
   }
 }

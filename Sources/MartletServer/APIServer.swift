@@ -40,6 +40,9 @@ package struct APIServer: Sendable {
     router.get("/flush_cache") { _, _ in await control.flushCache() }
     router.post("/flush_cache") { _, _ in await control.flushCache() }
     router.post("/abort_request") { request, _ in try await control.abort(request) }
+    let parse = ParseRoutes(model: model, reader: reader)
+    router.post("/separate_reasoning") { request, _ in try await parse.separateReasoning(request) }
+    router.post("/parse_function_call") { request, _ in try await parse.parseFunctionCall(request) }
     let tokenize = TokenizeRoutes(model: model, reader: reader)
     for path in ["/tokenize", "/v1/tokenize"] {
       router.post(RouterPath(path)) { request, _ in try await tokenize.tokenize(request) }
