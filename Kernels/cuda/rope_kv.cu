@@ -23,6 +23,35 @@ template <typename T> __global__ void rope_kv_kernel(const rope_parameters p) {
   }
 }
 
+/// Heads of 32 * per dims, turned whole and by halves.
+template <typename T, int per> __global__ void __launch_bounds__(warps * 32) whole_kernel(const rope_parameters p) {
+  const uint32_t row = blockIdx.x, head = blockIdx.y * warps + threadIdx.x / 32, kv_heads = p.kv.kv_heads;
+  wait_for_predecessor();
+  release_successor();
+  if (head >= p.heads + 2 * kv_heads || p.slots[row] == -1) return;
+  if (head < p.heads) {
+    const size_t to = (size_t)row * p.stride + (size_t)head * (32 * per);
+    turn_whole_head<per>(p, row, head, [&](uint32_t i, const float(&x)[per]) {
+#pragma unroll
+      for (int j = 0; j < per; j += 2) store_activation_pair(p.qkv, p.qkv_dtype, to + i + j, x[j], x[j + 1]);
+    });
+    return;
+  }
+  write_whole_key_and_value<T, per>(p, row, (head - p.heads) % kv_heads, head >= p.heads + kv_heads);
+}
+
+template <typename T> mk_status run(mk_stream *stream, const rope_parameters &p) {
+  const uint32_t dim = p.kv.head_dim;
+  const dim3 grid(p.rows, ceil_div(p.heads + 2 * p.kv.kv_heads, warps));
+  if constexpr (sizeof(T) == 2) {
+    const bool is_whole = turns_whole(p);
+    if (is_whole && dim == 64) return launch(stream, whole_kernel<T, 2>, grid, warps * 32, 0, p);
+    if (is_whole && dim == 128) return launch(stream, whole_kernel<T, 4>, grid, warps * 32, 0, p);
+    if (is_whole && dim == 256) return launch(stream, whole_kernel<T, 8>, grid, warps * 32, 0, p);
+  }
+  return launch(stream, rope_kv_kernel<T>, grid, warps * 32, warps * dim * sizeof(float), p);
+}
+
 } // namespace
 
 size_t cuda_kv_layer_bytes(const mk_kv_layer *kv) {
@@ -50,11 +79,9 @@ mk_status cuda_rope_kv(mk_stream *stream, const mk_rope_kv_args *args) {
   rope_parameters p;
   const mk_status status = rope_parameters_of(stream, args, &p);
   if (status != MK_OK || p.rows == 0) return status;
-  const dim3 grid(p.rows, ceil_div(p.heads + 2 * p.kv.kv_heads, warps));
-  const size_t shared = warps * p.kv.head_dim * sizeof(float);
   switch (p.kv.dtype) {
-  case MK_F32: return launch(stream, rope_kv_kernel<float>, grid, warps * 32, shared, p);
-  case MK_F16: return launch(stream, rope_kv_kernel<__half>, grid, warps * 32, shared, p);
-  default: return launch(stream, rope_kv_kernel<bf16>, grid, warps * 32, shared, p);
+  case MK_F32: return run<float>(stream, p);
+  case MK_F16: return run<__half>(stream, p);
+  default: return run<bf16>(stream, p);
   }
 }
