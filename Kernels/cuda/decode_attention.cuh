@@ -28,8 +28,7 @@ template <int dim> struct decode_layout {
   static constexpr size_t stages = shape<dim, true>::shared_bytes;
   static constexpr size_t queries = stages;                              ///< 16-bit [decode_tile][dim]
   static constexpr size_t heads = queries + (size_t)decode_tile * dim * 2; ///< float [warps][dim]
-  static constexpr size_t sums = heads + (size_t)warps * dim * 4;        ///< float [2][warps][16]: maxima and totals
-  static constexpr size_t ends = sums + 2 * warps * 16 * 4;              ///< running number of units [sequences]
+  static constexpr size_t ends = heads + (size_t)warps * dim * 4;        ///< running number of tiles [sequences]
 };
 
 /// The tiles of a decoding sequence, per KV head.
@@ -122,16 +121,19 @@ __device__ __forceinline__ void turn(const decode_parameters &d, const block_wor
     if (i < rows) {
       const uint32_t head = work.kv_head * per_kv + i % per_kv;
       if (d.turns_whole) {
-        turn_whole_head<dim / 32>(d.rope, row, head, [&](uint32_t j, const float(&v)[dim / 32]) {
-          store_pairs<T, dim / 32>(queries + i * dim + j, v);
-        });
+        const whole_head<dim / 32> whole(d.rope, row, head);
+        store_pairs<T, dim / 32>(queries + i * dim + threadIdx.x % 32 * (dim / 32), whole.turned(d.rope, row, head).x);
       } else {
         turn_head(d.rope, row, head, x, [&](uint32_t j, float value) { queries[i * dim + j] = from_float<T>(value); });
       }
     } else if (oldest + token >= work.begin && oldest + token < work.end) {
       const bool is_value = (i - rows) % 2;
       if (d.turns_whole) {
-        write_whole_key_and_value<T, dim / 32>(d.rope, row, work.kv_head, is_value);
+        const uint32_t head = p.heads + (is_value ? p.kv.kv_heads : 0) + work.kv_head;
+        const whole_head<dim / 32> whole(d.rope, row, head);
+        T *to = slot_of<T>(d.rope, row, work.kv_head, is_value);
+        const auto turned = whole.turned(d.rope, row, head);
+        if (to) store_pairs<T, dim / 32>(to + threadIdx.x % 32 * (dim / 32), turned.x);
       } else {
         write_key_and_value<T>(d.rope, row, work.kv_head, is_value, x);
       }
@@ -142,9 +144,10 @@ __device__ __forceinline__ void turn(const decode_parameters &d, const block_wor
 
 /// Outputs, maxima and sums of the block's rows over its run: the warps' quarters merged, by element.
 template <int dim> struct merged_run {
+  const float *outputs, *maxima, *totals;
   float largest, total, sum;
-  __device__ __forceinline__ merged_run(const float *outputs, const float *maxima, uint32_t row, uint32_t column) {
-    const float *totals = maxima + warps * 16;
+  __device__ __forceinline__ merged_run(const float *shared, uint32_t row, uint32_t column)
+      : outputs(shared), maxima(outputs + warps * 16 * dim), totals(maxima + warps * 16) {
     largest = -CUDART_INF_F;
     for (int w = 0; w < warps; w++) largest = fmaxf(largest, maxima[w * 16 + row]);
     // Some row of a run may see none of its positions.
@@ -158,10 +161,9 @@ template <int dim> struct merged_run {
   }
 };
 
-template <int dim>
-__device__ __forceinline__ void leave(const accumulator<dim> &acc, float *outputs, float *maxima) {
-  static_assert(warps * 16 * dim * sizeof(float) <= 2 * shape<dim, true>::stage_bytes);
-  float *totals = maxima + warps * 16;
+template <int dim> __device__ __forceinline__ void leave(const accumulator<dim> &acc, float *shared) {
+  static_assert(warps * 16 * (dim + 2) * sizeof(float) <= shape<dim, true>::shared_bytes);
+  float *outputs = shared, *maxima = outputs + warps * 16 * dim, *totals = maxima + warps * 16;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
 #pragma unroll
   for (int h = 0; h < 2; h++) {
@@ -221,68 +223,25 @@ template <int dim> __device__ __forceinline__ void merge_head(const attention_pa
   }
 }
 
-/// A run: part of a head, or all of it.
-struct run_place {
-  block_work work;
-  uint32_t first_unit, units, head_units; ///< of the head's units
-  uint32_t head;                          ///< sequence * KV heads + KV head
-  bool is_old;                            ///< its first tile does not depend on the step
-};
-
-/// The run that starts with a unit and ends before `end`.
-__device__ __forceinline__ run_place run_at(const attention_parameters &p, const uint32_t *ends, uint32_t unit,
-                                            uint32_t end) {
-  const uint32_t kv_heads = p.kv.kv_heads;
-  // The first sequence whose units end behind this one.
-  uint32_t s = 0, high = p.sequence_count - 1;
-  while (s < high) {
-    const uint32_t middle = (s + high) / 2;
-    if (ends[middle] * kv_heads > unit) {
-      high = middle;
-    } else {
-      s = middle + 1;
-    }
-  }
-  run_place run;
-  const uint32_t before = s > 0 ? ends[s - 1] : 0, at = unit - before * kv_heads;
-  run.head_units = ends[s] - before;
-  run.first_unit = at % run.head_units;
-  run.units = min(run.head_units - run.first_unit, end - unit);
-  run.head = s * kv_heads + at / run.head_units;
-  block_work &work = run.work;
-  work.sequence = p.sequences[s];
-  work.kv_head = at / run.head_units;
-  work.first_row = 0;
-  const tile_span span = span_of(p, work.sequence);
-  const uint32_t oldest = work.sequence.kv_length - work.sequence.row_count;
-  const uint32_t first_tile = run.first_unit * span.count / run.head_units,
-                 end_tile = (run.first_unit + run.units) * span.count / run.head_units;
-  work.begin = max(first_visible(p.window, oldest), span.begin + first_tile * decode_positions);
-  work.end = min(work.sequence.kv_length, span.begin + end_tile * decode_positions);
-  run.is_old = work.begin / decode_positions * decode_positions + decode_positions <= oldest;
-  return run;
-}
-
-/// Stores a run that is all of its head, or leaves it for the block that arrives last, which merges. `unit` is its first.
+/// Stores a run that is all of its head, or leaves it for the block that arrives last, which merges.
 template <int dim> __device__ __forceinline__ void
-finish_run(const decode_parameters &d, const run_place &run, const shares &all, uint32_t unit, const float *outputs,
-           const float *maxima) {
+finish_run(const decode_parameters &d, const block_work &work, uint8_t *shared, const shares &all, uint32_t head_start,
+           uint32_t head_units, uint32_t first_unit, uint32_t run_units, uint32_t head_index) {
   __shared__ bool is_last;
   const attention_parameters &p = d.attention;
-  const block_work &work = run.work;
   const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
-  const bool is_whole = run.units == run.head_units;
-  float *partial = partial_of<dim>(p, blockIdx.x, run.first_unit == 0);
+  const bool is_whole = run_units == head_units;
+  float *partial = partial_of<dim>(p, blockIdx.x, first_unit == 0);
   for (uint32_t i = threadIdx.x; i < rows * dim; i += threads) {
     const uint32_t row = i / dim, column = i % dim;
-    const merged_run<dim> merged(outputs, maxima, row, column);
+    const merged_run<dim> run(reinterpret_cast<const float *>(shared), row, column);
     if (is_whole) {
-      store_activation(p.y, p.y_dtype, output_of(p, work, row) + column, merged.sum / merged.total);
+      store_activation(p.y, p.y_dtype, output_of(p, work, row) + column, run.sum / run.total);
     } else {
-      partial[row * dim + column] = merged.sum;
+      partial[row * dim + column] = run.sum;
       if (column == 0) {
-        partial[decode_tile * dim + row] = merged.largest;
-        partial[decode_tile * (dim + 1) + row] = merged.total;
+        partial[decode_tile * dim + row] = run.largest;
+        partial[decode_tile * (dim + 1) + row] = run.total;
       }
     }
   }
@@ -290,32 +249,23 @@ finish_run(const decode_parameters &d, const run_place &run, const shares &all, 
   __threadfence();
   __syncthreads();
   if (threadIdx.x == 0) {
-    is_last = atomicAdd(d.arrived + run.head, run.units) + run.units == run.head_units;
-    if (is_last) d.arrived[run.head] = 0;
+    is_last = atomicAdd(d.arrived + head_index, run_units) + run_units == head_units;
+    if (is_last) d.arrived[head_index] = 0;
   }
   __syncthreads();
   if (!is_last) return;
   __threadfence();
-  merge_head<dim>(p, work, all, unit - run.first_unit, run.head_units);
+  merge_head<dim>(p, work, all, head_start, head_units);
 }
 
-/// Puts a run's first tile on its way to a stage.
+/// The tile loop of a run. The first tile is on its way when `is_started`.
 template <typename T, int dim> __device__ __forceinline__ void
-start_copy(const attention_parameters &p, const block_work &work, uint32_t base, uint32_t stage) {
-  using S = shape<dim, true>;
-  const uint32_t keys = base + stage * 2 * (uint32_t)S::stage_bytes;
-  copy_tile<T, dim, true>(p, work, work.begin / S::tile * S::tile, keys, keys + S::stage_bytes);
-}
-
-/// The tile loop of a run, whose first tile is on its way to `stage` when it is old. It puts the first tile of `next`, if
-/// any, on its way, and leaves `stage` where that goes; the other stage is free then.
-template <typename T, int dim> __device__ __forceinline__ void
-attend_run(const attention_parameters &p, const run_place &run, const uint32_t q[dim / 16][4], uint32_t base,
-           const block_work *next, uint32_t &stage, accumulator<dim> &acc) {
+attend_run(const attention_parameters &p, const block_work &work, const uint32_t q[dim / 16][4], uint8_t *shared,
+           bool is_started, accumulator<dim> &acc) {
   using S = shape<dim, true>;
   static_assert(S::tile == decode_positions);
-  const block_work &work = run.work;
   const uint32_t warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4, stage_row = warp * S::positions;
+  const uint32_t base = (uint32_t)__cvta_generic_to_shared(shared);
   uint32_t first[2], last[2];
 #pragma unroll
   for (int h = 0; h < 2; h++) {
@@ -333,15 +283,12 @@ attend_run(const attention_parameters &p, const run_place &run, const uint32_t q
   // Between these all rows see every position.
   const uint32_t lowest = position_of(p, work.sequence, 0), highest = position_of(p, work.sequence, decode_tile - 1);
   const uint32_t open_begin = max(first_visible(p.window, highest), work.begin), open_end = min(lowest + 1, work.end);
-  uint32_t start = work.begin / S::tile * S::tile;
-  if (!run.is_old) start_copy<T, dim>(p, work, base, stage);
+  uint32_t start = work.begin / S::tile * S::tile, stage = 0;
+  if (!is_started) copy_tile<T, dim, true>(p, work, start, base, base + S::stage_bytes);
   for (; start < work.end; start += S::tile, stage ^= 1) {
     const uint32_t keys = base + stage * 2 * S::stage_bytes, other = base + (stage ^ 1) * 2 * S::stage_bytes;
     if (start + S::tile < work.end) {
       copy_tile<T, dim, true>(p, work, start + S::tile, other, other + S::stage_bytes);
-      await_copies<1>();
-    } else if (next) {
-      start_copy<T, dim>(p, *next, base, stage ^ 1);
       await_copies<1>();
     } else {
       await_copies<0>();
@@ -366,40 +313,68 @@ __global__ void __launch_bounds__(threads) decode_kernel(const __grid_constant__
   float *heads = reinterpret_cast<float *>(shared + L::heads);
   uint32_t *ends = reinterpret_cast<uint32_t *>(shared + L::ends);
   const attention_parameters &p = d.attention;
-  float *maxima = reinterpret_cast<float *>(shared + L::sums);
-  const uint32_t base = (uint32_t)__cvta_generic_to_shared(shared);
+  const uint32_t kv_heads = p.kv.kv_heads;
   const shares all(plan_units(p, ends), gridDim.x);
-  uint32_t unit = all.start(blockIdx.x), stage = 0;
+  uint32_t unit = all.start(blockIdx.x);
   const uint32_t end = all.start(blockIdx.x + 1);
-  run_place run = {};
-  if (unit < end) {
-    run = run_at(p, ends, unit, end);
-    if (run.is_old) start_copy<T, dim>(p, run.work, base, stage);
-  }
-  wait_for_predecessor();
-  release_successor();
+  bool is_first = true;
   while (unit < end) {
+    // The first sequence whose units end behind this one.
+    uint32_t s = 0, high = p.sequence_count - 1;
+    while (s < high) {
+      const uint32_t middle = (s + high) / 2;
+      if (ends[middle] * kv_heads > unit) {
+        high = middle;
+      } else {
+        s = middle + 1;
+      }
+    }
+    const uint32_t before = s > 0 ? ends[s - 1] : 0, head_units = ends[s] - before;
+    const uint32_t at = unit - before * kv_heads, first_unit = at % head_units;
+    const uint32_t run_units = min(head_units - first_unit, end - unit);
+    block_work work;
+    work.sequence = p.sequences[s];
+    work.kv_head = at / head_units;
+    work.first_row = 0;
+    const tile_span span = span_of(p, work.sequence);
+    const uint32_t oldest = work.sequence.kv_length - work.sequence.row_count;
+    const uint32_t first_tile = first_unit * span.count / head_units,
+                   end_tile = (first_unit + run_units) * span.count / head_units;
+    work.begin = max(first_visible(p.window, oldest), span.begin + first_tile * decode_positions);
+    work.end = min(work.sequence.kv_length, span.begin + end_tile * decode_positions);
+    // A tile of old positions does not depend on the predecessor.
+    const uint32_t start = work.begin / decode_positions * decode_positions;
+    const bool is_started = start + decode_positions <= oldest;
+    if (is_started) {
+      const uint32_t base = (uint32_t)__cvta_generic_to_shared(shared);
+      copy_tile<T, dim, true>(p, work, start, base, base + shape<dim, true>::stage_bytes);
+    }
+    if (is_first) {
+      wait_for_predecessor();
+      release_successor();
+      is_first = false;
+    }
     uint32_t q[dim / 16][4];
     if (d.turns) {
-      turn<T, dim>(d, run.work, queries, heads);
+      turn<T, dim>(d, work, queries, heads);
       __syncthreads();
       load_turned_queries<T, dim>(queries, q);
     } else {
-      load_queries<T, dim>(p, run.work, 0, q);
+      load_queries<T, dim>(p, work, 0, q);
     }
-    const bool is_last = unit + run.units == end;
-    run_place next = run;
-    if (!is_last) next = run_at(p, ends, unit + run.units, end);
     accumulator<dim> acc;
-    attend_run<T, dim>(p, run, q, base, !is_last && next.is_old ? &next.work : nullptr, stage, acc);
-    float *outputs = reinterpret_cast<float *>(shared + (stage ^ 1) * 2 * shape<dim, true>::stage_bytes);
-    leave<dim>(acc, outputs, maxima);
+    attend_run<T, dim>(p, work, q, shared, is_started, acc);
+    leave<dim>(acc, reinterpret_cast<float *>(shared));
     __syncthreads();
-    finish_run<dim>(d, run, all, unit, outputs, maxima);
-    unit += run.units;
-    run = next;
+    finish_run<dim>(d, work, shared, all, unit - first_unit, head_units, first_unit, run_units,
+                    s * kv_heads + work.kv_head);
+    unit += run_units;
     // The next run's copies go where this one's results lie.
     __syncthreads();
+  }
+  if (is_first) {
+    wait_for_predecessor();
+    release_successor();
   }
 }
 

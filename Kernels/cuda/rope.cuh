@@ -61,38 +61,46 @@ turn_head(const rope_parameters &p, uint32_t row, uint32_t head, float *x, Store
   }
 }
 
-/// The same for heads of 32 * per dims that turn whole and by halves: a lane holds `per` neighbours, and its partner's lie
-/// 16 lanes away. store(i, values) is called once by each lane.
-template <int per, typename Store>
-__device__ __forceinline__ void turn_whole_head(const rope_parameters &p, uint32_t row, uint32_t head, Store store) {
+/// A lane's part of a head of 32 * per dims that turns whole and by halves: `per` neighbours, whose partners lie 16 lanes
+/// away.
+template <int per> struct whole_head {
   static_assert(per % 2 == 0);
-  const uint32_t lane = threadIdx.x % 32, i = lane * per, pair = lane % 16 * per;
-  const bool is_value = head >= p.heads + p.kv.kv_heads, is_query = head < p.heads;
-  const float *weight = is_value ? nullptr : is_query ? p.q_norm : p.k_norm;
-  const size_t source = (size_t)row * p.stride + (size_t)head * (32 * per) + i;
-  float x[per], squares = 0;
+  float x[per];
+
+  __device__ __forceinline__ whole_head() {}
+  __device__ __forceinline__ whole_head(const rope_parameters &p, uint32_t row, uint32_t head) {
+    const size_t source = (size_t)row * p.stride + (size_t)head * (32 * per) + threadIdx.x % 32 * per;
 #pragma unroll
-  for (int j = 0; j < per; j += 2) {
-    const float2 two = load_activation_pair(p.qkv, p.qkv_dtype, source + j);
-    x[j] = two.x;
-    x[j + 1] = two.y;
-    squares += two.x * two.x + two.y * two.y;
-  }
-  if (weight) {
-    const float factor = 1.0f / sqrtf(warp_sum(squares) / (32 * per) + p.epsilon);
-#pragma unroll
-    for (int j = 0; j < per; j++) x[j] *= factor * weight[i + j];
-  }
-  if (!is_value) {
-    const float *cosines = p.table + (size_t)row * (32 * per) + pair, *sines = cosines + 16 * per;
-#pragma unroll
-    for (int j = 0; j < per; j++) {
-      const float other = __shfl_xor_sync(~0u, x[j], 16), sine = lane < 16 ? -sines[j] : sines[j];
-      x[j] = x[j] * cosines[j] + other * sine;
+    for (int j = 0; j < per; j += 2) {
+      const float2 two = load_activation_pair(p.qkv, p.qkv_dtype, source + j);
+      x[j] = two.x;
+      x[j + 1] = two.y;
     }
   }
-  store(i, x);
-}
+
+  /// Normed and turned, unless it is a value. All lanes call it together.
+  __device__ __forceinline__ whole_head turned(const rope_parameters &p, uint32_t row, uint32_t head) const {
+    whole_head out = *this;
+    if (head >= p.heads + p.kv.kv_heads) return out;
+    const uint32_t lane = threadIdx.x % 32;
+    const float *cosines = p.table + (size_t)row * (32 * per) + lane % 16 * per, *sines = cosines + 16 * per;
+    const float *weight = head < p.heads ? p.q_norm : p.k_norm;
+    if (weight) {
+      float squares = 0;
+#pragma unroll
+      for (int j = 0; j < per; j++) squares += x[j] * x[j];
+      const float factor = 1.0f / sqrtf(warp_sum(squares) / (32 * per) + p.epsilon);
+#pragma unroll
+      for (int j = 0; j < per; j++) out.x[j] *= factor * weight[lane * per + j];
+    }
+#pragma unroll
+    for (int j = 0; j < per; j++) {
+      const float other = __shfl_xor_sync(~0u, out.x[j], 16), sine = lane < 16 ? -sines[j] : sines[j];
+      out.x[j] = out.x[j] * cosines[j] + other * sine;
+    }
+    return out;
+  }
+};
 
 /// Where the key or value of a row goes; NULL for a slot of -1, and with the fault set for one that does not exist.
 template <typename T> __device__ __forceinline__ T *
@@ -108,7 +116,7 @@ slot_of(const rope_parameters &p, uint32_t row, uint32_t kv_head, bool is_value)
          (is_value ? value_offset(p.kv) : 0);
 }
 
-/// Whether turn_whole_head does for these.
+/// Whether whole_head does for these.
 inline bool turns_whole(const rope_parameters &p) {
   const uint32_t dim = p.kv.head_dim;
   return p.style == MK_ROPE_HALVES && 2 * p.half == dim && (dim == 64 || dim == 128 || dim == 256) &&
@@ -118,15 +126,6 @@ inline bool turns_whole(const rope_parameters &p) {
 template <typename T, int per> __device__ __forceinline__ void store_pairs(T *to, const float (&x)[per]) {
 #pragma unroll
   for (int j = 0; j < per; j += 2) *reinterpret_cast<uint32_t *>(to + j) = pack_pair<T>(x[j], x[j + 1]);
-}
-
-/// write_key_and_value for heads that turn whole, in 16 bits.
-template <typename T, int per> __device__ __forceinline__ void
-write_whole_key_and_value(const rope_parameters &p, uint32_t row, uint32_t kv_head, bool is_value) {
-  T *to = slot_of<T>(p, row, kv_head, is_value);
-  if (!to) return;
-  turn_whole_head<per>(p, row, p.heads + (is_value ? p.kv.kv_heads : 0) + kv_head,
-                       [&](uint32_t i, const float(&x)[per]) { store_pairs<T, per>(to + i, x); });
 }
 
 /// Turns key `kv_head` of a row and writes it and its value to the row's slot; a slot of -1 is left out.
