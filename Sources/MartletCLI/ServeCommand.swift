@@ -74,12 +74,24 @@ struct ServeCommand: AsyncParsableCommand {
 
     let modelPath = try modelFlags.path()
     let model = try await LoadedModel.load(path: modelPath, options: engineFlags.options)
+    Terminal.note(model.device)
     let name = servedModelName ?? URL(fileURLWithPath: modelPath).deletingPathExtension().lastPathComponent
     let server = try APIServer(model: served(model, name: name, path: modelPath), options: options, logger: logger) {
       Int(Date().timeIntervalSince1970)
     }
+    let watch = Task { await Self.endAfterFailure(of: model.engine) }
     try await server.run { port in announce(model, name: name, port: port) }
     await model.engine.shutdown(drain: false)
+    await watch.value
+  }
+
+  /// A device that fails cannot be had back: the requests under way get their ends, then the process gives way to a new
+  /// one.
+  private static func endAfterFailure(of engine: MartletEngine.Engine) async {
+    guard let failure = await engine.waitForEnd() else { return }
+    Terminal.note("error: the device failed (\(failure)); start the server again")
+    try? await Task.sleep(for: .seconds(1))
+    Foundation.exit(EXIT_FAILURE)
   }
 
   private func served(_ model: LoadedModel, name: String, path modelPath: String) -> ServedModel {
@@ -110,7 +122,7 @@ struct ServeCommand: AsyncParsableCommand {
       ("kv_cache_dtype", .string("\(model.plan.cacheType)")),
       ("schedule_policy", .string(engineFlags.schedulePolicy.rawValue)),
       ("disable_radix_cache", .bool(engineFlags.disableRadixCache)),
-      ("mem_fraction_static", .double(engineFlags.memFractionStatic)),
+      ("mem_fraction_static", engineFlags.memFractionStatic.map { .double($0) } ?? .null),
     ])
     return served
   }

@@ -11,7 +11,7 @@ import Testing
           unsafe workspace.withUnsafeMutableBytes { workspace in
             var arguments = unsafe mk_sample_args(
               logits: logits.baseAddress, rows: 1, vocab: UInt32(logits.count), row: row, tokens: token,
-              workspace: workspace.baseAddress, workspace_bytes: workspace.count)
+              workspace: workspace.baseAddress, workspace_bytes: workspace.count, row_memory: 0)
             return unsafe stream.table.sample(stream.stream, &arguments)
           }
         }

@@ -26,6 +26,9 @@ mk_status mk_check_linear(const mk_linear_args *args, mk_linear_needs *needs) {
     const size_t bytes = mk_activation_bytes(args->rows, needs->cols);
     if (!args->workspace || args->workspace_bytes < bytes) return MK_INVALID_ARGUMENT;
   }
+  if (args->x_dtype != MK_F32 || args->y_dtype != MK_F32 || args->norm_weight || args->output != MK_OUTPUT_STORE) {
+    return MK_UNSUPPORTED;
+  }
   needs->work = true;
   return MK_OK;
 }
