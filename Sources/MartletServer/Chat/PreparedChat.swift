@@ -10,10 +10,13 @@ struct PreparedChat: Sendable {
   let wantsLogprobs: Bool
   let stream: StreamOptions?
   let rid: String?
+  /// Set when the client wants to know where the time went.
+  let timing: RequestTiming?
   /// The model's name as the client gave it.
   let name: String
 
   init(_ fields: RequestFields, namespace: CacheNamespace, reader: RequestReader, model: ServedModel) throws {
+    timing = try fields.bool("timing") ?? false ? RequestTiming() : nil
     var sampling = try SamplingFields(fields, model: model, native: false)
     let prompt = try ChatPrompt(fields, model: model)
     sampling.text.keptTokens = prompt.keptTokens
