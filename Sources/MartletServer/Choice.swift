@@ -9,6 +9,7 @@ struct Choice: Sendable {
   let stream: GenerationStream
   private(set) var assembler: ResponseAssembler
   private var parser: ResponseParser
+  private let generator: any Generator
   /// What the answer consists of so far.
   private(set) var answer = ParsedResponse()
 
@@ -20,6 +21,7 @@ struct Choice: Sendable {
     prompt = request.prompt
     assembler = ResponseAssembler(
       tokenizer: model.tokenizer, stopTokens: request.stop.stopTokens, options: fields.text)
+    generator = model.generator
     stream = try model.generator.generate(request)
   }
 
@@ -36,11 +38,21 @@ struct Choice: Sendable {
   /// How many of the tokens are reasoning.
   var reasoningTokens: Int { parser.reasoningTokens(tokenEnds: assembler.tokenEnds) }
 
-  /// Runs to the end. Leaving early (a stop string, a cancelled task) ends the generation too.
+  /// Ends the generation in the engine, which tells its figures then.
+  func cancel() { generator.cancel(stream.id) }
+
+  /// Takes the figures of a generation that the text has ended.
+  mutating func note(_ event: GenerationEvent) { assembler.note(event) }
+
+  /// Runs to the end. A cancelled task ends the generation too.
   mutating func finish() async throws {
     for await event in stream.events {
+      if isFinished {
+        note(event)
+        continue
+      }
       _ = take(event)
-      if isFinished { break }
+      if isFinished, !event.isLast { cancel() }
     }
     try Task.checkCancellation()
     try check()

@@ -10,6 +10,8 @@ struct ChoiceGroup: Sendable {
   }
 
   private(set) var choices: [Choice]
+  /// When the engine took the generations.
+  let admitted = ContinuousClock.now
 
   /// - Parameter parser: how the answers are read; nil leaves them plain text.
   init(
@@ -58,16 +60,28 @@ struct ChoiceGroup: Sendable {
   @concurrent
   mutating func forEachUpdate(_ body: @concurrent (Choice, [ResponseDelta]) async throws -> Void) async throws {
     if choices.count == 1 {
+      var last: [ResponseDelta]?
       for await event in choices[0].stream.events {
+        if last != nil {
+          choices[0].note(event)
+          continue
+        }
         let deltas = choices[0].take(event)
-        try await body(choices[0], deltas)
-        if choices[0].isFinished { break }
+        if choices[0].isFinished, !event.isLast {
+          last = deltas
+          choices[0].cancel()
+        } else {
+          try await body(choices[0], deltas)
+        }
       }
       try Task.checkCancellation()
+      if let last { try await body(choices[0], last) }
       return
     }
     let (updates, continuation) = AsyncStream.makeStream(of: Update.self)
     var open = choices.count
+    // The last deltas of choices that the text has ended and the engine has not.
+    var last: [Int: [ResponseDelta]] = [:]
     try await withThrowingTaskGroup(of: Void.self) { group in
       for choice in choices {
         let index = choice.index, events = choice.stream.events
@@ -76,14 +90,25 @@ struct ChoiceGroup: Sendable {
         }
       }
       for await update in updates {
-        guard !choices[update.index].isFinished else { continue }
-        let deltas = choices[update.index].take(update.event)
-        try await body(choices[update.index], deltas)
-        guard choices[update.index].isFinished else { continue }
-        open -= 1
+        let index = update.index
+        let isLast = update.event.isLast
+        var deltas: [ResponseDelta] = []
+        if let held = last[index] {
+          choices[index].note(update.event)
+          guard isLast else { continue }
+          deltas = held
+        } else {
+          deltas = choices[index].take(update.event)
+          if choices[index].isFinished, !isLast {
+            last[index] = deltas
+            choices[index].cancel()
+            continue
+          }
+        }
+        try await body(choices[index], deltas)
+        if isLast { open -= 1 }
         if open == 0 { break }
       }
-      // What a stop string ended is still running in the engine: cancelling its reader ends it.
       group.cancelAll()
     }
     try Task.checkCancellation()

@@ -6,6 +6,8 @@ struct SamplingFields {
   var sampling: SamplingParameters.Fields
   var hasSeed: Bool
   var maxTokens: Int?
+  /// A limit that the context has no room for is lowered, not refused: clients of some dialects always send one.
+  var fitsMaxTokens = false
   var minTokens: Int
   var stopTokens: [TokenID]
   var ignoresEnd: Bool
@@ -74,7 +76,7 @@ struct SamplingFields {
     let context = model.generator.limits.contextLength
     let limit: Int
     if let maxTokens = maxTokens ?? defaultMaxTokens {
-      limit = maxTokens
+      limit = fitsMaxTokens ? min(maxTokens, max(1, context - prompt.count)) : maxTokens
     } else {
       guard prompt.count < context else { throw AdmissionError.promptTooLong(tokens: prompt.count + 1, limit: context) }
       limit = context - prompt.count

@@ -208,6 +208,32 @@ import Testing
     #expect(reply.status == 400 && reply.text.contains("messages[0].tool_calls[0].function.name"))
   }
 
+  @Test(arguments: [1, 2]) func anAnswerThatItsTextEndsHasTheEnginesFigures(n: Int) async throws {
+    var usage = GenerationUsage()
+    usage.cachedTokens = 3
+    usage.queueNanoseconds = 1_000_000
+    usage.firstTokenNanoseconds = 3_000_000
+    usage.totalNanoseconds = 10_000_000
+    let server = try TestServer(ScriptedGenerator(usage: usage) { _ in Array("one END two".utf8).map { Int32($0) } })
+    for stream in [false, true] {
+      let extra: JSONObject = [
+        "stop": "END", "n": .int(Int64(n)), "timing": true, "stream_options": stream ? ["include_usage": true] : .null,
+      ]
+      let reply = try await server.send("/v1/chat/completions", Self.body(extra, stream: stream))
+      let events = stream ? try reply.events : [try reply.json]
+      let cached = events.compactMap { $0["usage"]?["prompt_tokens_details"]?["cached_tokens"]?.intValue }
+      #expect(cached == [3])
+      let timings = events.flatMap { $0["choices"]?.arrayValue ?? [] }.compactMap { $0["timing"] }
+      #expect(timings.count == n)
+      for timing in timings {
+        let phases = ["prepare_ms", "queue_ms", "prefill_ms", "decode_ms"].compactMap { timing[$0]?.doubleValue }
+        #expect(abs(phases.reduce(0, +) - (timing["total_ms"]?.doubleValue ?? 0)) < 1e-6 && phases.count == 4)
+        #expect(timing["queue_ms"] == 1.0 && timing["prefill_ms"] == 2.0 && timing["decode_ms"] == 7.0)
+      }
+    }
+    #expect(server.generator.openCount == 0)
+  }
+
   @Test func aPrefixMessageIsContinued() async throws {
     let server = try Self.server("!")
     let messages: JSONValue = [

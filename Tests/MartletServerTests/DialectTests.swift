@@ -149,6 +149,14 @@ import Testing
     }
   }
 
+  @Test func aLimitThatDoesNotFitIsLowered() async throws {
+    let server = try Self.server("x")
+    let reply = try await server.send("/v1/messages", Self.with(Self.anthropic, ["max_tokens": 64_000]))
+    #expect(reply.status == 200)
+    let request = server.generator.requests[0]
+    #expect(request.prompt.count + request.stop.maxTokens == server.generator.limits.contextLength)
+  }
+
   @Test func aLastAssistantMessageIsContinued() async throws {
     let server = try Self.server("!")
     let messages: JSONValue = [["role": "user", "content": "a"], ["role": "assistant", "content": "He"]]

@@ -14,7 +14,13 @@ final class ScriptedGenerator: Generator {
   /// nil: the generation runs until it is cancelled.
   private let answer: @Sendable (GenerationRequest) -> [Int32]?
 
-  init(answer: @escaping @Sendable (GenerationRequest) -> [Int32]?) { self.answer = answer }
+  /// What each generation is said to have cost.
+  private let usage: GenerationUsage
+
+  init(usage: GenerationUsage = GenerationUsage(), answer: @escaping @Sendable (GenerationRequest) -> [Int32]?) {
+    self.usage = usage
+    self.answer = answer
+  }
 
   /// Answers with the bytes of `text`, cut at the request's limit.
   convenience init(text: String) {
@@ -54,7 +60,7 @@ final class ScriptedGenerator: Generator {
 
   private func end(_ id: RequestID, _ reason: FinishReason) {
     guard let continuation = state.withLock({ $0.open.removeValue(forKey: id) }) else { return }
-    continuation.yield(.finished(reason, GenerationUsage()))
+    continuation.yield(.finished(reason, usage))
     continuation.finish()
   }
 

@@ -11,7 +11,7 @@ struct MessagesRoute: Sendable {
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
     let chat = try await reader.prepare(request) { fields, namespace in
       try PreparedChat(
-        AnthropicRequest.chatFields(fields), namespace: namespace, reader: reader, model: model)
+        AnthropicRequest.chatFields(fields), namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
     }
     let id = Identifier.make("msg_")
     var (group, watch) = try chat.start(context, connections, model: model)

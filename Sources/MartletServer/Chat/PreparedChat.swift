@@ -10,12 +10,20 @@ struct PreparedChat: Sendable {
   let wantsLogprobs: Bool
   let stream: StreamOptions?
   let rid: String?
+  /// Set when the client wants to know where the time went.
+  let timing: RequestTiming?
   /// The model's name as the client gave it.
   let name: String
 
-  init(_ fields: RequestFields, namespace: CacheNamespace, reader: RequestReader, model: ServedModel) throws {
+  /// - Parameter fitsMaxTokens: lower a limit that the context has no room for.
+  init(
+    _ fields: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, reader: RequestReader,
+    model: ServedModel
+  ) throws {
+    timing = try fields.bool("timing") ?? false ? RequestTiming() : nil
     var sampling = try SamplingFields(fields, model: model, native: false)
     let prompt = try ChatPrompt(fields, model: model)
+    sampling.fitsMaxTokens = fitsMaxTokens
     sampling.text.keptTokens = prompt.keptTokens
     let wantsLogprobs = try fields.bool("logprobs") ?? false
     let top = try fields.integer("top_logprobs", in: 0...20) ?? 0

@@ -28,9 +28,10 @@ struct OllamaRoutes: Sendable {
         let tokens = model.tokenizer.encode(try fields.string("prompt") ?? "", addSpecialTokens: true)
         var object = chat.object
         object["input_ids"] = .array(tokens.map { .int(Int64($0.rawValue)) })
-        return try PreparedChat(RequestFields(.object(object)), namespace: namespace, reader: reader, model: model)
+        return try PreparedChat(
+          RequestFields(.object(object)), namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
       }
-      return try PreparedChat(chat, namespace: namespace, reader: reader, model: model)
+      return try PreparedChat(chat, namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
     }
     guard let prepared else { return loaded(isChat: isChat) }
     let answer = OllamaAnswer(isChat: isChat, name: prepared.name, created: clock())

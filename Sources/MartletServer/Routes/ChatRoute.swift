@@ -42,11 +42,13 @@ struct ChatRoute: Sendable {
   private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {
     let choices = group.choices.map { choice -> JSONValue in
       let ids = choice.answer.calls.map { ChatMessage.id(given: $0.id, format: prepared.chat.parser.tools) }
-      return [
+      var json: JSONObject = [
         "index": .int(Int64(choice.index)), "message": ChatMessage.whole(choice.answer, ids: ids),
         "logprobs": logprobs(choice.assembler.logprobs[...], prepared), "finish_reason": choice.finishReason,
         "matched_stop": choice.matchedStop,
       ]
+      json["timing"] = prepared.chat.timing?.json(choice, admitted: group.admitted)
+      return .object(json)
     }
     return [
       "id": .string(prepared.id), "object": "chat.completion", "created": .int(Int64(prepared.created)),
@@ -66,6 +68,7 @@ struct ChatRoute: Sendable {
   ) -> Response {
     EventStream.response(watch: watch) { events in
       var group = group
+      let admitted = group.admitted
       var sentLogprobs = [Int](repeating: 0, count: group.choices.count)
       for choice in group.choices {
         try await events.send(
@@ -90,7 +93,9 @@ struct ChatRoute: Sendable {
         guard choice.isFinished else { return }
         try choice.check()
         try await events.send(
-          chunk(prepared, choice.index, [:], finish: choice.finishReason, matched: choice.matchedStop))
+          chunk(
+            prepared, choice.index, [:], finish: choice.finishReason, matched: choice.matchedStop,
+            timing: prepared.chat.timing?.json(choice, admitted: admitted)))
       }
       if options.includeUsage {
         try await events.send(envelope(prepared, choices: [], usage: group.usage(promptCount: 1)))
@@ -108,13 +113,14 @@ struct ChatRoute: Sendable {
 
   private func chunk(
     _ prepared: Prepared, _ index: Int, _ delta: JSONValue, logprobs: JSONValue = .null, finish: JSONValue = .null,
-    matched: JSONValue = .null, usage: JSONValue? = nil
+    matched: JSONValue = .null, usage: JSONValue? = nil, timing: JSONValue? = nil
   ) -> JSONValue {
-    let choice: JSONValue = [
+    var choice: JSONObject = [
       "index": .int(Int64(index)), "delta": delta, "logprobs": logprobs, "finish_reason": finish,
       "matched_stop": matched,
     ]
-    return envelope(prepared, choices: [choice], usage: usage)
+    choice["timing"] = timing
+    return envelope(prepared, choices: [.object(choice)], usage: usage)
   }
 
   private func envelope(_ prepared: Prepared, choices: [JSONValue], usage: JSONValue?) -> JSONValue {

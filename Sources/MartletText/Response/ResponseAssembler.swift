@@ -42,6 +42,11 @@ package struct ResponseAssembler: Sendable {
     self.stopTokens = stopTokens
   }
 
+  /// Takes the engine's figures of a generation that the text has ended already.
+  package mutating func note(_ event: GenerationEvent) {
+    if case .finished(_, let usage) = event { self.usage = usage }
+  }
+
   /// Takes an event; returns the text that became certain.
   package mutating func take(_ event: GenerationEvent) -> String {
     guard finish == nil else { return "" }

@@ -20,6 +20,7 @@ import Testing
     ("deepseek-ai-DeepSeek-V3.1", "deepseekv31", "deepseek-v3"),
     ("deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", "deepseekv3", "deepseek-v3"), ("google-gemma-2-2b-it", nil, nil),
     ("openai-gpt-oss-120b", "gpt-oss", "gpt-oss"), ("Kimi-K2-Thinking", "kimi_k2", "kimi_k2"),
+    ("ibm-granite-granite-3.3-2B-Instruct", "granite", "qwen3"),
     ("GLM-4.6", "glm45", "glm45"), ("microsoft-Phi-3.5-mini-instruct", nil, nil),
     ("ByteDance-Seed-OSS", "seed_oss", "seed_oss"), ("NVIDIA-Nemotron-Nano-v2", "nemotron", "nemotron_3"),
     ("NousResearch-Hermes-3-Llama-3.1-8B-tool_use", "qwen25", nil), ("MiniMax-M2", "minimax-m2", "minimax"),

@@ -9,6 +9,9 @@ struct TagSet: Sendable {
     self.newlines = newlines
   }
 
+  /// Where a search goes on that has found nothing: a tag may have begun behind this index.
+  func searched(_ input: ParseBuffer) -> Int { max(0, input.count - (tags.first?.count ?? 1) + 1) }
+
   /// A tag in the text: the index where it and its line breaks begin, and their length.
   struct Place {
     let start: Int
@@ -17,8 +20,9 @@ struct TagSet: Sendable {
   }
 
   /// The first tag; of several at one index the longest. Nil when there is none yet.
-  func first(in input: ParseBuffer) -> Place? {
-    for index in 0..<input.count {
+  /// - Parameter start: no tag begins in front of this index.
+  func first(in input: ParseBuffer, from start: Int = 0) -> Place? {
+    for index in min(start, input.count)..<input.count {
       guard let byte = input[index],
         let tag = tags.first(where: { $0.first == byte && input.has($0, at: index) == true })
       else { continue }

@@ -44,6 +44,8 @@ struct XMLCallParser: CallParser {
   private let tools: ToolDeclarations
   private var function = ""
   private var state = State.content
+  /// How far the end of a long value has been looked for.
+  private var searched = 0
 
   init(_ grammar: XMLCallGrammar, tools: ToolDeclarations) {
     self.grammar = grammar
@@ -69,7 +71,11 @@ struct XMLCallParser: CallParser {
     case .parameters(let count): return passParameters(count, &input, &output)
     case .text(let count, let isBeginning): return passText(count, isBeginning, &input, &output)
     case .value(let key, let isString, let count):
-      guard let place = valueEnds.first(in: input) else { return finishValue(&input, &output) }
+      guard let place = valueEnds.first(in: input, from: searched) else {
+        searched = valueEnds.searched(input)
+        return finishValue(&input, &output)
+      }
+      searched = 0
       let bytes = Self.withoutFirstNewline(input.take(place.start))
       let types = isString.map { $0 ? [.string] : [] } ?? tools.types(of: key, in: function)
       output.arguments(ParameterValue.json(bytes, types: types))
