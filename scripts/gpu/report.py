@@ -9,7 +9,6 @@ import pathlib
 # Each row: SGLang, vLLM, our aim; in the unit of the figure.
 PEERS = {
     "llama-3.1-8b": {
-        "start to first token": (46.8, 33.0, 3.0),
         "decode batch 1": (4.85, 4.91, 4.25),
         "decode batch 8": (5.01, 5.07, 4.4),
         "decode batch 32": (5.43, 5.51, 4.75),
@@ -25,7 +24,6 @@ PEERS = {
         "512 x (512 in, 256 out)": (13.66, 12.73, 11.2),
     },
     "llama-3.2-1b": {
-        "start to first token": (37.7, 26.9, 1.5),
         "decode batch 1": (1.44, 2.06, 0.90),
         "decode batch 8": (1.33, 2.02, 0.95),
         "decode batch 32": (1.45, 2.41, 1.05),
@@ -73,8 +71,8 @@ def main() -> None:
     print(f"- Martlet: {arguments.gpu}; {datetime.date.today()}; median of {arguments.repeats} after one that does not count")
     print("- SGLang and vLLM: one NVIDIA H200, driver 580, 2026-11-23, median of 3")
     print("- All: random bf16 weights, greedy, `ignore_eos`, random token ids, prefix cache and CUDA graphs on. A decode")
-    print("  figure is (time for 256 outputs - time for 1 output) / 255 after prompts of 128 tokens. Start to first token:")
-    print("  Martlet makes its random weights in that time, the peers with warm caches; lower is better in every row.")
+    print("  figure is (time for 256 outputs - time for 1 output) / 255 after prompts of 128 tokens. Lower is better in")
+    print("  every row. `start to first token` holds the making of the random weights.")
     for path in sorted(arguments.results.glob("*.jsonl")):
         shape = path.stem
         figures = [json.loads(line) for line in path.read_text().splitlines()]
