@@ -72,7 +72,9 @@ let package = Package(
       name: "OfflineBatch", dependencies: ["Martlet"], path: "Examples/OfflineBatch", swiftSettings: strict),
     tests("MartletCore"),
     tests("MartletCompute", ["CMartletKernels"], resources: [.copy("Goldens")]),
-    tests("MartletModel", ["Martlet", "MartletCore", "MartletCompute", "MartletText"], resources: [.copy("Goldens")]),
+    tests(
+      "MartletModel", ["CMartletKernels", "Martlet", "MartletCore", "MartletCompute", "MartletText"],
+      resources: [.copy("Goldens")]),
     tests("MartletEngine", ["MartletCore"]),
     tests("MartletText", ["MartletCore"], resources: [.copy("Goldens")]),
     tests(

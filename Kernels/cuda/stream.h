@@ -19,12 +19,20 @@ struct staging_ring {
   size_t bytes, used;
 };
 
+/// A small copy on its way to the host.
+struct download_channel {
+  uint8_t *host;
+  cudaEvent_t done;
+  bool is_busy;
+};
+
 struct mk_stream {
   cudaStream_t cuda;
   int device, multiprocessors, compute_capability;
   /// Kernels that meet an index outside its range set this (mapped memory); `stream_synchronize` reports it.
   int32_t *fault_host, *fault;
   staging_ring staging;
+  download_channel downloads[MK_DOWNLOAD_CHANNELS];
   cublaslt_state *cublaslt;
   /// Scratch of the backend's own (cuBLASLt, merged partial results).
   void *scratch;

@@ -13,13 +13,14 @@
       .memory_allocate = mk_cpu_memory_allocate, .memory_free = mk_cpu_memory_free,                            \
       .memory_upload = mk_cpu_memory_upload, .memory_download = mk_cpu_memory_upload,                          \
       .matrix_packed_bytes = mk_##V##_matrix_packed_bytes, .matrix_pack = mk_##V##_matrix_pack,                \
-      .linear_workspace_bytes = mk_linear_workspace, .kv_layer_bytes = mk_plain_kv_layer_bytes,                \
+      .linear_workspace_bytes = mk_linear_workspace, .kv_layer_bytes = mk_##V##_kv_layer_bytes,                \
       .attention_workspace_bytes = mk_##V##_attention_workspace_bytes,                                         \
       .sample_workspace_bytes = mk_##V##_sample_workspace_bytes, .embedding = mk_##V##_embedding,              \
       .norm = mk_##V##_norm, .linear = mk_##V##_linear, .rope_table = mk_plain_rope_table,                     \
       .rope_kv = mk_##V##_rope_kv, .attention = mk_##V##_attention, .gated = mk_##V##_gated,                   \
       .gather = mk_plain_gather, .scale = mk_plain_scale, .soft_cap = mk_plain_soft_cap,                       \
       .adjust_logits = mk_##V##_adjust_logits, .sample = mk_##V##_sample, .logprobs = mk_##V##_logprobs,       \
+      .feed_tokens = mk_plain_feed_tokens, .keep_tokens = mk_plain_keep_tokens,                                \
   }
 
 static const mk_table reference_table = MK_CPU_TABLE(reference, "cpu-reference", "scalar C on any processor");

@@ -78,8 +78,26 @@ mk_status mk_plain_soft_cap(mk_stream *stream, float *x, size_t count, float cap
   return run_pointwise(stream, (pointwise){x, count, cap}, SOFT_CAP_PIECE, soft_cap_piece);
 }
 
-size_t mk_plain_kv_layer_bytes(const mk_kv_layer *kv) {
-  const size_t element = kv->dtype == MK_F32 ? 4 : 2;
-  // Vector loads of the last block may read up to a vector past it.
-  return (size_t)kv->pages * kv->kv_heads * 2 * kv->page_size * kv->head_dim * element + 64;
+mk_status mk_plain_feed_tokens(mk_stream *stream, const mk_feed_args *args) {
+  if (!stream || !args || (args->rows > 0 && (!args->ids || !args->last))) return MK_INVALID_ARGUMENT;
+  for (uint32_t i = 0; i < args->rows; i++) {
+    if (args->ids[i] < 0 && (uint32_t)~args->ids[i] >= args->slots) return MK_INVALID_ARGUMENT;
+  }
+  for (uint32_t i = 0; i < args->rows; i++) {
+    if (args->ids[i] >= 0) continue;
+    const int32_t token = args->last[~args->ids[i]];
+    args->ids[i] = token < 0 ? 0 : token;
+  }
+  return MK_OK;
+}
+
+mk_status mk_plain_keep_tokens(mk_stream *stream, const mk_keep_args *args) {
+  if (!stream || !args || (args->rows > 0 && (!args->tokens || !args->slot || !args->last))) return MK_INVALID_ARGUMENT;
+  for (uint32_t i = 0; i < args->rows; i++) {
+    if (args->slot[i] >= 0 && (uint32_t)args->slot[i] >= args->slots) return MK_INVALID_ARGUMENT;
+  }
+  for (uint32_t i = 0; i < args->rows; i++) {
+    if (args->slot[i] >= 0) args->last[args->slot[i]] = args->tokens[i];
+  }
+  return MK_OK;
 }

@@ -38,16 +38,22 @@ struct TokenizerFiles {
   }
 
   func tokenizer() throws -> Tokenizer {
+    do { return try Tokenizer(try description()) } catch let error as MartletError { throw error } catch {
+      throw MartletError(.model, "\(path): \(error)")
+    }
+  }
+
+  func description() throws -> TokenizerDescription {
     do {
       switch source {
-      case .gguf(let file): return try Tokenizer(TokenizerDescription(gguf: try Self.metadata(file)))
+      case .gguf(let file): return try TokenizerDescription(gguf: try Self.metadata(file))
       case .folder(let folder):
         guard let json = folder.contents("tokenizer.json") else {
           throw MartletError(.model, "\(path): tokenizer.json is missing; give --tokenizer-path a folder that has it")
         }
         let configuration = folder.contents("tokenizer_config.json")
-        return try Tokenizer(
-          TokenizerDescription(tokenizerJSON: Array(json), configurationJSON: configuration.map { Array($0) }))
+        return try TokenizerDescription(
+          tokenizerJSON: Array(json), configurationJSON: configuration.map { Array($0) })
       }
     } catch let error as MartletError { throw error } catch { throw MartletError(.model, "\(path): \(error)") }
   }

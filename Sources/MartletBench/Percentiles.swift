@@ -9,7 +9,7 @@ package struct Percentiles {
   package var median: Double { self[50] }
 
   /// 0 without values.
-  subscript(percent: Double) -> Double {
+  package subscript(percent: Double) -> Double {
     guard let last = sorted.last else { return 0 }
     let place = percent / 100 * Double(sorted.count - 1)
     let index = Int(place)

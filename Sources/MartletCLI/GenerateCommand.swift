@@ -54,6 +54,7 @@ struct GenerateCommand: AsyncParsableCommand {
       }
     }
     let engine = try await Engine(modelPath: modelPath, options: engineFlags.options)
+    Terminal.note(engine.model.device)
     let bar = ProgressBar(total: all.count, unit: "prompts")
     let results = try await engine.generate(all, sampling: samplingFlags.sampling(defaultMaxTokens: 128)) { _, result in
       bar.advance(tokens: result.tokens.count)

@@ -13,6 +13,9 @@ package struct EngineLoad: Sendable, Equatable {
   package var promptTokens: UInt64 = 0
   package var cachedTokens: UInt64 = 0
   package var generatedTokens: UInt64 = 0
+  /// Tokens proposed by speculation, and those of them that were right.
+  package var draftedTokens: UInt64 = 0
+  package var acceptedTokens: UInt64 = 0
   package var retractions: UInt64 = 0
   package var finishedRequests: UInt64 = 0
   /// False once the engine thread has stopped.

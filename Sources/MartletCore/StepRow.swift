@@ -11,10 +11,13 @@ package struct StepRow: Sendable {
   package let samples: Bool
   /// Input offsets whose logits score the prompt's next token: offset i scores the token at position start + i + 1.
   package let promptLogprobs: Range<Int>
+  /// The last so many input tokens are guesses: a token is drawn in front of each of them and behind the last, for as
+  /// long as the draws repeat the guesses.
+  package let draftCount: Int
 
   package init(
     request: RequestID, slot: SlotIndex, input: StepInput, start: Int, pages: [PageIndex], samples: Bool,
-    promptLogprobs: Range<Int> = 0..<0
+    promptLogprobs: Range<Int> = 0..<0, draftCount: Int = 0
   ) {
     self.request = request
     self.slot = slot
@@ -23,5 +26,6 @@ package struct StepRow: Sendable {
     self.pages = pages
     self.samples = samples
     self.promptLogprobs = promptLogprobs
+    self.draftCount = draftCount
   }
 }

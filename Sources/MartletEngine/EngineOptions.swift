@@ -18,6 +18,8 @@ package struct EngineOptions: Sendable, Equatable {
   package var enablePrefixCache = true
   /// Plan and launch a step before the one ahead of it has been collected.
   package var overlap = false
+  /// nil: no speculation. Needs the tokens of all earlier steps, so that it does not go with `overlap`.
+  package var speculation: SpeculationOptions?
 
   package init(pageCount: Int, contextLength: Int, vocabularySize: Int) {
     self.pageCount = pageCount

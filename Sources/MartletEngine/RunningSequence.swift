@@ -53,11 +53,25 @@ struct RunningSequence {
       pages: Array(pages[..<((end + pageSize - 1) / pageSize)]), samples: samples, promptLogprobs: scored)
   }
 
-  mutating func decodeRow() -> StepRow {
+  /// The next token.
+  /// - Parameter draft: guesses behind it, whose pages are there; nil where the host may not have seen the token.
+  mutating func decodeRow(draft: [TokenID]?, pageSize: Int) -> StepRow {
     let start = planned
-    planned += 1
+    planned += 1 + (draft?.count ?? 0)
     state.samplesInFlight += 1
+    guard let draft, let last = state.history.last else {
+      return StepRow(
+        request: state.id, slot: slot, input: .lastSampled, start: start, pages: pages(through: planned, pageSize),
+        samples: true)
+    }
     return StepRow(
-      request: state.id, slot: slot, input: .lastSampled, start: start, pages: pages, samples: true)
+      request: state.id, slot: slot, input: .tokens([last] + draft), start: start,
+      pages: pages(through: planned, pageSize), samples: true, draftCount: draft.count)
+  }
+
+  /// Rejected guesses can leave a page that is not used yet.
+  private func pages(through end: Int, _ pageSize: Int) -> [PageIndex] {
+    let count = (end + pageSize - 1) / pageSize
+    return count == pages.count ? pages : Array(pages[..<count])
   }
 }

@@ -17,6 +17,7 @@ package struct Scheduler {
   private var pendingReleases: [SlotIndex] = []
   private var pendingEdges: [PrefixCache.Edge: RequestID] = [:]
   private var estimate = OutputEstimate()
+  private var speculation: Speculation?
   private var arrivals: UInt64 = 0
   private var admissions: UInt64 = 0
   private var started: [RequestID] = []
@@ -29,6 +30,7 @@ package struct Scheduler {
       pageCount: options.pageCount, pageSize: options.pageSize, policy: options.eviction,
       isEnabled: options.enablePrefixCache)
     waiting = WaitingQueue(policy: options.policy, patience: 4 * options.runningLimit)
+    speculation = options.overlap ? nil : options.speculation.map { Speculation(options: $0) }
     positions = Array(repeating: nil, count: options.runningLimit)
     freeSlots = (0..<options.runningLimit).reversed().map { SlotIndex(Int32($0)) }
   }
@@ -88,6 +90,7 @@ package struct Scheduler {
     cache.release(sequence.pages)
     cache.close(sequence.root)
     if let edge = sequence.pendingEdge, pendingEdges[edge] == sequence.state.id { pendingEdges[edge] = nil }
+    speculation?.forget(sequence.state.id)
     pendingReleases.append(sequence.slot)
     freeSlots.append(sequence.slot)
     return sequence.state
@@ -102,10 +105,7 @@ package struct Scheduler {
     let hasRetracted = reserveDecodePages()
     var budget = options.maxBatchedTokens
     var prefills = 0
-    for index in running.indices where running[index].decodes {
-      plan.rows.append(running[index].decodeRow())
-      budget -= 1
-    }
+    appendDecodes(to: &plan, budget: &budget)
     for index in running.indices where running[index].isPrefilling && budget > 0 && prefills < prefillLimit {
       appendPrefill(index, to: &plan, budget: &budget)
       prefills += 1
@@ -118,6 +118,34 @@ package struct Scheduler {
       counters.steps += 1
     }
     return plan
+  }
+
+  /// A row for every decoding sequence; guesses behind their tokens take what is left of the budget.
+  private mutating func appendDecodes(to plan: inout StepPlan, budget: inout Int) {
+    let decoding = running.indices.filter { running[$0].decodes }
+    budget -= decoding.count
+    for index in decoding {
+      let draft = draft(index, rows: decoding.count, budget: budget)
+      budget -= draft?.count ?? 0
+      plan.rows.append(running[index].decodeRow(draft: draft, pageSize: options.pageSize))
+    }
+  }
+
+  /// nil where there is no speculation, or the sequence's last token is still in flight.
+  private mutating func draft(_ index: Int, rows: Int, budget: Int) -> [TokenID]? {
+    guard speculation != nil, running[index].state.samplesInFlight == 0 else { return nil }
+    let sequence = running[index]
+    let wanted = min(budget, sequence.state.request.stop.maxTokens - sequence.state.generatedCount - 1)
+    guard wanted > 0, let draft = speculation?.draft(for: sequence.state, rows: rows, limit: wanted) else { return [] }
+    // A guess is not worth another page's eviction.
+    while running[index].pages.count * options.pageSize < sequence.planned + 1 + draft.count, cache.pool.freeCount > 0,
+      let page = cache.allocate()
+    {
+      running[index].pages.append(page)
+    }
+    let room = running[index].pages.count * options.pageSize - sequence.planned - 1
+    counters.draftedTokens += UInt64(min(draft.count, room))
+    return Array(draft.prefix(room))
   }
 
   private var prefillLimit: Int { options.maxPrefillRows ?? Int.max }
@@ -279,7 +307,7 @@ package struct Scheduler {
     var reports: [(RequestID, GenerationEvent)] = []
     reports.reserveCapacity(plan.rows.count)
     for (row, output) in zip(plan.rows, result.rows) {
-      for event in commit(output, for: row) {
+      for event in commit(output, for: row, rows: plan.rows.count) {
         if case .token = event { counters.generatedTokens += 1 }
         reports.append((row.request, event))
       }
@@ -287,7 +315,8 @@ package struct Scheduler {
     return reports
   }
 
-  private mutating func commit(_ output: StepResult.Row, for row: StepRow) -> [GenerationEvent] {
+  private mutating func commit(_ output: StepResult.Row, for row: StepRow, rows: Int) -> [GenerationEvent] {
+    counters.acceptedTokens += UInt64(row.draftCount == 0 ? 0 : max(0, output.sampled.count - 1))
     guard let index = positions[Int(row.slot.rawValue)], running[index].state.id == row.request else {
       let events = waiting.update(row.request) { $0.accept(output, from: row) } ?? []
       if case .finished = events.last {
@@ -297,7 +326,17 @@ package struct Scheduler {
       return events
     }
     let events = running[index].state.accept(output, from: row)
-    cachePages(index, computed: row.start + row.input.count)
+    var computed = row.start + row.input.count
+    if row.draftCount > 0 {
+      // What stands behind the first wrong guess is computed again.
+      computed = row.start + max(1, output.sampled.count)
+      running[index].planned = computed
+    }
+    if speculation != nil, row.samples {
+      speculation?.settle(
+        row.request, drafted: row.draftCount, accepted: max(0, output.sampled.count - 1), rows: rows)
+    }
+    cachePages(index, computed: computed)
     if case .finished = events.last {
       _ = leave(index)
       counters.finishedRequests += 1

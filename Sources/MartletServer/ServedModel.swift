@@ -21,6 +21,7 @@ package struct ServedModel: Sendable {
   package var generator: any Generator
   package var defaults = Defaults()
   package var architecture: String
+  package var formats = AnswerFormats()
   /// Where prompts are rendered and tokenized.
   package var workers = TextWorkers(count: 1)
   /// Resolved options, for `/server_info`.
@@ -37,6 +38,15 @@ package struct ServedModel: Sendable {
     self.template = template
     self.generator = generator
     self.architecture = architecture
+  }
+
+  /// Names what computes the answers: the same model under the same options has the same fingerprint.
+  var fingerprint: String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in (path + architecture + (options["version"]?.stringValue ?? "")).utf8 {
+      hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+    }
+    return "fp_" + String(hash, radix: 16)
   }
 
   var prompts: PromptBuilder { PromptBuilder(tokenizer: tokenizer, template: template) }

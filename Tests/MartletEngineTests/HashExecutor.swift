@@ -4,21 +4,26 @@ import MartletCore
 /// given to two sequences, or a wrong prefix match, changes the output.
 struct HashExecutor: StepExecutor {
   private let pageSize: Int
+  /// Tokens that the next one depends on, which then repeat soon; nil: all of them.
+  private let span: Int?
   private var memory: [[Int32]]
   private var requests: [SlotIndex: Int32] = [:]
   private var last: [SlotIndex: TokenID] = [:]
   private var results: [StepResult] = []
   private var serial: UInt64 = 0
 
-  init(pageCount: Int, pageSize: Int) {
+  init(pageCount: Int, pageSize: Int, span: Int? = nil) {
     self.pageSize = pageSize
+    self.span = span
     memory = Array(repeating: Array(repeating: -1, count: pageSize), count: pageCount)
   }
 
-  static func next(after history: [Int32]) -> TokenID {
+  static func next(after history: [Int32], span: Int? = nil) -> TokenID {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for token in history { hash = (hash ^ UInt64(UInt32(bitPattern: token))) &* 0x100_0000_01b3 }
-    return TokenID(Int32((hash >> 33) % 1000))
+    for token in history.suffix(span ?? history.count) {
+      hash = (hash ^ UInt64(UInt32(bitPattern: token))) &* 0x100_0000_01b3
+    }
+    return TokenID(Int32((hash >> 33) % (span == nil ? 1000 : 6)))
   }
 
   mutating func launch(_ plan: StepPlan) throws(ExecutorError) -> StepTicket {
@@ -36,12 +41,16 @@ struct HashExecutor: StepExecutor {
       }
       var result = StepResult.Row()
       if row.samples {
-        let history = (0..<(row.start + input.count)).map { position in
+        var history = (0..<(row.start + input.count - row.draftCount)).map { position in
           memory[Int(row.pages[position / pageSize].rawValue)][position % pageSize]
         }
-        let token = Self.next(after: history)
-        last[row.slot] = token
-        result.sampled = [token]
+        for offset in 0...row.draftCount {
+          let token = Self.next(after: history, span: span)
+          last[row.slot] = token
+          result.sampled.append(token)
+          guard offset < row.draftCount, input[input.count - row.draftCount + offset] == token else { break }
+          history.append(token.rawValue)
+        }
       }
       rows.append(result)
     }

@@ -14,7 +14,12 @@ import Testing
     var policy = SchedulePolicy.longestPrefixMatch
     var eviction = EvictionPolicy.leastRecentlyUsed
     var cache = true
-    var testDescription: String { "\(pages) pages, \(batch) tokens, \(running) rows, depth \(depth), \(policy)" }
+    /// Tokens that the imagined model looks at: few make it repeat itself.
+    var span: Int?
+    var speculates = false
+    var testDescription: String {
+      "\(pages) pages, \(batch) tokens, \(running) rows, depth \(depth), \(policy)\(speculates ? ", drafts" : "")"
+    }
   }
 
   static let settings: [Setting] = [
@@ -25,6 +30,10 @@ import Testing
     Setting(pages: 30, batch: 16, running: 3, depth: 1, policy: .longestOutputFirst),
     Setting(pages: 200, batch: 128, running: 32, depth: 0), Setting(pages: 200, batch: 128, running: 32, depth: 1),
     Setting(pages: 24, batch: 24, running: 8, depth: 1, cache: false),
+    Setting(pages: 10, batch: 8, running: 4, depth: 0, span: 2, speculates: true),
+    Setting(pages: 30, batch: 64, running: 4, depth: 0, span: 3, speculates: true),
+    Setting(pages: 200, batch: 128, running: 32, depth: 0, span: 2, speculates: true),
+    Setting(pages: 30, batch: 32, running: 6, depth: 0, cache: false, speculates: true),
   ]
 
   private struct Generation {
@@ -54,8 +63,9 @@ import Testing
       options.policy = setting.policy
       options.eviction = setting.eviction
       options.enablePrefixCache = setting.cache
+      if setting.speculates { options.speculation = SpeculationOptions() }
       scheduler = Scheduler(options: options)
-      executor = HashExecutor(pageCount: setting.pages, pageSize: 16)
+      executor = HashExecutor(pageCount: setting.pages, pageSize: 16, span: setting.span)
       random = seed
       beginnings = (0..<3).map { row in (0..<64).map { Int32(($0 * 7 + row * 13) % 50) } }
     }
@@ -98,7 +108,9 @@ import Testing
       #expect(Set(plan.rows.map(\.slot)).count == plan.rows.count)
       for row in plan.rows {
         #expect(row.input.count > 0)
+        #expect((row.start + row.input.count + 15) / 16 == row.pages.count || row.draftCount == 0)
         #expect((row.start + row.input.count + 15) / 16 <= row.pages.count)
+        #expect(row.draftCount == 0 || row.draftCount < row.input.count)
         #expect(Set(row.pages).count == row.pages.count)
       }
       if !plan.rows.isEmpty {
@@ -140,7 +152,7 @@ import Testing
       #expect(generation.prefills <= 1)
       var history = generation.prompt
       for token in generation.tokens {
-        #expect(HashExecutor.next(after: history).rawValue == token, "request \(id.rawValue)")
+        #expect(HashExecutor.next(after: history, span: setting.span).rawValue == token, "request \(id.rawValue)")
         history.append(token)
       }
       guard !generation.isCancelled else { continue }
@@ -154,6 +166,7 @@ import Testing
     let isFlushed = simulation.scheduler.flushCache()
     #expect(isFlushed)
     #expect(simulation.scheduler.load.freePages == setting.pages)
+    if setting.span != nil { #expect(load.acceptedTokens > load.draftedTokens / 4, "the guesses are wrong") }
     if setting.pages <= 10 { #expect(load.retractions > 0, "the pool is not small enough to test retractions") }
   }
 }

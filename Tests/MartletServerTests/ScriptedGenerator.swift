@@ -46,7 +46,8 @@ final class ScriptedGenerator: Generator {
         let logprobs = TokenLogprobs(token: TokenID(token), logprob: -0.5, top: [], selected: alternatives)
         continuation.yield(.token(TokenID(token), request.logprobs.output ? logprobs : nil))
       }
-      end(id, .length)
+      // A script that ends with the end token ends the turn, as a model does.
+      end(id, tokens.last == 257 ? .stopToken(TokenID(257)) : .length)
     }
     return GenerationStream(id: id, events: events)
   }

@@ -30,6 +30,15 @@ def test_the_float_reference_agrees_with_the_quantised_file():
     assert martlet(*arguments).stdout == martlet(*arguments, "--dtype", "float32").stdout
 
 
+def test_speculation_does_not_change_the_answer():
+    prompt = "one two three four five six one two three four five six one two three"
+    arguments = ["generate", MODEL, prompt, "--max-new-tokens", "48", "--temperature", "0.3", "--seed", "5"]
+    plain = martlet(*arguments, "--speculative-algorithm", "none").stdout
+    assert plain == martlet(*arguments).stdout == martlet(*arguments, "--speculative-num-draft-tokens", "64").stdout
+    assert "--speculative-num-draft-tokens" in martlet(
+        *arguments, "--speculative-num-draft-tokens", "0", expect=1).stderr
+
+
 def test_tokenize_counts_and_shows():
     assert martlet("tokenize", MODEL, "Hello world", "--count").stdout.strip() == "2"
     assert martlet("tokenize", MODEL, stdin="Hello world").stdout.split() == ["19556", "905"]
@@ -48,12 +57,45 @@ def test_plan_and_doctor_say_what_is_needed_and_there():
     assert "cores" in martlet("doctor").stdout
 
 
+def test_quantize_writes_a_file_that_generates(tmp_path):
+    output = str(tmp_path / "model.gguf")
+    assert "211 q8_0" in martlet("quantize", MODEL, output, "--type", "q8_0").stdout
+    done = martlet("generate", output, "The capital of France is", "--max-new-tokens", "2", "--temperature", "0")
+    assert "Paris" in done.stdout
+    assert "--force" in martlet("quantize", MODEL, output, "--type", "q8_0", expect=1).stderr
+
+
+def test_bench_throughput_runs_a_load(tmp_path):
+    results = tmp_path / "results.jsonl"
+    martlet("bench", "throughput", MODEL, "--dataset-name", "random-ids", "--num-prompts", "3", "--random-input-len", "24",
+            "--random-output-len", "8", "--random-range-ratio", "1", "--result-filename", str(results))
+    line = json.loads(results.read_text())
+    assert (line["successful_requests"], line["total_input_tokens"], line["total_output_tokens"]) == (3, 72, 24)
+    assert line["output_throughput"] > 0
+
+
+def test_profile_times_ops_and_writes_a_trace(tmp_path):
+    trace = tmp_path / "trace.json"
+    done = martlet("profile", MODEL, "--input-len", "32", "--steps", "2", "--trace", str(trace))
+    assert "linear" in done.stdout and "attention" in done.stdout and "GOP/s" in done.stdout
+    events = json.loads(trace.read_text())["traceEvents"]
+    # 30 layers, a prefill step and two decode steps.
+    assert sum(event["name"] == "attention" for event in events) == 90
+
+
+def test_bench_scheduler_prints_its_curves():
+    lines = martlet("bench", "scheduler", "--running", "8", "--queued", "0", "64", "--steps", "20", "--prefix-len", "256").stdout
+    assert "us a sequence" in lines and "ns a token" in lines
+
+
 def test_faults_end_with_one_clear_line():
     for arguments, words in [
         (["serve", "missing.gguf"], "missing.gguf"), (["serve", MODEL, "--port", "99999"], "--port"),
         (["serve", MODEL, "--host", "0.0.0.0"], "--api-key"), (["serve", MODEL, "--context-length", "1000000"], "8192"),
         (["plan", __file__], "not GGUF"), (["plan"], "give a model"), (["generate", MODEL], "--input"),
         (["generate", MODEL, "x", "--input", "missing.txt"], "missing.txt"),
+        (["quantize", MODEL, "/proc/none/x.gguf", "--type", "q4_0"], "cannot be written"),
+        (["quantize", __file__, "x.gguf", "--type", "q4_0"], "not GGUF"), (["quantize", MODEL, "x", "--type", "q9"], "q4_k"),
         (["serve", MODEL, "--device", "tpu"], "--device"), (["serve", MODEL, "--mem-fraction-static", "0.001"], "MiB"),
     ]:
         assert words in martlet(*arguments, expect=1).stderr

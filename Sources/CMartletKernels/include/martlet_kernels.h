@@ -3,6 +3,10 @@
 /// The CPU backend is compiled in (`mk_cpu_table`). Any other device is a shared object that exports
 /// `const mk_table *mk_backend_table(void)` with the same table.
 ///
+/// A device with memory of its own (`separate_memory`) must not have that memory read or written by host code. There,
+/// arguments' structs and the lists that an op's text calls host memory are read before the call returns; all other
+/// pointers are device memory, and ops are enqueued: they run in call order.
+///
 /// Rules for every op: row-major, no aliasing unless said, never allocates, prints, exits or touches globals; checks its
 /// sizes and returns a status. The order of float accumulation for one output element depends on the weights' shape only,
 /// never on the number of rows, threads or neighbours (other devices: with `mk_stream_options.deterministic`).
@@ -251,6 +255,34 @@ typedef struct mk_logprob_args {
   float *top_logprobs;            ///< [rows, top_count]
 } mk_logprob_args;
 
+/// ids[i] = last[~ids[i]] where ids[i] is negative: rows whose token only the device knows yet. A token below 0 feeds 0.
+typedef struct mk_feed_args {
+  int32_t *ids; ///< [rows], changed in place
+  uint32_t rows;
+  const int32_t *last; ///< [slots]
+  uint32_t slots;
+} mk_feed_args;
+
+/// last[slot[i]] = tokens[i]; rows with a negative slot are left out.
+typedef struct mk_keep_args {
+  const int32_t *tokens, *slot; ///< [rows]
+  uint32_t rows;
+  int32_t *last; ///< [slots]
+  uint32_t slots;
+} mk_keep_args;
+
+/// Recorded ops that run again as one.
+typedef struct mk_graph mk_graph;
+
+/// Downloads that may be under way at once.
+enum { MK_DOWNLOAD_CHANNELS = 4, MK_DOWNLOAD_BYTES = 1 << 18 };
+
+/// What a device has now. `problem` is NULL, or says in one line why it cannot be used and the remedy.
+typedef struct mk_device_info {
+  uint64_t free_bytes, total_bytes;
+  const char *problem;
+} mk_device_info;
+
 typedef struct mk_table {
   uint32_t abi_version;
   const char *name;        ///< "cpu-reference", "cpu-avx2", "cpu-avx512", "cuda" ...
@@ -290,6 +322,24 @@ typedef struct mk_table {
   mk_status (*adjust_logits)(mk_stream *stream, const mk_adjust_args *args);
   mk_status (*sample)(mk_stream *stream, const mk_sample_args *args);
   mk_status (*logprobs)(mk_stream *stream, const mk_logprob_args *args);
+  mk_status (*feed_tokens)(mk_stream *stream, const mk_feed_args *args);
+  mk_status (*keep_tokens)(mk_stream *stream, const mk_keep_args *args);
+
+  /// Non-zero: the device has memory of its own. The rest of the table is there on such devices only, NULL on others.
+  uint32_t separate_memory;
+  mk_status (*device_info)(mk_device_info *out);
+
+  /// Starts a copy of at most MK_DOWNLOAD_BYTES to the host; `download_end` waits for it, and reports the faults of
+  /// what ran before it. One copy at a time in each channel (below MK_DOWNLOAD_CHANNELS).
+  mk_status (*download_begin)(mk_stream *stream, uint32_t channel, const void *source, size_t bytes);
+  mk_status (*download_end)(mk_stream *stream, uint32_t channel, void *destination, size_t bytes);
+
+  /// From `graph_begin` on ops are recorded, not run, until `graph_end` makes a graph of them (`out` NULL: drops them).
+  /// What they stage from host memory must not be recorded. A graph runs with the pointers and sizes that it recorded.
+  mk_status (*graph_begin)(mk_stream *stream);
+  mk_status (*graph_end)(mk_stream *stream, mk_graph **out);
+  mk_status (*graph_launch)(mk_stream *stream, mk_graph *graph);
+  void (*graph_destroy)(mk_stream *stream, mk_graph *graph);
 } mk_table;
 
 /// The CPU implementations. MK_CPU_BEST picks what this processor runs; a variant it cannot run gives NULL.

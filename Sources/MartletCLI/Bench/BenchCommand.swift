@@ -4,5 +4,8 @@ import ArgumentParser
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure models and servers.",
-    subcommands: [BenchLatencyCommand.self, BenchServingCommand.self, BenchCompareCommand.self])
+    subcommands: [
+      BenchLatencyCommand.self, BenchThroughputCommand.self, BenchOfflineCommand.self, BenchServingCommand.self,
+      BenchSchedulerCommand.self, BenchCompareCommand.self, BenchGoldenCommand.self,
+    ])
 }

@@ -63,12 +63,17 @@ struct BenchDatasetFlags: ParsableArguments {
     if datasetName == .sharegpt || datasetName == .custom, datasetPath == nil {
       throw ValidationError("--dataset-name \(datasetName.rawValue) needs --dataset-path")
     }
+  }
+
+  /// For loads on servers, whose tokenizer is not at hand.
+  func validateTokenizer() throws {
     if datasetName == .sharegpt || datasetName == .random, tokenizer == nil {
       throw ValidationError("--dataset-name \(datasetName.rawValue) needs --tokenizer")
     }
   }
 
-  func dataset() throws -> BenchDataset {
+  /// - Parameter other: the tokenizer to use where the flags name none.
+  func dataset(tokenizer other: ModelTokenizer? = nil) throws -> BenchDataset {
     var options = BenchDataset.Options()
     options.name = datasetName
     options.path = datasetPath
@@ -83,7 +88,7 @@ struct BenchDatasetFlags: ParsableArguments {
     options.questionLength = gspQuestionLen
     options.groupOutput = gspOutputLen
     options.seed = seed
-    return BenchDataset(options, tokenizer: try tokenizer.map { try ModelTokenizer(modelPath: $0) })
+    return BenchDataset(options, tokenizer: try tokenizer.map { try ModelTokenizer(modelPath: $0) } ?? other)
   }
 }
 

@@ -59,6 +59,7 @@ struct BenchServingCommand: AsyncParsableCommand {
   var plot: String?
 
   func validate() throws {
+    try dataset.validateTokenizer()
     _ = try BenchGoodput(goodput)
     guard requestRate > 0 else { throw ValidationError("--request-rate must be over 0, got \(requestRate)") }
     guard maxConcurrency ?? 1 > 0, warmupRequests >= 0 else {

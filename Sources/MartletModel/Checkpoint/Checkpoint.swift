@@ -72,6 +72,23 @@ package struct Checkpoint: Sendable {
     }
   }
 
+  /// The tensors that a model is made of under GGUF's names, in the order of a forward pass.
+  var tensorsByGGUFName: [(name: String, tensor: CheckpointTensor)] {
+    let named: [(String, CheckpointTensor)] = tensors.compactMap { name, tensor in
+      guard case .folder = source else { return (name, tensor) }
+      let plain = name.hasPrefix("language_model.") ? String(name.dropFirst(15)) : name
+      let full = plain.hasPrefix("model.") || plain.hasPrefix("lm_head.") ? plain : "model." + plain
+      let mapped = TensorNames.gguf(full, architecture: configuration.architecture)
+      guard mapped != full, !(configuration.tiedEmbeddings && mapped == "output.weight") else { return nil }
+      return (mapped, tensor)
+    }
+    func rank(_ name: String) -> (Int, String) {
+      let layer = name.split(separator: ".").dropFirst().first.flatMap { Int($0) }
+      return name.hasPrefix("blk.") ? ((layer ?? 0) + 1, name) : (name.hasPrefix("output") ? .max : 0, name)
+    }
+    return named.sorted { rank($0.0) < rank($1.0) }.map { (name: $0.0, tensor: $0.1) }
+  }
+
   package func has(_ name: String) -> Bool { find(name) != nil }
 
   /// A tensor that must exist in exactly this shape.

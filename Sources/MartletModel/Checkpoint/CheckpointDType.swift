@@ -22,24 +22,29 @@ package enum CheckpointDType: Sendable, Equatable, CaseIterable {
     }
   }
 
+  /// GGUF's type number.
+  var ggufType: UInt32 {
+    switch self {
+    case .f32: 0
+    case .f16: 1
+    case .q4_0: 2
+    case .q4_1: 3
+    case .q5_0: 6
+    case .q5_1: 7
+    case .q8_0: 8
+    case .q2K: 10
+    case .q3K: 11
+    case .q4K: 12
+    case .q5K: 13
+    case .q6K: 14
+    case .bf16: 30
+    }
+  }
+
   /// The GGUF type number's format; nil when it is not one that can be computed with.
   init?(ggufType: UInt32) {
-    switch ggufType {
-    case 0: self = .f32
-    case 1: self = .f16
-    case 2: self = .q4_0
-    case 3: self = .q4_1
-    case 6: self = .q5_0
-    case 7: self = .q5_1
-    case 8: self = .q8_0
-    case 10: self = .q2K
-    case 11: self = .q3K
-    case 12: self = .q4K
-    case 13: self = .q5K
-    case 14: self = .q6K
-    case 30: self = .bf16
-    default: return nil
-    }
+    guard let dtype = Self.allCases.first(where: { $0.ggufType == ggufType }) else { return nil }
+    self = dtype
   }
 
   init?(safetensors name: String) {

@@ -3,6 +3,8 @@
 package final class GGUFFile: Sendable {
   package let file: MappedFile
   let metadata: [String: GGUFValue]
+  /// Keys in the file's order, and where their type numbers and values lie.
+  let metadataEntries: [(key: String, range: Range<Int>)]
   /// Tensors by the file's own names.
   let tensors: [String: CheckpointTensor]
   /// Types of tensors that exist but cannot be computed with.
@@ -27,24 +29,27 @@ package final class GGUFFile: Sendable {
     guard tensorCount <= UInt64(file.count / 24), metadataCount <= UInt64(file.count / 13) else {
       throw CheckpointError(file: path, field: "tensor_count", problem: "counts more entries than the file can hold")
     }
-    metadata = try Self.readMetadata(&reader, count: Int(metadataCount))
+    (metadata, metadataEntries) = try Self.readMetadata(&reader, count: Int(metadataCount))
     (tensors, unsupported) = try Self.readTensors(&reader, count: Int(tensorCount), metadata: metadata)
     self.file = file
   }
 
   private static func readMetadata(
     _ reader: inout BoundedReader, count: Int
-  ) throws(CheckpointError) -> [String: GGUFValue] {
+  ) throws(CheckpointError) -> ([String: GGUFValue], [(key: String, range: Range<Int>)]) {
     var metadata: [String: GGUFValue] = [:]
+    var entries: [(key: String, range: Range<Int>)] = []
     metadata.reserveCapacity(min(count, 4096))
     for index in 0..<count {
       let key = try reader.string("metadata key \(index)")
+      let start = reader.offset
       let type = try reader.integer(UInt32.self, key)
       guard metadata.updateValue(try readValue(&reader, type: type, key: key), forKey: key) == nil else {
         throw CheckpointError(file: reader.file.path, field: key, problem: "appears twice")
       }
+      entries.append((key, start..<reader.offset))
     }
-    return metadata
+    return (metadata, entries)
   }
 
   private static func readValue(

@@ -5,6 +5,8 @@ import Foundation
 package struct CharacterMap: Sendable {
   private let units: [UInt32]
   private let strings: [UInt8]
+  /// What becomes of each ASCII character that stands alone.
+  private var ascii: [[UInt8]] = []
 
   /// - Parameter blob: the trie's size in bytes (32 bits, little endian), the trie, the strings.
   package init(_ blob: [UInt8]) throws(TokenizerError) {
@@ -17,6 +19,7 @@ package struct CharacterMap: Sendable {
     let size = Int(word(0))
     units = (0..<size / 4).map { word(4 + 4 * $0) }
     strings = Array(blob[(4 + size)...])
+    ascii = (0..<0x80).map { byte in replacement([byte]).map(Array.init) ?? [byte] }
   }
 
   /// The replacement of the shortest rule that `text` begins with; nil when there is none. Units that lead out of a
@@ -41,8 +44,27 @@ package struct CharacterMap: Sendable {
 
   /// Follows the reference implementation: a grapheme cluster under six bytes is replaced as a whole when a rule matches
   /// its beginning, other clusters character by character.
-  func apply(_ text: String) -> [UInt8] {
+  func apply(_ text: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
+    result.reserveCapacity(text.count + text.count / 8)
+    var index = 0
+    while index < text.count {
+      // Two ASCII characters are two clusters, but for CR LF; anything else is left to the search for clusters.
+      var end = index + 1
+      while end < text.count, text[end - 1] | text[end] >= 0x80 || (text[end - 1] == 0x0D && text[end] == 0x0A) {
+        end += 1
+      }
+      if end == index + 1, text[index] < 0x80 {
+        result += ascii[Int(text[index])]
+      } else {
+        applyByCluster(String(decoding: text[index..<end], as: UTF8.self), into: &result)
+      }
+      index = end
+    }
+    return result
+  }
+
+  private func applyByCluster(_ text: String, into result: inout [UInt8]) {
     for cluster in text {
       let bytes = Array(cluster.utf8)
       if bytes.count < 6, let whole = replacement(bytes[...]) {
@@ -56,7 +78,6 @@ package struct CharacterMap: Sendable {
         index = character.endIndex
       }
     }
-    return result
   }
 }
 

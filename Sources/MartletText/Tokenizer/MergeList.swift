@@ -14,6 +14,17 @@ package struct MergeList: Sendable {
 
   var count: Int { leftLengths.count }
 
+  /// "left right" each, as in GGUF files.
+  var spaceSeparated: TokenList {
+    var pairs = TokenList()
+    pairs.reserve(count: count, bytes: spellings.bytes.count + count)
+    for rank in 0..<count {
+      let spelling = spellings[rank], cut = spelling.startIndex + Int(leftLengths[rank])
+      pairs.append(spelling[..<cut] + [0x20] + spelling[cut...])
+    }
+    return pairs
+  }
+
   mutating func reserve(_ count: Int) {
     spellings.reserve(count: count, bytes: count * 8)
     leftLengths.reserveCapacity(count)

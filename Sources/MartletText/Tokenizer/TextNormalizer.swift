@@ -119,7 +119,7 @@ struct TextNormalizer: Sendable {
       while left, let first = scalars.first, first.properties.isWhitespace { scalars.removeFirst() }
       while right, let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
       return Array(Substring(scalars).utf8)
-    case .mapped(let map): return map.apply(string())
+    case .mapped(let map): return map.apply(bytes)
     }
   }
 

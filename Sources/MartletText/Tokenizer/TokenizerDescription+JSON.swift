@@ -18,7 +18,7 @@ extension TokenizerDescription {
     let pipeline = TokenizerPipelineReader(members)
     try self.init(model, isByteLevel: try pipeline.isByteLevel())
     normalizers = try pipeline.normalizers()
-    splitters = try pipeline.splitters()
+    splitters = try pipeline.splitters(after: normalizers)
     leadingSpace = try pipeline.leadingSpace()
     if case .byteLevelBPE = self.model {} else if !pipeline.hasDecoder { leadingSpace = .kept }
     try readAdded(members["added_tokens"])

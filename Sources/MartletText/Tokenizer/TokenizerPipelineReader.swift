@@ -67,7 +67,8 @@ struct TokenizerPipelineReader {
     return steps
   }
 
-  func splitters() throws(TokenizerError) -> [SplitStep] {
+  /// - Parameter normalizers: the steps that the text has gone through.
+  func splitters(after normalizers: [NormalizationStep]) throws(TokenizerError) -> [SplitStep] {
     var steps: [SplitStep] = []
     for part in try components("pre_tokenizer") {
       let value = part.value
@@ -77,7 +78,14 @@ struct TokenizerPipelineReader {
         if value["use_regex"]?.boolValue ?? true {
           steps.append(.pattern(WordPattern.gpt2Pattern, .isolated, inverted: false))
         }
-      case "Split": steps.append(try split(part))
+      case "Split":
+        // Gemma's files cut at spaces, none of which is left by then: its texts are one word.
+        if let text = part.value["pattern"]?["String"]?.stringValue, steps.isEmpty,
+          Self.removes(Array(text.utf8), normalizers)
+        {
+          continue
+        }
+        steps.append(try split(part))
       case "Digits":
         let pattern = value["individual_digits"]?.boolValue == true ? #"\p{N}"# : #"\p{N}+"#
         steps.append(.pattern(pattern, .isolated, inverted: false))
@@ -94,6 +102,12 @@ struct TokenizerPipelineReader {
       }
     }
     return steps
+  }
+
+  /// Whether no `text` is left behind the last normalisation step.
+  private static func removes(_ text: [UInt8], _ normalizers: [NormalizationStep]) -> Bool {
+    guard case .replaced(text, let replacement) = normalizers.last, text.count == 1 else { return false }
+    return !replacement.contains(text[0])
   }
 
   private func split(_ part: (field: String, value: JSONValue)) throws(TokenizerError) -> SplitStep {

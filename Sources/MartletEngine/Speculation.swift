@@ -1,0 +1,34 @@
+import MartletCore
+
+/// The lookups of all running sequences.
+struct Speculation {
+  private let options: SpeculationOptions
+  private var lookups: [RequestID: PromptLookup] = [:]
+
+  init(options: SpeculationOptions) { self.options = options }
+
+  /// Tokens to check behind a sequence's last one.
+  /// - Parameters:
+  ///   - rows: decoding rows of the step.
+  ///   - limit: what budget, pages and the request's end leave room for.
+  mutating func draft(for state: SequenceState, rows: Int, limit: Int) -> [TokenID] {
+    guard Self.drawsPlainly(state) else { return [] }
+    return Array(
+      lookups[state.id, default: PromptLookup()].draft(
+        after: state.history, limit: min(limit, options.maxDraftTokens), cost: options.cost(rows: rows)))
+  }
+
+  /// Whether the draws of one step do not depend on each other: no penalties on what was generated, no least length; and
+  /// no log-probabilities, which cost more than a step saves.
+  private static func drawsPlainly(_ state: SequenceState) -> Bool {
+    let sampling = state.request.sampling
+    return sampling.repetitionPenalty == 1 && sampling.frequencyPenalty == 0 && sampling.presencePenalty == 0
+      && state.generatedCount >= state.request.stop.minTokens && !state.request.logprobs.output
+  }
+
+  mutating func settle(_ id: RequestID, drafted: Int, accepted: Int, rows: Int) {
+    lookups[id]?.settle(drafted: drafted, accepted: accepted, cost: options.cost(rows: rows))
+  }
+
+  mutating func forget(_ id: RequestID) { lookups[id] = nil }
+}

@@ -1,0 +1,15 @@
+/// Prompt-lookup speculation: continuations of what was generated last are taken from where the same tokens stood before
+/// and checked in the same step. The output is the same with and without it.
+package struct SpeculationOptions: Sendable, Equatable {
+  /// Tokens proposed for one sequence in one step at most.
+  package var maxDraftTokens = 8
+  /// What a second row adds to the time of a step with one row, as a share of that step.
+  package var rowCost: Float = 0.3
+  package init() {}
+
+  /// What one proposed token costs at `rows` decoding rows, in steps of one sequence: it slows all of them.
+  func cost(rows: Int) -> Float {
+    let rows = Float(max(1, rows))
+    return rows * rowCost / (1 - rowCost + rows * rowCost)
+  }
+}
