@@ -232,7 +232,9 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
   const bool is_converted = work.y_dtype == MK_BF16 && work.x_dtype != MK_BF16;
   if (!is_packed && !is_converted) return multiply_dense(stream, dense, segment.bias);
   const uint64_t each = is_packed ? (uint64_t)matrix->cols * 2 : (uint64_t)work.rows * 4;
-  const uint64_t room = space.weight_bytes / each, piece = room < matrix->rows ? room : matrix->rows;
+  // The same pieces whatever else the workspace holds: how a piece's sums are split may depend on its size.
+  const size_t bytes = space.weight_bytes < largest_piece ? space.weight_bytes : largest_piece;
+  const uint64_t room = bytes / each, piece = room < matrix->rows ? room : matrix->rows;
   if (piece == 0) return MK_OUT_OF_MEMORY;
   for (uint32_t first = 0; first < matrix->rows; first += (uint32_t)piece) {
     dense.outputs = matrix->rows - first < piece ? matrix->rows - first : (uint32_t)piece;
