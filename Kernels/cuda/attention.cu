@@ -52,8 +52,8 @@ mk_status cuda_attention(mk_stream *stream, const mk_attention_args *args) {
   const attention_parameters p = parameters_of(stream, args);
   const mk_kv_layer *kv = args->kv;
   const auto aligned = [](const void *pointer, uintptr_t bytes) { return (uintptr_t)pointer % bytes == 0; };
-  const bool is_tiled = args->q_stride % 2 == 0 && aligned(args->q, 8) && aligned(args->y, 8) && aligned(kv->data, 16) &&
-                        kv->dtype != MK_F32;
+  const bool is_tiled = args->q_stride % 2 == 0 && aligned(args->q, 8) && aligned(args->y, 8) &&
+                        aligned(kv->data, 16) && kv->dtype != MK_F32;
   rope_parameters rope;
   const rope_parameters *turns = nullptr;
   if (args->rope) {

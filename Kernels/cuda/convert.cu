@@ -24,8 +24,8 @@ __global__ void convert_kernel(const X *x, Y *out, uint32_t cols, uint32_t x_str
     *to = saturated<Y>(to_float(*from));
   } else {
     const float4 four = load_four(from);
-    __align__(16) const Y values[4] = {saturated<Y>(four.x), saturated<Y>(four.y), saturated<Y>(four.z),
-                                       saturated<Y>(four.w)};
+    __align__(16)
+        const Y values[4] = {saturated<Y>(four.x), saturated<Y>(four.y), saturated<Y>(four.z), saturated<Y>(four.w)};
     if constexpr (sizeof(Y) == 4) {
       *reinterpret_cast<uint4 *>(to) = *reinterpret_cast<const uint4 *>(values);
     } else {

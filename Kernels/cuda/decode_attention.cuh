@@ -1,12 +1,13 @@
 /// Attention of decoding sequences in one launch, over a 16-bit paged KV.
 ///
 /// The work is the list of all tiles of 64 positions, by sequence, KV head and position, and every block takes an equal
-/// share of it, so that the grid depends on the device only. A share is cut into runs, one for each sequence and head it
-/// touches. Where a share would be a few tiles, heads are cut into pieces of a few instead, one for a block. A run that is all of its head is stored; the others leave their outputs in the workspace, and the block that
-/// arrives last merges them in order. Each warp of a block takes a quarter of a tile.
+/// share of it, so that the grid depends on the device only. A share is cut into runs, one for each sequence and head
+/// it touches. Where a share would be a few tiles, heads are cut into pieces of a few instead, one for a block. A run
+/// that is all of its head is stored; the others leave their outputs in the workspace, and the block that arrives last
+/// merges them in order. Each warp of a block takes a quarter of a tile.
 ///
-/// Sequences, pages and keys older than the step are read ahead of the predecessor's end. The step's own keys and values
-/// are turned and written first by the block whose run holds them.
+/// Sequences, pages and keys older than the step are read ahead of the predecessor's end. The step's own keys and
+/// values are turned and written first by the block whose run holds them.
 #pragma once
 #include "rope.cuh"
 #include "tile_attention.cuh"
@@ -26,9 +27,9 @@ constexpr uint32_t decode_positions = 64;
 
 template <int dim> struct decode_layout {
   static constexpr size_t stages = shape<dim, true>::shared_bytes;
-  static constexpr size_t queries = stages;                              ///< 16-bit [decode_tile][dim]
+  static constexpr size_t queries = stages;                                ///< 16-bit [decode_tile][dim]
   static constexpr size_t heads = queries + (size_t)decode_tile * dim * 2; ///< float [warps][dim]
-  static constexpr size_t ends = heads + (size_t)warps * dim * 4;        ///< running number of tiles [sequences]
+  static constexpr size_t ends = heads + (size_t)warps * dim * 4;          ///< running number of tiles [sequences]
 };
 
 /// The tiles of a decoding sequence, per KV head.
@@ -181,8 +182,8 @@ template <int dim> __device__ __forceinline__ void leave(const accumulator<dim> 
 }
 
 /// Where a block keeps a run: every block cuts at most two heads, one at its share's start and one at its end.
-template <int dim> __device__ __forceinline__ float *partial_of(const attention_parameters &p, uint32_t block,
-                                                                bool starts_head) {
+template <int dim>
+__device__ __forceinline__ float *partial_of(const attention_parameters &p, uint32_t block, bool starts_head) {
   return p.partial + (size_t)(2 * block + starts_head) * decode_tile * (dim + 2);
 }
 
@@ -224,9 +225,10 @@ template <int dim> __device__ __forceinline__ void merge_head(const attention_pa
 }
 
 /// Stores a run that is all of its head, or leaves it for the block that arrives last, which merges.
-template <int dim> __device__ __forceinline__ void
-finish_run(const decode_parameters &d, const block_work &work, uint8_t *shared, const shares &all, uint32_t head_start,
-           uint32_t head_units, uint32_t first_unit, uint32_t run_units, uint32_t head_index) {
+template <int dim> __device__ __forceinline__ void finish_run(const decode_parameters &d, const block_work &work,
+                                                              uint8_t *shared, const shares &all, uint32_t head_start,
+                                                              uint32_t head_units, uint32_t first_unit,
+                                                              uint32_t run_units, uint32_t head_index) {
   __shared__ bool is_last;
   const attention_parameters &p = d.attention;
   const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
@@ -259,9 +261,10 @@ finish_run(const decode_parameters &d, const block_work &work, uint8_t *shared, 
 }
 
 /// The tile loop of a run. The first tile is on its way when `is_started`.
-template <typename T, int dim> __device__ __forceinline__ void
-attend_run(const attention_parameters &p, const block_work &work, const uint32_t q[dim / 16][4], uint8_t *shared,
-           bool is_started, accumulator<dim> &acc) {
+template <typename T, int dim>
+__device__ __forceinline__ void attend_run(const attention_parameters &p, const block_work &work,
+                                           const uint32_t q[dim / 16][4], uint8_t *shared, bool is_started,
+                                           accumulator<dim> &acc) {
   using S = shape<dim, true>;
   static_assert(S::tile == decode_positions);
   const uint32_t warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4, stage_row = warp * S::positions;
@@ -305,8 +308,8 @@ attend_run(const attention_parameters &p, const block_work &work, const uint32_t
   }
 }
 
-template <typename T, int dim>
-__global__ void __launch_bounds__(threads) decode_kernel(const __grid_constant__ decode_parameters d) {
+template <typename T, int dim> __global__ void __launch_bounds__(threads)
+    decode_kernel(const __grid_constant__ decode_parameters d) {
   using L = decode_layout<dim>;
   extern __shared__ __align__(128) uint8_t shared[];
   T *queries = reinterpret_cast<T *>(shared + L::queries);
@@ -400,8 +403,8 @@ template <typename T, int dim> mk_status decode(mk_stream *stream, decode_parame
                 d);
 }
 
-/// Prompts and what decodes, in up to two launches. What `rope` does, if anything, is done before by decoding sequences:
-/// there must be no others then.
+/// Prompts and what decodes, in up to two launches. What `rope` does, if anything, is done before by decoding
+/// sequences: there must be no others then.
 template <typename T, int dim>
 mk_status run(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope) {
   mk_status status = MK_OK;

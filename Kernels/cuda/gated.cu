@@ -15,8 +15,8 @@ __global__ void gated_kernel(const X *x, Y *y, uint32_t n, uint32_t x_stride, ui
 }
 
 /// Four values per thread, aligned.
-template <typename X, typename Y> __global__ void
-gated_vector_kernel(const X *x, Y *y, uint32_t n, uint32_t x_stride, uint32_t y_stride, uint32_t activation) {
+template <typename X, typename Y> __global__ void gated_vector_kernel(const X *x, Y *y, uint32_t n, uint32_t x_stride,
+                                                                      uint32_t y_stride, uint32_t activation) {
   wait_for_predecessor();
   release_successor();
   const uint32_t i = (blockIdx.y * blockDim.x + threadIdx.x) * 4;
@@ -52,6 +52,6 @@ mk_status cuda_gated(mk_stream *stream, const mk_gated_args *args) {
   if (args->rows == 0) return MK_OK;
   if (!args->x || !args->y) return MK_INVALID_ARGUMENT;
   if (!is_activation_dtype(args->y_dtype)) return MK_UNSUPPORTED;
-  return gate(stream, {args->x, args->y, MK_F32, args->y_dtype, args->rows, args->n, 2 * args->n, args->n,
-                       args->activation});
+  return gate(stream,
+              {args->x, args->y, MK_F32, args->y_dtype, args->rows, args->n, 2 * args->n, args->n, args->activation});
 }

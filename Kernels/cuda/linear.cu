@@ -227,12 +227,14 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
                            const linear_space &space) {
   const mk_matrix *matrix = &segment.matrix;
   const bool is_packed = is_quantized(matrix->dtype);
-  dense_product dense = {work.x,       matrix->data, y,         work.x_dtype,  work.y_dtype, work.output == MK_OUTPUT_ADD,
-                         work.rows,    matrix->rows, work.cols, work.x_stride, work.y_stride};
+  dense_product dense = {work.x,    matrix->data, y,         work.x_dtype,  work.y_dtype, work.output == MK_OUTPUT_ADD,
+                         work.rows, matrix->rows, work.cols, work.x_stride, work.y_stride};
   const bool is_converted = work.y_dtype == MK_BF16 && work.x_dtype != MK_BF16;
   if (!is_packed && !is_converted) return multiply_dense(stream, dense, segment.bias);
   const uint64_t each = is_packed ? (uint64_t)matrix->cols * 2 : (uint64_t)work.rows * 4;
-  const uint64_t room = space.weight_bytes / each, piece = room < matrix->rows ? room : matrix->rows;
+  // The same pieces whatever else the workspace holds: how a piece's sums are split may depend on its size.
+  const size_t bytes = space.weight_bytes < largest_piece ? space.weight_bytes : largest_piece;
+  const uint64_t room = bytes / each, piece = room < matrix->rows ? room : matrix->rows;
   if (piece == 0) return MK_OUT_OF_MEMORY;
   for (uint32_t first = 0; first < matrix->rows; first += (uint32_t)piece) {
     dense.outputs = matrix->rows - first < piece ? matrix->rows - first : (uint32_t)piece;
@@ -251,8 +253,8 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
     }
     if (status == MK_OK) status = multiply_dense(stream, dense, bias);
     if (status == MK_OK && !is_packed) {
-      status = convert_activations(stream, {space.weights, place, MK_F32, MK_BF16, work.rows, dense.outputs,
-                                            dense.outputs, work.y_stride});
+      status = convert_activations(
+          stream, {space.weights, place, MK_F32, MK_BF16, work.rows, dense.outputs, dense.outputs, work.y_stride});
     }
     if (status != MK_OK) return status;
   }
@@ -358,9 +360,19 @@ mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
   mk_status status = check(stream, args);
   if (status != MK_OK || args->rows == 0) return status;
   const uint32_t cols = args->segments[0].matrix.cols;
-  const linear_work work = {args->x,        args->y,        args->x_dtype, args->y_dtype,     args->rows,
-                            cols,           args->x_stride, args->y_stride, args->output,     args->norm_weight,
-                            args->norm_epsilon, args->segments, args->segment_count};
+  const linear_work work = {args->x,
+                            args->y,
+                            args->x_dtype,
+                            args->y_dtype,
+                            args->rows,
+                            cols,
+                            args->x_stride,
+                            args->y_stride,
+                            args->output,
+                            args->norm_weight,
+                            args->norm_epsilon,
+                            args->segments,
+                            args->segment_count};
   if (!work.norm_weight && !suits_tiles(stream, work) && streams(stream, work)) return linear_few(stream, work);
   uint32_t outputs = 0;
   for (uint32_t s = 0; s < args->segment_count; s++) outputs += args->segments[s].matrix.rows;

@@ -57,9 +57,9 @@ template <int width> __device__ __forceinline__ group<width> load(const norm_par
   return out;
 }
 
-template <typename Y, int width>
-__device__ __forceinline__ void store(const norm_parameters &p, size_t start, uint32_t i, group<width> value,
-                                      float factor, const group<width> &weight) {
+template <typename Y, int width> __device__ __forceinline__ void store(const norm_parameters &p, size_t start,
+                                                                       uint32_t i, group<width> value, float factor,
+                                                                       const group<width> &weight) {
 #pragma unroll
   for (int j = 0; j < width; j++) value.values[j] *= factor * weight.values[j];
   if (p.mode == MK_NORM_ADD_AFTER) {

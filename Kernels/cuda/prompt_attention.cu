@@ -77,8 +77,8 @@ struct ring_place {
   }
 };
 
-template <int dim> __device__ __forceinline__ void
-produce(const prompt_parameters &t, uint32_t base, uint32_t full, uint32_t empty) {
+template <int dim>
+__device__ __forceinline__ void produce(const prompt_parameters &t, uint32_t base, uint32_t full, uint32_t empty) {
   using L = layout<dim>;
   constexpr uint32_t groups = tile / 16, pieces = groups * (dim / 64);
   const attention_parameters &p = t.attention;
@@ -97,10 +97,10 @@ produce(const prompt_parameters &t, uint32_t base, uint32_t full, uint32_t empty
       if (lane == 0) barrier_expect(full + barrier, L::tile_bytes);
       __syncwarp();
       if (lane < pieces) {
-        const uint32_t row = ((page * p.kv.kv_heads + work.kv_head) * 2 + is_value) * p.kv.page_size +
-                             position % p.kv.page_size;
-        const uint32_t to = base + (is_value ? L::values : L::keys) + at.stage * L::tile_bytes + block * L::block_bytes +
-                            group * 16 * 128;
+        const uint32_t row =
+            ((page * p.kv.kv_heads + work.kv_head) * 2 + is_value) * p.kv.page_size + position % p.kv.page_size;
+        const uint32_t to = base + (is_value ? L::values : L::keys) + at.stage * L::tile_bytes +
+                            block * L::block_bytes + group * 16 * 128;
         hopper::copy_tile(to, &t.kv, full + barrier, (int32_t)(block * 64), (int32_t)row);
       }
       at.next();
@@ -152,13 +152,13 @@ __device__ __forceinline__ void issue_scores(float (&scores)[tile / 2], uint32_t
 #pragma unroll
   for (uint32_t k = 0; k < dim / 16; k++) {
     const uint32_t offset = k / 4 * layout<dim>::block_bytes + k % 4 * 32;
-    warpgroup_product<bf16, tile>::run(scores, rows_descriptor(queries + offset), rows_descriptor(keys + offset), k > 0);
+    warpgroup_product<bf16, tile>::run(scores, rows_descriptor(queries + offset), rows_descriptor(keys + offset),
+                                       k > 0);
   }
 }
 
-template <int dim>
-__device__ __forceinline__ void issue_outputs(float (&output)[dim / 2], const uint32_t (&weights)[tile / 4],
-                                              uint32_t values) {
+template <int dim> __device__ __forceinline__ void issue_outputs(float (&output)[dim / 2],
+                                                                 const uint32_t (&weights)[tile / 4], uint32_t values) {
 #pragma unroll
   for (uint32_t k = 0; k < tile / 16; k++) {
     const uint32_t a[4] = {weights[4 * k], weights[4 * k + 1], weights[4 * k + 2], weights[4 * k + 3]};
@@ -235,8 +235,9 @@ template <int dim> __device__ __forceinline__ void store(const attention_paramet
     const uint32_t row = work.first_row + group * 64 + threadIdx.x % 128 / 32 * 16 + lane / 4 + 8 * h;
     const uint32_t token = row / per_kv;
     if (token >= work.sequence.row_count) continue;
-    const size_t y = ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * dim +
-                     lane % 4 * 2;
+    const size_t y =
+        ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * dim +
+        lane % 4 * 2;
     const float inverse = 1 / total;
 #pragma unroll
     for (int n = 0; n < dim / 8; n++) {
@@ -282,7 +283,8 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
     }
     // Between these all of the warpgroup's rows see every position.
     const uint32_t lowest = position_of(p, work.sequence, work.first_row + group * 64),
-                   open_begin = first_visible(p.window, position_of(p, work.sequence, work.first_row + group * 64 + 63)),
+                   open_begin =
+                       first_visible(p.window, position_of(p, work.sequence, work.first_row + group * 64 + 63)),
                    open_end = lowest + 1;
     const auto is_masked = [&](uint32_t start) { return start < open_begin || start + tile > open_end; };
     float scores[tile / 2];

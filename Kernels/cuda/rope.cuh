@@ -31,8 +31,8 @@ __device__ __forceinline__ uint32_t partner_of(uint32_t i, uint32_t half, uint32
 
 /// Head `head` of a row, counted over queries, keys and values: store(i, value) is called for each of its dimensions.
 /// `x` is the warp's room in shared memory for a head.
-template <typename Store> __device__ __forceinline__ void
-turn_head(const rope_parameters &p, uint32_t row, uint32_t head, float *x, Store store) {
+template <typename Store> __device__ __forceinline__ void turn_head(const rope_parameters &p, uint32_t row,
+                                                                    uint32_t head, float *x, Store store) {
   const uint32_t dim = p.kv.head_dim, lane = threadIdx.x % 32;
   const bool is_value = head >= p.heads + p.kv.kv_heads, is_query = head < p.heads;
   const size_t source = (size_t)row * p.stride + (size_t)head * dim;
@@ -61,8 +61,8 @@ turn_head(const rope_parameters &p, uint32_t row, uint32_t head, float *x, Store
   }
 }
 
-/// A lane's part of a head of 32 * per dims that turns whole and by halves: `per` neighbours, whose partners lie 16 lanes
-/// away.
+/// A lane's part of a head of 32 * per dims that turns whole and by halves: `per` neighbours, whose partners lie 16
+/// lanes away.
 template <int per> struct whole_head {
   static_assert(per % 2 == 0);
   float x[per];
@@ -103,8 +103,8 @@ template <int per> struct whole_head {
 };
 
 /// Where the key or value of a row goes; NULL for a slot of -1, and with the fault set for one that does not exist.
-template <typename T> __device__ __forceinline__ T *
-slot_of(const rope_parameters &p, uint32_t row, uint32_t kv_head, bool is_value) {
+template <typename T>
+__device__ __forceinline__ T *slot_of(const rope_parameters &p, uint32_t row, uint32_t kv_head, bool is_value) {
   const int32_t slot = p.slots[row];
   if (slot == -1) return nullptr;
   if (slot < 0 || (uint32_t)slot / p.kv.page_size >= p.kv.pages) {
@@ -129,8 +129,8 @@ template <typename T, int per> __device__ __forceinline__ void store_pairs(T *to
 }
 
 /// Turns key `kv_head` of a row and writes it and its value to the row's slot; a slot of -1 is left out.
-template <typename T> __device__ __forceinline__ void
-write_key_and_value(const rope_parameters &p, uint32_t row, uint32_t kv_head, bool is_value, float *x) {
+template <typename T> __device__ __forceinline__ void write_key_and_value(const rope_parameters &p, uint32_t row,
+                                                                          uint32_t kv_head, bool is_value, float *x) {
   T *to = slot_of<T>(p, row, kv_head, is_value);
   if (!to) return;
   turn_head(p, row, p.heads + (is_value ? p.kv.kv_heads : 0) + kv_head, x,

@@ -25,8 +25,8 @@ template <typename T> __global__ void rope_kv_kernel(const rope_parameters p) {
 
 /// Heads of 32 * per dims, turned whole and by halves. A warp takes `each` of them, so that it has several loads in
 /// flight.
-template <typename T, int per, int each>
-__global__ void __launch_bounds__(warps * 32) whole_kernel(const rope_parameters p) {
+template <typename T, int per, int each> __global__ void __launch_bounds__(warps * 32)
+    whole_kernel(const rope_parameters p) {
   const uint32_t row = blockIdx.x, first = (blockIdx.y * warps + threadIdx.x / 32) * each, kv_heads = p.kv.kv_heads,
                  total = p.heads + 2 * kv_heads, i = threadIdx.x % 32 * per;
   wait_for_predecessor();
@@ -55,7 +55,8 @@ __global__ void __launch_bounds__(warps * 32) whole_kernel(const rope_parameters
 
 template <typename T, int per> mk_status run_whole(mk_stream *stream, const rope_parameters &p) {
   const uint32_t heads = p.heads + 2 * p.kv.kv_heads;
-  if (p.rows <= 64) return launch(stream, whole_kernel<T, per, 1>, dim3(p.rows, ceil_div(heads, warps)), warps * 32, 0, p);
+  if (p.rows <= 64)
+    return launch(stream, whole_kernel<T, per, 1>, dim3(p.rows, ceil_div(heads, warps)), warps * 32, 0, p);
   return launch(stream, whole_kernel<T, per, 4>, dim3(p.rows, ceil_div(heads, 4 * warps)), warps * 32, 0, p);
 }
 
@@ -63,7 +64,9 @@ template <typename T> mk_status run(mk_stream *stream, const rope_parameters &p)
   const uint32_t dim = p.kv.head_dim;
   if constexpr (sizeof(T) == 2) {
     if (turns_whole(p)) {
-      return dim == 64 ? run_whole<T, 2>(stream, p) : dim == 128 ? run_whole<T, 4>(stream, p) : run_whole<T, 8>(stream, p);
+      return dim == 64    ? run_whole<T, 2>(stream, p)
+             : dim == 128 ? run_whole<T, 4>(stream, p)
+                          : run_whole<T, 8>(stream, p);
     }
   }
   const dim3 grid(p.rows, ceil_div(p.heads + 2 * p.kv.kv_heads, warps));
@@ -88,8 +91,8 @@ mk_status rope_parameters_of(mk_stream *stream, const mk_rope_kv_args *args, rop
     return MK_INVALID_ARGUMENT;
   }
   if (!is_activation_dtype(args->qkv_dtype)) return MK_UNSUPPORTED;
-  *out = {args->qkv,  args->qkv_dtype,  args->rows,   args->stride, args->heads,        args->half,  args->style,
-          args->rope_table, args->q_norm, args->k_norm, args->norm_epsilon, args->slots, *kv,         stream->fault};
+  *out = {args->qkv,        args->qkv_dtype, args->rows,   args->stride,       args->heads, args->half, args->style,
+          args->rope_table, args->q_norm,    args->k_norm, args->norm_epsilon, args->slots, *kv,        stream->fault};
   return MK_OK;
 }
 

@@ -1,8 +1,9 @@
-/// Products with up to 16 rows of x, or 32 where the weights are small, bound by the read of the weights, on tensor cores.
+/// Products with up to 16 rows of x, or 32 where the weights are small, bound by the read of the weights, on tensor
+/// cores.
 ///
-/// A block owns 16 outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are added in a
-/// fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row at a time:
-/// the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so eight
+/// A block owns 16 outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are added in
+/// a fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row at a
+/// time: the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so eight
 /// consecutive columns serve as the fragments of two tiles.
 ///
 /// A gated product pairs eight gate rows with their up rows in one tile.
@@ -138,8 +139,8 @@ template <typename T, typename X, int token_tiles> struct streams {
 };
 
 /// `blocks` of them share a multiprocessor.
-template <typename T, typename X, int token_tiles, int blocks>
-__global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const product p) {
+template <typename T, typename X, int token_tiles, int blocks> __global__ void __launch_bounds__(warps * 32, blocks)
+    streaming_kernel(const product p) {
   __shared__ tile_sums<8 * token_tiles> partial;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
   const tile_place place = place_of(p, blockIdx.x);
@@ -157,7 +158,7 @@ __global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const pro
   const uint32_t chunks = (p.cols + chunk_columns - 1) / chunk_columns;
   step_data<X, token_tiles> data[steps];
   if (p.weights_are_fresh) wait_for_predecessor();
-    // Constant weights are on their way while the predecessor drains.
+  // Constant weights are on their way while the predecessor drains.
 #pragma unroll
   for (int i = 0; i < steps; i++) from.load_weights(column + i * step_columns, data[i]);
   wait_for_predecessor();

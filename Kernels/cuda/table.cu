@@ -12,7 +12,6 @@ constexpr int needed_driver = 13000; // CUDA 13, driver 580
 /// Loads only where the library has code for the device.
 __global__ void probe_kernel() {}
 
-
 /// What is missing to use the first device, or NULL.
 const char *find_problem() {
   static char text[400];

@@ -123,9 +123,9 @@ __device__ __forceinline__ void store(const tile_parameters &t, const float (&d)
 }
 
 /// Sums of one tile over the block's chunks, in d.
-template <typename T, int tokens, bool is_deep> __device__ __forceinline__ void
-multiply(const tile_parameters &t, uint32_t count, uint32_t base, uint32_t full, uint32_t empty, uint32_t *stage,
-         uint32_t *parity, float (&d)[tokens / 2]) {
+template <typename T, int tokens, bool is_deep>
+__device__ __forceinline__ void multiply(const tile_parameters &t, uint32_t count, uint32_t base, uint32_t full,
+                                         uint32_t empty, uint32_t *stage, uint32_t *parity, float (&d)[tokens / 2]) {
   using R = ring<tokens, is_deep>;
   const uint32_t group = threadIdx.x / 128;
   uint32_t previous = *stage;
@@ -157,8 +157,8 @@ multiply(const tile_parameters &t, uint32_t count, uint32_t base, uint32_t full,
   if (threadIdx.x % 32 == 0) barrier_arrive(empty + previous * 8);
 }
 
-template <typename T, int tokens, bool is_deep>
-__global__ void __launch_bounds__(threads, is_deep ? 1 : 2) tile_kernel(const __grid_constant__ tile_parameters t) {
+template <typename T, int tokens, bool is_deep> __global__ void __launch_bounds__(threads, is_deep ? 1 : 2)
+    tile_kernel(const __grid_constant__ tile_parameters t) {
   using R = ring<tokens, is_deep>;
   constexpr int groups = tokens / 8;
   extern __shared__ __align__(128) uint8_t shared[];
@@ -226,10 +226,8 @@ bool map_weights(const product *p, uint32_t outputs, CUtensorMap *out) {
   if (is_gated(p->output)) {
     const auto *up = static_cast<const uint8_t *>(p->segments[1].w);
     if (up <= w || p->segments[0].rows % 8 != 0) return false;
-    const tensor_shape shape = {4,
-                                {p->cols, 8, 2, p->segments[0].rows / 8},
-                                {row_bytes, (uint64_t)(up - w), 8 * row_bytes},
-                                {chunk, 8, 2, 8}};
+    const tensor_shape shape = {
+        4, {p->cols, 8, 2, p->segments[0].rows / 8}, {row_bytes, (uint64_t)(up - w), 8 * row_bytes}, {chunk, 8, 2, 8}};
     return make_tensor_map(w, p->dtype, shape, out);
   }
   uint64_t at = 0;

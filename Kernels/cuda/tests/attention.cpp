@@ -117,7 +117,10 @@ static void test_case(harness &h, const attention_case &c) {
   h.expect(h.device->attention(h.stream, &args) == MK_OK, "attention");
   const bool is_tiled = c.dtype != MK_F32 && (dim == 64 || dim == 128 || dim == 256);
   // 16-bit keys and values near the middle of two may be rounded to either.
-  const double tolerance = c.dtype == MK_F32 ? 2e-5 : c.dtype == MK_F16 ? (is_tiled ? 1.5e-3 : 3e-4) : is_tiled ? 1e-2 : 2e-3;
+  const double tolerance = c.dtype == MK_F32   ? 2e-5
+                           : c.dtype == MK_F16 ? (is_tiled ? 1.5e-3 : 3e-4)
+                           : is_tiled          ? 1e-2
+                                               : 2e-3;
   h.compare(dy.get(), y, tolerance_of(c.activations, tolerance), "attention " + what);
 }
 
@@ -134,8 +137,8 @@ static void test_fused(harness &h, const attention_case &c) {
   mk_kv_layer reference = {nullptr, c.dtype, setup.page_count, c.page_size, c.kv_heads, dim}, device = reference;
   std::vector<uint8_t> reference_memory(h.reference->kv_layer_bytes(&reference));
   reference.data = reference_memory.data();
-  mk_rope_kv_args rope = {turned.data(), setup.positions,    stride,    c.heads, table.data(), c.half, c.style,
-                          norms.data(),  norms.data(),       1e-6f,     setup.slots.data(), &reference};
+  mk_rope_kv_args rope = {turned.data(), setup.positions, stride,       c.heads, table.data(),       c.half,
+                          c.style,       norms.data(),    norms.data(), 1e-6f,   setup.slots.data(), &reference};
   h.expect(h.reference->rope_kv(h.reference_stream, &rope) == MK_OK, "reference rope_kv");
   size_t end = 0;
   for (const mk_attention_sequence &s : setup.sequences) {
@@ -149,8 +152,17 @@ static void test_fused(harness &h, const attention_case &c) {
     }
   }
   std::vector<float> y((size_t)setup.rows * c.heads * dim);
-  mk_attention_args args = {queries.data(),     stride,     c.heads, y.data(),   setup.sequences.data(),
-                            (uint32_t)setup.sequences.size(), setup.pages.data(), &reference, scale, c.soft_cap, c.window};
+  mk_attention_args args = {queries.data(),
+                            stride,
+                            c.heads,
+                            y.data(),
+                            setup.sequences.data(),
+                            (uint32_t)setup.sequences.size(),
+                            setup.pages.data(),
+                            &reference,
+                            scale,
+                            c.soft_cap,
+                            c.window};
   std::vector<uint8_t> reference_space(h.reference->attention_workspace_bytes(setup.rows, c.heads, dim));
   args.workspace = reference_space.data();
   args.workspace_bytes = reference_space.size();
@@ -177,9 +189,23 @@ static void test_fused(harness &h, const attention_case &c) {
   rope.slots = dfresh_slots.pointer();
   uint32_t largest = 0;
   for (const auto &sequence : setup.sequences) largest = std::max(largest, sequence.row_count);
-  args = {dfresh.pointer(), stride,  c.heads, dy.pointer(),     dsequences.pointer(), (uint32_t)padded.size(),
-          dpages.pointer(), &device, scale,   c.soft_cap,       c.window,             dspace.pointer(),
-          space,            c.activations,    c.activations,    largest,              &rope};
+  args = {dfresh.pointer(),
+          stride,
+          c.heads,
+          dy.pointer(),
+          dsequences.pointer(),
+          (uint32_t)padded.size(),
+          dpages.pointer(),
+          &device,
+          scale,
+          c.soft_cap,
+          c.window,
+          dspace.pointer(),
+          space,
+          c.activations,
+          c.activations,
+          largest,
+          &rope};
   h.expect(h.device->attention(h.stream, &args) == MK_OK, "attention with rope");
   const double tolerance = c.dtype == MK_F32 ? 2e-5 : c.dtype == MK_F16 ? 1.5e-3 : 1e-2;
   h.compare(dy.get(), y, tolerance_of(c.activations, tolerance),
@@ -203,8 +229,21 @@ void test_deterministic_attention(harness &h) {
   buffer<uint8_t> dspace(h, space);
   const auto row = [&](const std::vector<mk_attention_sequence> &sequences, uint32_t at) {
     buffer<mk_attention_sequence> ds(h, sequences);
-    const mk_attention_args args = {dq.pointer(), stride, heads, dy.pointer(), ds.pointer(), (uint32_t)sequences.size(),
-                                    dtable.pointer(), &kv, 0.1f, 0, 0, dspace.pointer(), space, MK_BF16, MK_BF16};
+    const mk_attention_args args = {dq.pointer(),
+                                    stride,
+                                    heads,
+                                    dy.pointer(),
+                                    ds.pointer(),
+                                    (uint32_t)sequences.size(),
+                                    dtable.pointer(),
+                                    &kv,
+                                    0.1f,
+                                    0,
+                                    0,
+                                    dspace.pointer(),
+                                    space,
+                                    MK_BF16,
+                                    MK_BF16};
     h.expect(h.device->attention(h.stream, &args) == MK_OK, "attention");
     const std::vector<float> y = dy.get();
     return std::vector<float>(y.begin() + (size_t)at * heads * dim, y.begin() + (size_t)(at + 1) * heads * dim);

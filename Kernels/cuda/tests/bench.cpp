@@ -71,21 +71,35 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
     const mk_dtype x_dtype = has_norm ? MK_F32 : MK_BF16, y_dtype = output == MK_OUTPUT_ADD ? MK_F32 : MK_BF16;
     activation x(h, x_dtype, values), y(h, y_dtype, (size_t)rows * total);
     buffer<float> norm(h, h.normals(cols));
-    if (output == MK_OUTPUT_ADD) h.device->memory_upload(h.stream, y.pointer(), h.normals((size_t)rows * total).data(), 4ull * rows * total);
+    if (output == MK_OUTPUT_ADD)
+      h.device->memory_upload(h.stream, y.pointer(), h.normals((size_t)rows * total).data(), 4ull * rows * total);
     buffer<uint8_t> space(h, workspace);
     for (mk_stream *stream : {h.stream, h.deterministic_stream}) {
       if (stream != h.stream && (dtype != MK_BF16 || rows > 256)) continue;
       const double time = time_calls(h, stream, [&](int i) {
         const auto &list = segments[i % copies];
-        const mk_linear_args args = {x.pointer(), rows,  cols,            list.data(), (uint32_t)list.size(),
-                                     y.pointer(), total, space.pointer(), workspace,   x_dtype,
-                                     y_dtype,     has_norm ? norm.pointer() : nullptr, 1e-5f, output};
+        const mk_linear_args args = {x.pointer(),
+                                     rows,
+                                     cols,
+                                     list.data(),
+                                     (uint32_t)list.size(),
+                                     y.pointer(),
+                                     total,
+                                     space.pointer(),
+                                     workspace,
+                                     x_dtype,
+                                     y_dtype,
+                                     has_norm ? norm.pointer() : nullptr,
+                                     1e-5f,
+                                     output};
         return h.device->linear(stream, &args);
       });
       report(stream == h.stream ? "linear" : "invariant",
-             std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) +
-                 (has_norm ? " norm" : "") + (output == MK_OUTPUT_ADD ? " add" : output ? " gate" : "") + " rows " +
-                 std::to_string(rows),
+             std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) + (has_norm ? " norm" : "") +
+                 (output == MK_OUTPUT_ADD ? " add"
+                  : output                ? " gate"
+                                          : "") +
+                 " rows " + std::to_string(rows),
              time, (double)bytes, 2.0 * rows * cols * total);
     }
   }
@@ -215,11 +229,26 @@ void bench_layer(harness &h, const char *name, uint32_t hidden, uint32_t wide, u
   const double time = time_calls(h, [&](int i) {
     const layer_memory &layer = all[i % layers];
     multiply(layer, 0, residual.pointer(), MK_F32, states.pointer(), MK_BF16, true, MK_OUTPUT_STORE);
-    const mk_rope_kv_args turn = {states.pointer(), batch,   qkv,   heads, rope.pointer(),      dim / 2,   MK_ROPE_HALVES,
-                                  nullptr,          nullptr, 1e-5f, slot_list.pointer(), &layer.kv, MK_BF16};
-    const mk_attention_args args = {states.pointer(), qkv, heads, mixed.pointer(), sequences.pointer(), batch,
-                                    page_table.pointer(), &layer.kv, 0.1f, 0, 0, attention_space.pointer(),
-                                    attention_bytes, MK_BF16, MK_BF16, 1, &turn};
+    const mk_rope_kv_args turn = {states.pointer(), batch,   qkv,     heads, rope.pointer(),      dim / 2,
+                                  MK_ROPE_HALVES,   nullptr, nullptr, 1e-5f, slot_list.pointer(), &layer.kv,
+                                  MK_BF16};
+    const mk_attention_args args = {states.pointer(),
+                                    qkv,
+                                    heads,
+                                    mixed.pointer(),
+                                    sequences.pointer(),
+                                    batch,
+                                    page_table.pointer(),
+                                    &layer.kv,
+                                    0.1f,
+                                    0,
+                                    0,
+                                    attention_space.pointer(),
+                                    attention_bytes,
+                                    MK_BF16,
+                                    MK_BF16,
+                                    1,
+                                    &turn};
     const mk_status status = h.device->attention(h.stream, &args);
     multiply(layer, 1, mixed.pointer(), MK_BF16, residual.pointer(), MK_F32, false, MK_OUTPUT_ADD);
     multiply(layer, 2, residual.pointer(), MK_F32, states.pointer(), MK_BF16, true, MK_OUTPUT_SILU);
@@ -244,13 +273,14 @@ void bench_rest(harness &h, uint32_t rows) {
   const std::string shape = "rows " + std::to_string(rows);
   report(
       "norm", shape + ", add first",
-      time_calls(h,
-                 [&](int) {
-                   const mk_norm_args args = {
-                       x.pointer(), residual.pointer(), weight.pointer(), y.pointer(), rows, hidden, MK_NORM_ADD_FIRST,
-                       1e-5f, MK_BF16};
-                   return h.device->norm(h.stream, &args);
-                 }),
+      time_calls(
+          h,
+          [&](int) {
+            const mk_norm_args args = {
+                x.pointer(), residual.pointer(), weight.pointer(), y.pointer(), rows, hidden, MK_NORM_ADD_FIRST, 1e-5f,
+                MK_BF16};
+            return h.device->norm(h.stream, &args);
+          }),
       14.0 * rows * hidden, 0);
   report("gated", shape,
          time_calls(h,

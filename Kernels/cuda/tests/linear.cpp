@@ -121,8 +121,8 @@ static void reference_linear(harness &h, const linear_case &c, const std::vector
     const mk_norm_args args = {x.data(), nullptr, norm.data(), normed.data(), c.rows, c.cols, MK_NORM_PLAIN, 1e-5f};
     h.expect(h.reference->norm(h.reference_stream, &args) == MK_OK, "reference norm");
   }
-  const mk_linear_args args = {normed.data(),  c.rows, x_stride, segments.data(), (uint32_t)segments.size(),
-                               product.data(), total,  nullptr,  0};
+  const mk_linear_args args = {
+      normed.data(), c.rows, x_stride, segments.data(), (uint32_t)segments.size(), product.data(), total, nullptr, 0};
   h.expect(h.reference->linear(h.reference_stream, &args) == MK_OK, "reference linear");
   if (c.output >= MK_OUTPUT_SILU) {
     std::vector<float> gated((size_t)c.rows * total / 2);
@@ -170,9 +170,20 @@ static void test_linear(harness &h, const std::vector<format_name> &formats, con
     if (c.output == MK_OUTPUT_ADD) dy.set(wanted);
     buffer<float> dn(h, norm);
     buffer<uint8_t> space(h, workspace);
-    mk_linear_args args = {dx.pointer(), c.rows,   x_stride,        device.data(), (uint32_t)device.size(),
-                           dy.pointer(), y_stride, space.pointer(), workspace,     c.x_dtype,
-                           c.y_dtype,    c.has_norm ? dn.pointer() : nullptr, 1e-5f, c.output};
+    mk_linear_args args = {dx.pointer(),
+                           c.rows,
+                           x_stride,
+                           device.data(),
+                           (uint32_t)device.size(),
+                           dy.pointer(),
+                           y_stride,
+                           space.pointer(),
+                           workspace,
+                           c.x_dtype,
+                           c.y_dtype,
+                           c.has_norm ? dn.pointer() : nullptr,
+                           1e-5f,
+                           c.output};
     h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear");
     out = dy.get();
   }
@@ -231,9 +242,10 @@ static void test_invariance(harness &h, const format_name &format, uint32_t cols
   buffer<uint8_t> space(h, workspace);
   const auto multiply = [&](uint32_t first, uint32_t count) {
     buffer<float> y(h, (size_t)count * outputs);
-    const float *from = reinterpret_cast<const float *>(reinterpret_cast<const uint16_t *>(dx.pointer()) + first * cols);
-    const mk_linear_args args = {from, count, cols, &segment, 1, y.pointer(), outputs, space.pointer(), workspace,
-                                 MK_BF16};
+    const float *from =
+        reinterpret_cast<const float *>(reinterpret_cast<const uint16_t *>(dx.pointer()) + first * cols);
+    const mk_linear_args args = {from,    count,           cols,      &segment, 1, y.pointer(),
+                                 outputs, space.pointer(), workspace, MK_BF16};
     h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear");
     return y.get();
   };
@@ -281,7 +293,8 @@ void test_embedding_and_linear(harness &h) {
     if (format.dtype <= MK_BF16 || format.dtype == MK_Q8_0 || format.dtype == MK_Q4_K) {
       const bool is_main = format.dtype == MK_BF16 && !h.is_quick;
       test_fusions(h, format,
-                   is_main ? std::vector<uint32_t>{1, 3, 8, 11, 16, 17, 33, 64, 100, 200} : std::vector<uint32_t>{3, 17});
+                   is_main ? std::vector<uint32_t>{1, 3, 8, 11, 16, 17, 33, 64, 100, 200}
+                           : std::vector<uint32_t>{3, 17});
     }
   }
   if (h.is_quick) return;

@@ -7,9 +7,9 @@
 /// arguments' structs and the lists that an op's text calls host memory are read before the call returns; all other
 /// pointers are device memory, and ops are enqueued: they run in call order.
 ///
-/// Rules for every op: row-major, no aliasing unless said, never allocates, prints, exits or touches globals; checks its
-/// sizes and returns a status. The order of float accumulation for one output element depends on the weights' shape only,
-/// never on the number of rows, threads or neighbours (other devices: with `mk_stream_options.deterministic`).
+/// Rules for every op: row-major, no aliasing unless said, never allocates, prints, exits or touches globals; checks
+/// its sizes and returns a status. The order of float accumulation for one output element depends on the weights' shape
+/// only, never on the number of rows, threads or neighbours (other devices: with `mk_stream_options.deterministic`).
 ///
 /// Activations are float32 unless an op's args name another dtype for them: then the pointer, its stride in elements,
 /// is to values of that dtype. MK_F32 always works; a table's `activation_dtype` is what the device prefers for what only
@@ -126,9 +126,9 @@ typedef struct mk_kv_layer {
 } mk_kv_layer;
 
 /// Per row: optional RMS norm of each q and k head, rotation of the first 2*half dims of q and k, then k and v are
-/// written to the KV slot slots[row] = page * page_size + offset. Devices leave out a row whose slot is -1. qkv is [rows, stride] holding
-/// heads*head_dim q values, then kv_heads*head_dim k values, then kv_heads*head_dim v values; q is changed in place, and
-/// k may be.
+/// written to the KV slot slots[row] = page * page_size + offset. Devices leave out a row whose slot is -1. qkv is
+/// [rows, stride] holding heads*head_dim q values, then kv_heads*head_dim k values, then kv_heads*head_dim v values; q
+/// is changed in place, and k may be.
 enum { MK_ROPE_HALVES = 0, MK_ROPE_PAIRS = 1 }; ///< partner of dim i: i + half (HF checkpoints), or 2i, 2i+1 (GGUF llama)
 typedef struct mk_rope_kv_args {
   float *qkv;
@@ -144,9 +144,9 @@ typedef struct mk_rope_kv_args {
 
 /// Causal attention with online softmax. Sequence s owns rows [row_start, row_start + row_count); its row i sits at
 /// position kv_length - row_count + i and sees positions [max(0, position - window + 1), position] (window 0: all).
-/// page_table[page_offset + p] is the page of positions [p * page_size, (p + 1) * page_size). Devices leave out a sequence
-/// of no rows. They read `sequences`, `page_table` and keys and values older than the sequences' rows ahead of the stream:
-/// the op just before must not write them.
+/// page_table[page_offset + p] is the page of positions [p * page_size, (p + 1) * page_size). Devices leave out a
+/// sequence of no rows. They read `sequences`, `page_table` and keys and values older than the sequences' rows ahead of
+/// the stream: the op just before must not write them.
 typedef struct mk_attention_sequence {
   uint32_t row_start, row_count, kv_length, page_offset;
 } mk_attention_sequence;
