@@ -264,8 +264,9 @@ static void bench_small(uint32_t rows, uint32_t hidden, uint32_t wide, uint32_t 
     row[i] = (mk_sample_row){.temperature = 0};
   }
   small_case work = {
-      .norm = {x, residual, weight, y, rows, hidden, MK_NORM_ADD_FIRST, 1e-5f},
-      .gated = {x, y, rows, wide, MK_SILU},
+      .norm = {.x = x, .residual = residual, .weight = weight, .y = y, .rows = rows, .cols = hidden,
+               .mode = MK_NORM_ADD_FIRST, .epsilon = 1e-5f},
+      .gated = {.x = x, .y = y, .rows = rows, .n = wide, .activation = MK_SILU},
       .rope = {.qkv = qkv, .rows = rows, .stride = width, .heads = heads, .rope_table = angles, .half = dim / 2,
                .slots = slots, .kv = &kv},
       .sample = {.logits = logits, .rows = rows, .vocab = VOCABULARY, .row = row, .tokens = tokens},
