@@ -137,7 +137,8 @@ static float *attention(device on, const attention_shape *shape, uint32_t chunk)
   for (size_t i = 0; i < (size_t)shape->length * shape->dim; i++) angles[i] = uniform();
   for (uint32_t i = 0; i < pages; i++) table[i] = (int32_t)(pages - 1 - i);
   for (uint32_t i = 0; i < shape->length; i++) slots[i] = table[i / PAGE] * PAGE + (int32_t)(i % PAGE);
-  mk_kv_layer kv = {.dtype = shape->dtype, .pages = pages, .page_size = PAGE, .kv_heads = shape->kv_heads, .head_dim = shape->dim};
+  mk_kv_layer kv = {.dtype = shape->dtype, .pages = pages, .page_size = PAGE, .kv_heads = shape->kv_heads,
+                    .head_dim = shape->dim};
   kv.data = poisoned(on.table->kv_layer_bytes(&kv));
   float *y = poisoned((size_t)shape->length * shape->heads * shape->dim * 4);
   void *workspace = poisoned(WORKSPACE);
@@ -145,11 +146,12 @@ static float *attention(device on, const attention_shape *shape, uint32_t chunk)
     const uint32_t rows = shape->length - at < chunk ? shape->length - at : chunk;
     const mk_attention_sequence sequence = {0, rows, at + rows, 0};
     mk_rope_kv_args rope = {.qkv = qkv + (size_t)at * width, .rows = rows, .stride = width, .heads = shape->heads,
-                            .rope_table = angles + (size_t)at * shape->dim, .half = shape->dim / 2, .slots = slots + at, .kv = &kv};
+                            .rope_table = angles + (size_t)at * shape->dim, .half = shape->dim / 2,
+                            .slots = slots + at, .kv = &kv};
     mk_attention_args args = {.q = rope.qkv, .q_stride = width, .heads = shape->heads,
-                              .y = y + (size_t)at * shape->heads * shape->dim, .sequences = &sequence, .sequence_count = 1,
-                              .page_table = table, .kv = &kv, .scale = 0.125f, .soft_cap = shape->soft_cap,
-                              .window = shape->window, .workspace = workspace, .workspace_bytes = WORKSPACE};
+                              .y = y + (size_t)at * shape->heads * shape->dim, .sequences = &sequence,
+                              .sequence_count = 1, .page_table = table, .kv = &kv, .scale = 0.125f,
+                              .soft_cap = shape->soft_cap, .window = shape->window, .workspace = workspace, .workspace_bytes = WORKSPACE};
     if (on.table->rope_kv(on.stream, &rope) != MK_OK || on.table->attention(on.stream, &args) != MK_OK) return NULL;
   }
   free(qkv);
