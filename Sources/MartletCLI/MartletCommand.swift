@@ -13,7 +13,7 @@ struct MartletCommand: AsyncParsableCommand {
       """,
     version: martletVersion,
     subcommands: [
-      ServeCommand.self, GenerateCommand.self, ChatCommand.self, TokenizeCommand.self, PlanCommand.self,
+      ServeCommand.self, GenerateCommand.self, ChatCommand.self, TokenizeCommand.self, PlanCommand.self, GrammarCommand.self,
       QuantizeCommand.self, BenchCommand.self,
       DoctorCommand.self,
     ])

@@ -34,7 +34,6 @@ struct ChatRoute: Sendable {
 
   private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
     var sampling = try SamplingFields(fields, model: model, native: false)
-    try refuseUnsupported(fields)
     guard let messages = try fields.array("messages"), !messages.isEmpty else {
       throw InvalidField(field: "messages", reason: "must be a list with at least one message")
     }
@@ -44,6 +43,11 @@ struct ChatRoute: Sendable {
     let prompt = try ChatPrompt(
       conversation, given: try fields.tokens("input_ids"), tools: tools, reasoning: reasoning, model: model)
     sampling.text.keptTokens = prompt.keptTokens
+    sampling.constraint = try sampling.grammar.constraint(
+      model: model, namespace: namespace, opening: prompt.grammarOpening(model))
+    guard sampling.constraint == nil || prompt.parser.prefill.isEmpty else {
+      throw InvalidField(field: sampling.grammar.field, reason: "cannot be combined with a tool_choice that names a call")
+    }
     let wantsLogprobs = try fields.bool("logprobs") ?? false
     let top = try fields.integer("top_logprobs", in: 0...20) ?? 0
     guard top == 0 || wantsLogprobs else {
@@ -60,16 +64,6 @@ struct ChatRoute: Sendable {
       fields: sampling, requests: requests, parser: prompt.parser, wantsLogprobs: wantsLogprobs,
       stream: try StreamOptions(fields), id: try fields.string("rid") ?? Identifier.make("chatcmpl-"),
       name: try fields.string("model") ?? model.name, created: clock())
-  }
-
-  private func refuseUnsupported(_ fields: RequestFields) throws(InvalidField) {
-    if let format = try fields.fields("response_format") {
-      let type = try format.string("type")
-      guard type == "text" else {
-        throw InvalidField(
-          field: "response_format.type", reason: "\"\(type ?? "")\" is not supported yet; use \"text\"")
-      }
-    }
   }
 
   private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {
