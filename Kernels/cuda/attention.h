@@ -32,5 +32,7 @@ struct rope_parameters;
 /// decoding sequences, whose rows are turned and stored first.
 mk_status tile_attention_bf16(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope);
 mk_status tile_attention_f16(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope);
+/// Prompts on Hopper over a bf16 KV with head dims 64 and 128; MK_UNSUPPORTED for anything else.
+mk_status prompt_attention(mk_stream *stream, const attention_parameters *p);
 /// Any dtype and head dim, in float.
 mk_status plain_attention(mk_stream *stream, const attention_parameters *p);

@@ -2,7 +2,7 @@
 ///
 /// The work is the list of all tiles of 64 positions, by sequence, KV head and position, and every block takes an equal
 /// share of it, so that the grid depends on the device only. A share is cut into runs, one for each sequence and head it
-/// touches. A run that is all of its head is stored; the others leave their outputs in the workspace, and the block that
+/// touches. Where a share would be a few tiles, heads are cut into pieces of a few instead, one for a block. A run that is all of its head is stored; the others leave their outputs in the workspace, and the block that
 /// arrives last merges them in order. Each warp of a block takes a quarter of a tile.
 ///
 /// Sequences, pages and keys older than the step are read ahead of the predecessor's end. The step's own keys and values
@@ -18,7 +18,7 @@ struct decode_parameters {
   /// Done first where `turns`; else q is ready and the KV complete.
   rope_parameters rope;
   bool turns;
-  /// [sequence][KV head]: tiles whose runs have arrived; zero between launches.
+  /// [sequence][KV head]: units whose runs have arrived; zero between launches.
   uint32_t *arrived;
 };
 
@@ -41,15 +41,16 @@ __device__ __forceinline__ tile_span span_of(const attention_parameters &p, cons
   return {begin, (s.kv_length - begin + decode_positions - 1) / decode_positions};
 }
 
-/// ends[s] = tiles per KV head of sequences 0 to s.
-__device__ __forceinline__ void find_ends(const attention_parameters &p, uint32_t *ends) {
+/// ends[s] = units per KV head of sequences 0 to s; a unit is up to `piece` tiles of one head.
+__device__ __forceinline__ void find_ends(const attention_parameters &p, uint32_t piece, uint32_t *ends) {
   __shared__ uint32_t sums[warps];
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const uint32_t each = (p.sequence_count + threads - 1) / threads;
   const uint32_t from = min(threadIdx.x * each, p.sequence_count), to = min(from + each, p.sequence_count);
   uint32_t own = 0;
+  __syncthreads();
   for (uint32_t s = from; s < to; s++) {
-    own += span_of(p, p.sequences[s]).count;
+    own += (span_of(p, p.sequences[s]).count + piece - 1) / piece;
     ends[s] = own;
   }
   uint32_t until = own;
@@ -65,12 +66,31 @@ __device__ __forceinline__ void find_ends(const attention_parameters &p, uint32_
   __syncthreads();
 }
 
-/// How all tiles are shared among the blocks.
+/// Chooses the unit and finds the ends; all units' number comes back.
+__device__ __forceinline__ uint32_t plan_units(const attention_parameters &p, uint32_t *ends) {
+  constexpr uint32_t largest_piece = 8;
+  const auto all = [&] { return ends[p.sequence_count - 1] * p.kv.kv_heads; };
+  find_ends(p, 1, ends);
+  const uint32_t tiles = all(), blocks = gridDim.x;
+  if (tiles <= blocks || tiles > 4 * blocks) return tiles;
+  for (uint32_t piece = (tiles + blocks - 1) / blocks; piece <= largest_piece; piece++) {
+    find_ends(p, piece, ends);
+    if (all() <= blocks) return all();
+  }
+  find_ends(p, 1, ends);
+  return tiles;
+}
+
+/// How all units are shared among the blocks: the first `extra` blocks take one more than `each`.
 struct shares {
-  uint64_t tiles, blocks;
-  __device__ __forceinline__ uint64_t start(uint64_t block) const { return block * tiles / blocks; }
-  /// The block that has a tile.
-  __device__ __forceinline__ uint64_t owner(uint64_t tile) const { return ((tile + 1) * blocks - 1) / tiles; }
+  uint32_t each, extra;
+  __device__ __forceinline__ shares(uint32_t units, uint32_t blocks) : each(units / blocks), extra(units % blocks) {}
+  __device__ __forceinline__ uint32_t start(uint32_t block) const { return block * each + min(block, extra); }
+  /// The block that has a unit.
+  __device__ __forceinline__ uint32_t owner(uint32_t unit) const {
+    const uint32_t longer = extra * (each + 1);
+    return unit < longer ? unit / (each + 1) : extra + (unit - longer) / each;
+  }
 };
 
 template <typename T, int dim>
@@ -121,7 +141,7 @@ template <int dim> struct merged_run {
     const float base = largest == -CUDART_INF_F ? 0 : largest;
     total = sum = 0;
     for (int w = 0; w < warps; w++) {
-      const float weight = exp2f(maxima[w * 16 + row] - base);
+      const float weight = fast_exp2(maxima[w * 16 + row] - base);
       total += weight * totals[w * 16 + row];
       sum += weight * outputs[(w * 16 + row) * dim + column];
     }
@@ -148,34 +168,34 @@ template <int dim> __device__ __forceinline__ void leave(const accumulator<dim> 
 }
 
 /// Where a block keeps a run: every block cuts at most two heads, one at its share's start and one at its end.
-template <int dim> __device__ __forceinline__ float *partial_of(const attention_parameters &p, uint64_t block,
+template <int dim> __device__ __forceinline__ float *partial_of(const attention_parameters &p, uint32_t block,
                                                                 bool starts_head) {
-  return p.partial + (2 * block + starts_head) * decode_tile * (dim + 2);
+  return p.partial + (size_t)(2 * block + starts_head) * decode_tile * (dim + 2);
 }
 
-/// Merges the runs of a head whose tiles are [first, first + count) of all: a warp per row, its lanes over the runs for
+/// Merges the runs of a head whose units are [first, first + count) of all: a warp per row, its lanes over the runs for
 /// their weights and over the columns for the outputs.
 template <int dim> __device__ __forceinline__ void merge_head(const attention_parameters &p, const block_work &work,
-                                                              const shares &all, uint64_t first, uint64_t count) {
+                                                              const shares &all, uint32_t first, uint32_t count) {
   constexpr int own = dim / 32;
   const uint32_t lane = threadIdx.x % 32, rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
-  const uint64_t first_block = all.owner(first), last_block = all.owner(first + count - 1);
+  const uint32_t first_block = all.owner(first), last_block = all.owner(first + count - 1);
   for (uint32_t row = threadIdx.x / 32; row < rows; row += warps) {
     float largest = -CUDART_INF_F, total = 0, sums[own] = {};
-    for (uint64_t base = first_block; base <= last_block; base += 32) {
-      const uint64_t block = base + lane, start = all.start(block);
-      const bool is_there = block <= last_block && start < all.start(block + 1);
-      const float *partial = partial_of<dim>(p, is_there ? block : first_block, start <= first);
+    for (uint32_t base = first_block; base <= last_block; base += 32) {
+      const uint32_t block = base + lane, here = min(32u, last_block - base + 1);
+      const bool is_there = block <= last_block;
+      const float *partial = partial_of<dim>(p, is_there ? block : first_block, all.start(block) <= first);
       const float maximum = is_there ? __ldcg(partial + decode_tile * dim + row) : -CUDART_INF_F;
       const float of_lane = is_there ? __ldcg(partial + decode_tile * (dim + 1) + row) : 0;
       const float next = fmaxf(largest, warp_max(maximum)), level = next == -CUDART_INF_F ? 0 : next;
-      const float shrink = exp2f(largest - level), weight = exp2f(maximum - level);
+      const float shrink = fast_exp2(largest - level), weight = fast_exp2(maximum - level);
       largest = next;
       total = total * shrink + warp_sum(weight * of_lane);
 #pragma unroll
       for (int i = 0; i < own; i++) sums[i] *= shrink;
-#pragma unroll 8
-      for (int from = 0; from < 32; from++) {
+#pragma unroll 16
+      for (uint32_t from = 0; from < here; from++) {
         const float factor = __shfl_sync(~0u, weight, from);
         const auto address = __shfl_sync(~0u, (unsigned long long)(uintptr_t)(partial + row * dim), from);
         // Runs that are not there, and those that saw nothing, have no weight.
@@ -192,13 +212,13 @@ template <int dim> __device__ __forceinline__ void merge_head(const attention_pa
 
 /// Stores a run that is all of its head, or leaves it for the block that arrives last, which merges.
 template <int dim> __device__ __forceinline__ void
-finish_run(const decode_parameters &d, const block_work &work, uint8_t *shared, const shares &all, uint64_t head_start,
-           uint32_t head_tiles, uint32_t first_tile, uint32_t run_tiles, uint32_t head_index) {
+finish_run(const decode_parameters &d, const block_work &work, uint8_t *shared, const shares &all, uint32_t head_start,
+           uint32_t head_units, uint32_t first_unit, uint32_t run_units, uint32_t head_index) {
   __shared__ bool is_last;
   const attention_parameters &p = d.attention;
   const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
-  const bool is_whole = run_tiles == head_tiles;
-  float *partial = partial_of<dim>(p, blockIdx.x, first_tile == 0);
+  const bool is_whole = run_units == head_units;
+  float *partial = partial_of<dim>(p, blockIdx.x, first_unit == 0);
   for (uint32_t i = threadIdx.x; i < rows * dim; i += threads) {
     const uint32_t row = i / dim, column = i % dim;
     const merged_run<dim> run(reinterpret_cast<const float *>(shared), row, column);
@@ -216,13 +236,13 @@ finish_run(const decode_parameters &d, const block_work &work, uint8_t *shared, 
   __threadfence();
   __syncthreads();
   if (threadIdx.x == 0) {
-    is_last = atomicAdd(d.arrived + head_index, run_tiles) + run_tiles == head_tiles;
+    is_last = atomicAdd(d.arrived + head_index, run_units) + run_units == head_units;
     if (is_last) d.arrived[head_index] = 0;
   }
   __syncthreads();
   if (!is_last) return;
   __threadfence();
-  merge_head<dim>(p, work, all, head_start, head_tiles);
+  merge_head<dim>(p, work, all, head_start, head_units);
 }
 
 /// The tile loop of a run. The first tile is on its way when `is_started`.
@@ -280,34 +300,35 @@ __global__ void __launch_bounds__(threads) decode_kernel(const __grid_constant__
   float *heads = reinterpret_cast<float *>(shared + L::heads);
   uint32_t *ends = reinterpret_cast<uint32_t *>(shared + L::ends);
   const attention_parameters &p = d.attention;
-  find_ends(p, ends);
   const uint32_t kv_heads = p.kv.kv_heads;
-  const shares all = {(uint64_t)ends[p.sequence_count - 1] * kv_heads, gridDim.x};
-  uint64_t tile = all.start(blockIdx.x);
-  const uint64_t end = all.start(blockIdx.x + 1);
+  const shares all(plan_units(p, ends), gridDim.x);
+  uint32_t unit = all.start(blockIdx.x);
+  const uint32_t end = all.start(blockIdx.x + 1);
   bool is_first = true;
-  while (tile < end) {
-    // The first sequence whose tiles end behind this one.
+  while (unit < end) {
+    // The first sequence whose units end behind this one.
     uint32_t s = 0, high = p.sequence_count - 1;
     while (s < high) {
       const uint32_t middle = (s + high) / 2;
-      if ((uint64_t)ends[middle] * kv_heads > tile) {
+      if (ends[middle] * kv_heads > unit) {
         high = middle;
       } else {
         s = middle + 1;
       }
     }
-    const uint32_t before = s > 0 ? ends[s - 1] : 0, head_tiles = ends[s] - before;
-    const uint32_t at = (uint32_t)(tile - (uint64_t)before * kv_heads), first_tile = at % head_tiles;
-    const uint32_t run_tiles = (uint32_t)min((uint64_t)(head_tiles - first_tile), end - tile);
+    const uint32_t before = s > 0 ? ends[s - 1] : 0, head_units = ends[s] - before;
+    const uint32_t at = unit - before * kv_heads, first_unit = at % head_units;
+    const uint32_t run_units = min(head_units - first_unit, end - unit);
     block_work work;
     work.sequence = p.sequences[s];
-    work.kv_head = at / head_tiles;
+    work.kv_head = at / head_units;
     work.first_row = 0;
     const tile_span span = span_of(p, work.sequence);
     const uint32_t oldest = work.sequence.kv_length - work.sequence.row_count;
+    const uint32_t first_tile = first_unit * span.count / head_units,
+                   end_tile = (first_unit + run_units) * span.count / head_units;
     work.begin = max(first_visible(p.window, oldest), span.begin + first_tile * decode_positions);
-    work.end = min(work.sequence.kv_length, span.begin + (first_tile + run_tiles) * decode_positions);
+    work.end = min(work.sequence.kv_length, span.begin + end_tile * decode_positions);
     // A tile of old positions does not depend on the predecessor.
     const uint32_t start = work.begin / decode_positions * decode_positions;
     const bool is_started = start + decode_positions <= oldest;
@@ -332,8 +353,9 @@ __global__ void __launch_bounds__(threads) decode_kernel(const __grid_constant__
     attend_run<T, dim>(p, work, q, shared, is_started, acc);
     leave<dim>(acc, reinterpret_cast<float *>(shared));
     __syncthreads();
-    finish_run<dim>(d, work, shared, all, tile - first_tile, head_tiles, first_tile, run_tiles, s * kv_heads + work.kv_head);
-    tile += run_tiles;
+    finish_run<dim>(d, work, shared, all, unit - first_unit, head_units, first_unit, run_units,
+                    s * kv_heads + work.kv_head);
+    unit += run_units;
     // The next run's copies go where this one's results lie.
     __syncthreads();
   }
@@ -370,7 +392,8 @@ template <typename T, int dim> mk_status decode(mk_stream *stream, decode_parame
 template <typename T, int dim>
 mk_status run(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope) {
   mk_status status = MK_OK;
-  if (p->has_prompts) status = prefill<T, dim>(stream, p);
+  if (p->has_prompts) status = prompt_attention(stream, p);
+  if (status == MK_UNSUPPORTED) status = prefill<T, dim>(stream, p);
   if (status != MK_OK || p->is_deterministic) return status;
   decode_parameters d = {};
   d.attention = *p;

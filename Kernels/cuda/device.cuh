@@ -98,6 +98,13 @@ __device__ __forceinline__ void store_activation_pair(void *y, mk_dtype dtype, s
   }
 }
 
+/// 2^x by the hardware's approximation; 0 for very small results.
+__device__ __forceinline__ float fast_exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 template <typename T> __device__ __forceinline__ T warp_sum(T value) {
   for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(~0u, value, offset);
   return value;

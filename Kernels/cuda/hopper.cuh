@@ -56,9 +56,41 @@ __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) 
 #endif
 }
 
+/// A barrier among all threads of a cluster.
+__device__ __forceinline__ void cluster_barrier() {
+#if MK_HOPPER
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+}
+/// What lies at a shared-memory address of block `rank` of the cluster.
+__device__ __forceinline__ float4 load_cluster(uint32_t address, uint32_t rank) {
+  float4 value = {};
+#if MK_HOPPER
+  asm volatile("{\n.reg .b32 there;\n"
+               "mapa.shared::cluster.u32 there, %4, %5;\n"
+               "ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [there];\n}"
+               : "=f"(value.x), "=f"(value.y), "=f"(value.z), "=f"(value.w)
+               : "r"(address), "r"(rank)
+               : "memory");
+#endif
+  return value;
+}
+
 /// A barrier among `count` threads of the block, other than __syncthreads.
 __device__ __forceinline__ void named_barrier(uint32_t id, uint32_t count) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(count) : "memory");
+}
+
+/// A warpgroup gives registers up, or takes what others gave up, down or up to `count` a thread.
+template <int count> __device__ __forceinline__ void registers_fall() {
+#if MK_HOPPER
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(count));
+#endif
+}
+template <int count> __device__ __forceinline__ void registers_rise() {
+#if MK_HOPPER
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(count));
+#endif
 }
 
 /// Makes ordinary writes to shared memory visible to the asynchronous units.

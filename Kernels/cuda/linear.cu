@@ -101,8 +101,6 @@ product product_of(const linear_work &work) {
   p.x_stride = work.x_stride;
   p.y_stride = work.y_stride;
   p.output = work.output;
-  p.norm_weight = work.norm_weight;
-  p.norm_epsilon = work.norm_epsilon;
   return p;
 }
 
@@ -119,9 +117,9 @@ product next_product(const linear_work &work, uint32_t *s, uint32_t *offset) {
   return p;
 }
 
-/// Whether streaming kernels do all of it, norm and gates too.
+/// Whether streaming kernels do all of it but the norm.
 bool streams(const mk_stream *stream, const linear_work &work) {
-  if (work.rows > few_rows || stream->is_deterministic) return false;
+  if (stream->is_deterministic) return false;
   uint32_t s = 0, offset = 0, products = 0;
   while (s < work.segment_count) {
     const product p = next_product(work, &s, &offset);
@@ -195,9 +193,11 @@ mk_linear_segment joined(const linear_work &work, uint32_t *s) {
   return segment;
 }
 
-/// x normed, or of the dtype that the weights want, in the workspace.
+/// x normed, or of the dtype that the weights want, in the workspace where it is not so already.
 mk_status prepare(mk_stream *stream, const linear_work &work, const linear_space &space, mk_dtype wanted,
                   linear_work *out) {
+  *out = work;
+  if (!work.norm_weight && work.x_dtype == wanted) return MK_OK;
   out->x = space.activations;
   out->x_dtype = wanted;
   out->x_stride = work.cols;
@@ -268,6 +268,7 @@ mk_status multiply(mk_stream *stream, const linear_work &work, const linear_spac
     const mk_linear_segment segment = joined(work, &s);
     const mk_dtype wanted = activations_for(segment.matrix.dtype);
     if (ready.norm_weight || ready.x_dtype != wanted) {
+      // What was rounded already may have to be rounded to another type.
       const mk_status status = prepare(stream, work, space, wanted, &ready);
       if (status != MK_OK) return status;
     }
@@ -293,7 +294,7 @@ mk_status multiply_gated(mk_stream *stream, const linear_work &work, const linea
                        activation_of(work.output)});
 }
 
-/// Whether one launch of tile products may do all of it but the norm.
+/// Whether one launch of tile products may do all of it but the norm, and is the best way.
 bool suits_tiles(const mk_stream *stream, const linear_work &work) {
   const mk_dtype dtype = work.segments[0].matrix.dtype;
   if (stream->compute_capability != 90 || (dtype != MK_BF16 && dtype != MK_F16)) return false;
@@ -301,26 +302,31 @@ bool suits_tiles(const mk_stream *stream, const linear_work &work) {
   for (uint32_t s = 1; s < work.segment_count; s++) {
     if (work.segments[s].matrix.dtype != dtype) return false;
   }
-  return stream->is_deterministic || (work.rows > few_rows && work.rows <= most_tile_rows);
+  return stream->is_deterministic || (is_gated(work.output) && work.rows > 8 && work.rows <= most_tile_rows);
+}
+
+/// Whether all segments want x in the same form.
+bool is_uniform(const linear_work &work) {
+  for (uint32_t s = 1; s < work.segment_count; s++) {
+    if (activations_for(work.segments[s].matrix.dtype) != activations_for(work.segments[0].matrix.dtype)) return false;
+  }
+  return true;
 }
 
 mk_status run(mk_stream *stream, const linear_work &work, const linear_space &space) {
   linear_work ready = work;
   if (suits_tiles(stream, work)) {
-    const mk_dtype dtype = work.segments[0].matrix.dtype;
-    mk_status status = MK_OK;
-    if (work.norm_weight || work.x_dtype != dtype) status = prepare(stream, work, space, dtype, &ready);
+    mk_status status = prepare(stream, work, space, work.segments[0].matrix.dtype, &ready);
     if (status != MK_OK) return status;
     uint32_t s = 0, offset = 0;
     const product p = next_product(ready, &s, &offset);
     status = tile_product(stream, &p);
     if (status != MK_UNSUPPORTED) return status;
-  }
-  if (ready.norm_weight && work.rows <= few_rows && is_dense(work)) {
+  } else if (work.norm_weight && is_dense(work) && is_uniform(work)) {
     const mk_status status = prepare(stream, work, space, has_dtype(work, MK_F32) ? MK_F32 : MK_BF16, &ready);
     if (status != MK_OK) return status;
-    if (streams(stream, ready)) return linear_few(stream, ready);
   }
+  if (!ready.norm_weight && streams(stream, ready)) return linear_few(stream, ready);
   return is_gated(work.output) ? multiply_gated(stream, ready, space) : multiply(stream, ready, space);
 }
 
@@ -354,7 +360,7 @@ mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
   const linear_work work = {args->x,        args->y,        args->x_dtype, args->y_dtype,     args->rows,
                             cols,           args->x_stride, args->y_stride, args->output,     args->norm_weight,
                             args->norm_epsilon, args->segments, args->segment_count};
-  if (streams(stream, work)) return linear_few(stream, work);
+  if (!work.norm_weight && !suits_tiles(stream, work) && streams(stream, work)) return linear_few(stream, work);
   uint32_t outputs = 0;
   for (uint32_t s = 0; s < args->segment_count; s++) outputs += args->segments[s].matrix.rows;
   linear_space space = {};

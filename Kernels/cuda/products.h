@@ -19,9 +19,6 @@ struct product {
   mk_dtype dtype;
   /// One of MK_OUTPUT; the gated ones have two segments of the same number of rows.
   uint32_t output;
-  /// NULL, or x is RMS-normed first.
-  const float *norm_weight;
-  float norm_epsilon;
   /// Weights that an earlier kernel of the stream makes; others are constant and read ahead of it.
   bool weights_are_fresh;
   uint32_t segment_count;
@@ -35,13 +32,13 @@ inline uint32_t activation_of(uint32_t output) { return output == MK_OUTPUT_SILU
 bool streaming_product_fits(const product *p);
 mk_status streaming_product(mk_stream *stream, const product *p);
 
-/// Hopper's tensor cores fed by its copy engine: x of the weights' 16-bit dtype, not normed. MK_UNSUPPORTED for anything
+/// Hopper's tensor cores fed by its copy engine: x of the weights' 16-bit dtype. MK_UNSUPPORTED for anything
 /// else and on other GPUs. The results of a row depend on nothing but the row and the weights.
 mk_status tile_product(mk_stream *stream, const product *p);
 /// Rows that read the weights once.
 constexpr uint32_t most_tile_rows = 128;
 
-/// Any dtype, shape and alignment, in float; meant for few rows. Neither norm nor gate.
+/// Any dtype, shape and alignment, in float; meant for few rows. No gates.
 mk_status plain_product(mk_stream *stream, const product *p);
 
 /// out[rows, cols] = x[rows, cols] as `out_dtype`, half saturating; it may be done in place between 16-bit types.

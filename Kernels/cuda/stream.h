@@ -59,20 +59,30 @@ inline mk_status status_of(cudaError_t error) {
 
 /// Launches with programmatic stream serialisation: the kernel may start while its predecessor drains, and must call
 /// `wait_for_predecessor` before it touches what that wrote.
-template <typename... Parameters, typename... Arguments> mk_status
-launch(mk_stream *stream, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, Arguments... arguments) {
+/// Blocks run in clusters of `cluster`.
+template <typename... Parameters, typename... Arguments>
+mk_status launch_clusters(mk_stream *stream, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared,
+                          uint32_t cluster, Arguments... arguments) {
   cudaLaunchConfig_t configuration = {};
   configuration.gridDim = grid;
   configuration.blockDim = block;
   configuration.dynamicSmemBytes = shared;
   configuration.stream = stream->cuda;
-  cudaLaunchAttribute overlap = {};
-  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  overlap.val.programmaticStreamSerializationAllowed = 1;
-  configuration.attrs = &overlap;
-  configuration.numAttrs = stream->compute_capability >= 90 ? 1 : 0;
+  cudaLaunchAttribute attributes[2] = {};
+  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[0].val.programmaticStreamSerializationAllowed = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim.x = cluster;
+  attributes[1].val.clusterDim.y = attributes[1].val.clusterDim.z = 1;
+  configuration.attrs = attributes;
+  configuration.numAttrs = stream->compute_capability < 90 ? 0 : cluster > 1 ? 2 : 1;
   stream->launches++;
   return status_of(cudaLaunchKernelEx(&configuration, kernel, static_cast<Parameters>(arguments)...));
+}
+
+template <typename... Parameters, typename... Arguments> mk_status
+launch(mk_stream *stream, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, Arguments... arguments) {
+  return launch_clusters(stream, kernel, grid, block, shared, 1, arguments...);
 }
 
 /// Copies `bytes` of host memory to the ring and, in stream order, to the device; `*device` is where it will be.

@@ -1,13 +1,11 @@
-/// Products with up to 16 rows of x, bound by the read of the weights, on tensor cores.
+/// Products with up to 16 rows of x, or 32 where the weights are small, bound by the read of the weights, on tensor cores.
 ///
 /// A block owns 16 outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are added in a
 /// fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row at a time:
 /// the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so eight
 /// consecutive columns serve as the fragments of two tiles.
 ///
-/// A norm before the product costs no pass of its own: x times the norm's weight is multiplied, its squares are summed on
-/// the way, and the row's factor is applied to the sums. A gated product pairs eight gate rows with their up rows in one
-/// tile.
+/// A gated product pairs eight gate rows with their up rows in one tile.
 #include "gated.cuh"
 #include "products.h"
 
@@ -58,21 +56,56 @@ template <> struct eight<__half> {
   template <typename T> __device__ __forceinline__ uint4 fragment() const { return bits; }
 };
 
-/// x times the norm's weight; `squares` gains those of x.
-__device__ __forceinline__ void apply_norm(eight<float> &x, const eight<float> &weight, float &squares) {
-  float *v = &x.low.x;
-  const float *w = &weight.low.x;
-#pragma unroll
-  for (int i = 0; i < 4; i++) {
-    squares += v[i] * v[i];
-    v[i] *= w[i];
+/// The tiles of a product and where their rows lie.
+struct tile_place {
+  uint32_t segment, first_row;
+};
+__device__ __forceinline__ uint32_t outputs_per_tile(const product &p) {
+  return p.output >= MK_OUTPUT_SILU ? tile_rows / 2 : tile_rows;
+}
+__device__ __forceinline__ tile_place place_of(const product &p, uint32_t tile) {
+  uint32_t s = 0;
+  while (p.output < MK_OUTPUT_SILU && s + 1 < p.segment_count &&
+         tile >= (p.segments[s].rows + tile_rows - 1) / tile_rows) {
+    tile -= (p.segments[s++].rows + tile_rows - 1) / tile_rows;
   }
-  v = &x.high.x;
-  w = &weight.high.x;
+  return {s, tile * outputs_per_tile(p)};
+}
+/// A thread's row of half tile i: eight rows of the segment, of gates and ups in a gated product. Rows past the last
+/// repeat it and are not stored.
+template <typename T> __device__ __forceinline__ const T *row_of(const product &p, tile_place place, int i) {
+  const bool pairs_rows = p.output >= MK_OUTPUT_SILU;
+  const uint32_t group = threadIdx.x % 32 / 4;
+  const uint32_t row = min(place.first_row + (pairs_rows ? 0 : i * 8) + group, p.segments[place.segment].rows - 1);
+  const void *w = p.segments[pairs_rows ? i : place.segment].w;
+  return static_cast<const T *>(w) + (size_t)row * p.cols;
+}
+
+/// The warps' sums of a tile, [warp][token][row].
+template <int tile_tokens> using tile_sums = float[warps][tile_tokens][tile_rows + 1];
+
+/// Adds the warps' sums and stores the tile.
+template <int tile_tokens>
+__device__ __forceinline__ void store_tile(const product &p, tile_place place, const tile_sums<tile_tokens> &sums) {
+  const product_segment segment = p.segments[place.segment];
+  const bool pairs_rows = p.output >= MK_OUTPUT_SILU;
+  const uint32_t outputs = outputs_per_tile(p);
+  for (uint32_t i = threadIdx.x; i < outputs * tile_tokens; i += warps * 32) {
+    const uint32_t row = i % outputs, token = i / outputs;
+    if (token >= p.rows || place.first_row + row >= segment.rows) continue;
+    const auto total = [&](uint32_t of, const float *bias) {
+      float sum = 0;
 #pragma unroll
-  for (int i = 0; i < 4; i++) {
-    squares += v[i] * v[i];
-    v[i] *= w[i];
+      for (int w = 0; w < warps; w++) sum += sums[w][token][of];
+      return sum + (bias ? bias[place.first_row + row] : 0);
+    };
+    const size_t at = (size_t)token * p.y_stride + segment.offset + place.first_row + row;
+    float value = total(row, segment.bias);
+    if (pairs_rows) {
+      value = activate(value, p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH) * total(row + 8, p.segments[1].bias);
+    }
+    if (p.output == MK_OUTPUT_ADD) value += static_cast<const float *>(p.y)[at];
+    store_activation(p.y, p.y_dtype, at, value);
   }
 }
 
@@ -80,13 +113,11 @@ __device__ __forceinline__ void apply_norm(eight<float> &x, const eight<float> &
 template <typename X, int token_tiles> struct step_data {
   uint4 w[2];
   eight<X> x[token_tiles];
-  eight<float> norm; ///< unused without one
 };
 
-template <typename T, typename X, bool is_normed, int token_tiles> struct streams {
+template <typename T, typename X, int token_tiles> struct streams {
   const T *w[2];           ///< the thread's row of each half tile
   const X *x[token_tiles]; ///< NULL past the last row of x
-  const float *norm;
   uint32_t cols;
 
   using data = step_data<X, token_tiles>;
@@ -103,42 +134,19 @@ template <typename T, typename X, bool is_normed, int token_tiles> struct stream
         step.x[t].clear();
       }
     }
-    if constexpr (is_normed) {
-      if (x[0] && k < cols) {
-        step.norm.load(norm + k);
-      } else {
-        step.norm.clear();
-      }
-    }
   }
 };
 
 /// `blocks` of them share a multiprocessor.
-template <typename T, typename X, bool is_normed, int token_tiles, int blocks>
+template <typename T, typename X, int token_tiles, int blocks>
 __global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const product p) {
-  constexpr int tile_tokens = 8 * token_tiles;
-  static_assert(!is_normed || token_tiles == 1);
-  __shared__ float partial[warps][tile_tokens][tile_rows + 1];
-  __shared__ float squares_of[warps][8];
+  __shared__ tile_sums<8 * token_tiles> partial;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
-  const bool pairs_rows = p.output >= MK_OUTPUT_SILU;
-  const uint32_t tile_outputs = pairs_rows ? tile_rows / 2 : tile_rows;
-  uint32_t tile = blockIdx.x, s = 0;
-  while (!pairs_rows && s + 1 < p.segment_count && tile >= (p.segments[s].rows + tile_rows - 1) / tile_rows) {
-    tile -= (p.segments[s++].rows + tile_rows - 1) / tile_rows;
-  }
-  const product_segment segment = p.segments[s];
-  const uint32_t first_row = tile * tile_outputs;
-  streams<T, X, is_normed, token_tiles> from;
+  const tile_place place = place_of(p, blockIdx.x);
+  streams<T, X, token_tiles> from;
   from.cols = p.cols;
-  from.norm = p.norm_weight;
-#pragma unroll
-  for (int i = 0; i < 2; i++) {
-    // Rows past the last repeat it and are not stored.
-    const uint32_t row = min(first_row + (pairs_rows ? 0 : i * 8) + group, segment.rows - 1);
-    const void *w = pairs_rows && i == 1 ? p.segments[1].w : segment.w;
-    from.w[i] = static_cast<const T *>(w) + (size_t)row * p.cols;
-  }
+  from.w[0] = row_of<T>(p, place, 0);
+  from.w[1] = row_of<T>(p, place, 1);
 #pragma unroll
   for (int t = 0; t < token_tiles; t++) {
     const uint32_t row = t * 8 + group;
@@ -156,12 +164,11 @@ __global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const pro
   release_successor();
 #pragma unroll
   for (int i = 0; i < steps; i++) from.load_activations(column + i * step_columns, data[i]);
-  float sums[token_tiles][4] = {}, squares = 0;
+  float sums[token_tiles][4] = {};
   for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
     column += warps * chunk_columns;
 #pragma unroll
     for (int i = 0; i < steps; i++) {
-      if constexpr (is_normed) apply_norm(data[i].x[0], data[i].norm, squares);
       const uint4 a = data[i].w[0], b = data[i].w[1];
 #pragma unroll
       for (int t = 0; t < token_tiles; t++) {
@@ -180,68 +187,47 @@ __global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const pro
       partial[warp][t * 8 + quad * 2 + i % 2][group + i / 2 * 8] = sums[t][i];
     }
   }
-  if constexpr (is_normed) {
-    squares += __shfl_xor_sync(~0u, squares, 1);
-    squares += __shfl_xor_sync(~0u, squares, 2);
-    if (quad == 0) squares_of[warp][group] = squares;
-  }
   __syncthreads();
-  for (uint32_t i = threadIdx.x; i < tile_outputs * tile_tokens; i += warps * 32) {
-    const uint32_t row = i % tile_outputs, token = i / tile_outputs;
-    if (token >= p.rows || first_row + row >= segment.rows) continue;
-    float factor = 1;
-    if constexpr (is_normed) {
-      float all = 0;
-#pragma unroll
-      for (int w = 0; w < warps; w++) all += squares_of[w][token];
-      factor = 1.0f / sqrtf(all / p.cols + p.norm_epsilon);
-    }
-    const auto total = [&](uint32_t of, const float *bias) {
-      float sum = 0;
-#pragma unroll
-      for (int w = 0; w < warps; w++) sum += partial[w][token][of];
-      return sum * factor + (bias ? bias[first_row + row] : 0);
-    };
-    const size_t at = (size_t)token * p.y_stride + segment.offset + first_row + row;
-    float value = total(row, segment.bias);
-    if (pairs_rows) {
-      value = activate(value, p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH) * total(row + 8, p.segments[1].bias);
-    }
-    if (p.output == MK_OUTPUT_ADD) value += static_cast<const float *>(p.y)[at];
-    store_activation(p.y, p.y_dtype, at, value);
-  }
+  store_tile<8 * token_tiles>(p, place, partial);
 }
 
-template <typename T, typename X, bool is_normed> mk_status choose(mk_stream *stream, const product *p) {
+uint32_t tiles_of(const product *p) {
+  if (is_gated(p->output)) return ceil_div(p->segments[0].rows, tile_rows / 2);
   uint32_t tiles = 0;
-  if (is_gated(p->output)) {
-    tiles = ceil_div(p->segments[0].rows, tile_rows / 2);
-  } else {
-    for (uint32_t s = 0; s < p->segment_count; s++) tiles += ceil_div(p->segments[s].rows, tile_rows);
+  for (uint32_t s = 0; s < p->segment_count; s++) tiles += ceil_div(p->segments[s].rows, tile_rows);
+  return tiles;
+}
+
+template <typename T, typename X> mk_status run(mk_stream *stream, const product *p) {
+  const uint32_t tiles = tiles_of(p), slots = (uint32_t)stream->multiprocessors;
+  if constexpr (sizeof(X) == 2) {
+    if (p->rows > 16) return launch(stream, streaming_kernel<T, X, 4, 2>, tiles, warps * 32, 0, *p);
   }
-  if constexpr (!is_normed) {
-    if (p->rows > 8) return launch(stream, streaming_kernel<T, X, false, 2, 2>, tiles, warps * 32, 0, *p);
-  }
+  if (p->rows > 8) return launch(stream, streaming_kernel<T, X, 2, 2>, tiles, warps * 32, 0, *p);
   // Three blocks to a multiprocessor leave few registers for loads in flight, but save a second wave.
-  const uint32_t slots = (uint32_t)stream->multiprocessors;
   const bool is_crowded = tiles > 2 * slots && tiles <= 3 * slots;
-  return launch(stream, is_crowded ? streaming_kernel<T, X, is_normed, 1, 3> : streaming_kernel<T, X, is_normed, 1, 2>,
-                tiles, warps * 32, 0, *p);
+  return launch(stream, is_crowded ? streaming_kernel<T, X, 1, 3> : streaming_kernel<T, X, 1, 2>, tiles, warps * 32, 0,
+                *p);
 }
 
 template <typename T> mk_status choose(mk_stream *stream, const product *p) {
-  if (p->x_dtype == MK_F16) return choose<__half, __half, false>(stream, p);
-  if (p->x_dtype == MK_BF16) return choose<T, bf16, false>(stream, p);
-  return p->norm_weight ? choose<T, float, true>(stream, p) : choose<T, float, false>(stream, p);
+  if (p->x_dtype == MK_F16) return run<__half, __half>(stream, p);
+  return p->x_dtype == MK_BF16 ? run<T, bf16>(stream, p) : run<T, float>(stream, p);
 }
 
 } // namespace
 
 bool streaming_product_fits(const product *p) {
-  if (p->rows > 16 || (p->dtype != MK_BF16 && p->dtype != MK_F16) || p->cols % 8 != 0) return false;
+  if ((p->dtype != MK_BF16 && p->dtype != MK_F16) || p->cols % 8 != 0) return false;
   if ((uintptr_t)p->x % 16 != 0 || p->x_stride % (p->x_dtype == MK_F32 ? 4 : 8) != 0) return false;
   if (p->x_dtype == MK_F16 && p->dtype != MK_F16) return false;
-  if (p->norm_weight && (p->rows > 8 || p->x_dtype != MK_F32 || (uintptr_t)p->norm_weight % 16 != 0)) return false;
+  if (p->rows > 16) {
+    // Every block reads all of x: more rows pay only where there are few blocks.
+    constexpr uint64_t small_weights = 8 << 20;
+    uint64_t outputs = 0;
+    for (uint32_t s = 0; s < p->segment_count; s++) outputs += p->segments[s].rows;
+    if (p->rows > 32 || p->x_dtype == MK_F32 || outputs * p->cols > small_weights) return false;
+  }
   for (uint32_t s = 0; s < p->segment_count; s++) {
     if ((uintptr_t)p->segments[s].w % 16 != 0) return false;
   }

@@ -151,7 +151,7 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
     largest[h] = fmaxf(largest[h], __shfl_xor_sync(~0u, largest[h], 2));
     // A row that has seen nothing yet keeps weights of 0.
     const float base = largest[h] == -CUDART_INF_F ? 0 : largest[h];
-    shrink[h] = exp2f(acc.largest[h] - base);
+    shrink[h] = fast_exp2(acc.largest[h] - base);
     acc.largest[h] = largest[h];
     largest[h] = base;
     acc.total[h] *= shrink[h];
@@ -160,7 +160,7 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
   for (int j = 0; j < positions / 8; j++) {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      scores[j][i] = exp2f(scores[j][i] - largest[i / 2]);
+      scores[j][i] = fast_exp2(scores[j][i] - largest[i / 2]);
       acc.total[i / 2] += scores[j][i];
     }
   }

@@ -1,10 +1,9 @@
 /// Products with up to 128 rows of x at a time on Hopper's warpgroup instructions, bound by the read of the weights.
 ///
-/// A tile is 128 outputs and all rows; its reduced dimension is cut in chunks of 64 columns. The chunks of all tiles are
-/// dealt to one block per multiprocessor in equal shares (Osama et al., 2023, "Stream-K"), by a rule that knows the
-/// weights' shape only. A block that has a part of a tile leaves its sums in scratch, and the one that arrives last adds
-/// the parts in order: results do not depend on the number of rows or on timing. One warp keeps the copy engine busy
-/// through a ring of stages, starting with weights while the predecessor drains; two warpgroups multiply.
+/// A tile is 128 outputs and all rows. Where there are fewer tiles than multiprocessors, a cluster of blocks shares a
+/// tile's reduced dimension, and each of its blocks adds a part of their sums, in order, through shared memory: results
+/// do not depend on the number of rows or on timing. One warp keeps the copy engine busy through a ring of stages of 64
+/// columns, starting with weights while the predecessor drains; two warpgroups multiply.
 ///
 /// In a gated product each 16 outputs of a tile are eight gate rows and their up rows, so that both of a pair come to
 /// rest in one thread.
@@ -19,11 +18,12 @@ using namespace hopper;
 
 constexpr uint32_t tile_outputs = 128, chunk = 64, consumers = 256, threads = consumers + 32;
 constexpr uint32_t w_bytes = tile_outputs * chunk * 2;
-constexpr size_t ring_bytes = 208 << 10;
 
 template <int tokens> struct ring {
+  /// Up to 64 rows two blocks fit a multiprocessor, so that a kernel's ring fills while its predecessor's empties.
+  static constexpr size_t ring_bytes = (tokens > 64 ? 208 : 96) << 10;
   static constexpr uint32_t stage_bytes = w_bytes + tokens * chunk * 2;
-  static constexpr uint32_t stages = ring_bytes / stage_bytes < 12 ? ring_bytes / stage_bytes : 12;
+  static constexpr uint32_t stages = ring_bytes / stage_bytes;
   static constexpr size_t shared_bytes = 1024 + stages * stage_bytes;
 };
 
@@ -31,15 +31,17 @@ struct tile_parameters {
   CUtensorMap w, x;
   product p;
   uint32_t outputs, tiles, chunks;
-  float *partial;
-  uint32_t *arrived; ///< [tile]: chunks whose sums have arrived; zero between launches
+  uint32_t split; ///< blocks that share a tile, a cluster
 };
 
-struct chunk_shares {
-  uint64_t chunks, blocks;
-  __device__ __forceinline__ uint32_t start(uint64_t block) const { return (uint32_t)(block * chunks / blocks); }
-  __device__ __forceinline__ uint32_t owner(uint64_t at) const { return (uint32_t)(((at + 1) * blocks - 1) / chunks); }
+/// A block's chunks of every tile it takes.
+struct chunk_range {
+  uint32_t begin, end;
 };
+__device__ __forceinline__ chunk_range range_of(const tile_parameters &t) {
+  const uint32_t rank = blockIdx.x % t.split;
+  return {rank * t.chunks / t.split, (rank + 1) * t.chunks / t.split};
+}
 
 __device__ __forceinline__ float bias_of(const product &p, uint32_t output) {
   uint32_t s = 0;
@@ -48,24 +50,27 @@ __device__ __forceinline__ float bias_of(const product &p, uint32_t output) {
 }
 
 template <typename T, int tokens>
-__device__ __forceinline__ void produce(const tile_parameters &t, uint32_t base, uint32_t full, uint32_t empty,
-                                        uint32_t begin, uint32_t end) {
+__device__ __forceinline__ void produce(const tile_parameters &t, uint32_t base, uint32_t full, uint32_t empty) {
   using R = ring<tokens>;
   const bool is_gated = t.p.output >= MK_OUTPUT_SILU;
+  const chunk_range range = range_of(t);
+  const uint32_t each = range.end - range.begin, step = gridDim.x / t.split, first = blockIdx.x / t.split;
+  const uint32_t count = first < t.tiles ? (t.tiles - first + step - 1) / step * each : 0;
   const auto copy_weights = [&](uint32_t i, uint32_t stage) {
-    const uint32_t tile = (begin + i) / t.chunks, k = (begin + i) % t.chunks * chunk, to = base + stage * R::stage_bytes;
+    const uint32_t tile = first + i / each * step, to = base + stage * R::stage_bytes;
+    const int32_t k = (int32_t)((range.begin + i % each) * chunk);
     barrier_expect(full + stage * 8, R::stage_bytes);
     if (is_gated) {
-      copy_tile(to, &t.w, full + stage * 8, (int32_t)k, 0, 0, (int32_t)(tile * 8));
+      copy_tile(to, &t.w, full + stage * 8, k, 0, 0, (int32_t)(tile * 8));
     } else {
-      copy_tile(to, &t.w, full + stage * 8, (int32_t)k, (int32_t)(tile * tile_outputs));
+      copy_tile(to, &t.w, full + stage * 8, k, (int32_t)(tile * tile_outputs));
     }
   };
   const auto copy_rows = [&](uint32_t i, uint32_t stage) {
     copy_tile(base + stage * R::stage_bytes + w_bytes, &t.x, full + stage * 8,
-              (int32_t)((begin + i) % t.chunks * chunk), 0);
+              (int32_t)((range.begin + i % each) * chunk), 0);
   };
-  const uint32_t count = end - begin, ahead = count < R::stages ? count : R::stages;
+  const uint32_t ahead = count < R::stages ? count : R::stages;
   if (t.p.weights_are_fresh) wait_for_predecessor();
   for (uint32_t i = 0; i < ahead; i++) copy_weights(i, i);
   wait_for_predecessor();
@@ -82,67 +87,21 @@ __device__ __forceinline__ void produce(const tile_parameters &t, uint32_t base,
   }
 }
 
-/// Leaves a part's sums; true for the block that arrives last, whose `d` then holds the whole sums.
-template <int count>
-__device__ bool merge(const tile_parameters &t, const chunk_shares &all, float (&d)[count], uint32_t tile,
-                      uint32_t first_chunk, uint32_t part_chunks) {
-  __shared__ bool is_last;
-  constexpr uint32_t slot_floats = count * consumers;
-  const auto slot = [&](uint32_t block, bool starts_tile) {
-    return t.partial + (size_t)(2 * block + starts_tile) * slot_floats + threadIdx.x * 4;
-  };
-  float *own = slot(blockIdx.x, first_chunk == 0);
-#pragma unroll
-  for (int i = 0; i < count; i += 4) {
-    __stcg(reinterpret_cast<float4 *>(own + i * consumers), make_float4(d[i], d[i + 1], d[i + 2], d[i + 3]));
-  }
-  __threadfence();
-  named_barrier(1, consumers);
-  if (threadIdx.x == 0) {
-    is_last = atomicAdd(t.arrived + tile, part_chunks) + part_chunks == t.chunks;
-    if (is_last) t.arrived[tile] = 0;
-  }
-  named_barrier(1, consumers);
-  if (!is_last) return false;
-  __threadfence();
-  const uint32_t tile_start = tile * t.chunks, tile_end = tile_start + t.chunks;
-#pragma unroll
-  for (int i = 0; i < count; i++) d[i] = 0;
-  for (uint32_t at = tile_start; at < tile_end;) {
-    const uint32_t block = all.owner(at);
-    const float *from = slot(block, at == tile_start);
-#pragma unroll
-    for (int i = 0; i < count; i += 4) {
-      const float4 part = __ldcg(reinterpret_cast<const float4 *>(from + i * consumers));
-      d[i] += part.x;
-      d[i + 1] += part.y;
-      d[i + 2] += part.z;
-      d[i + 3] += part.w;
-    }
-    at = all.start(block + 1);
-  }
-  return true;
-}
-
-template <int count> __device__ __forceinline__ void store(const tile_parameters &t, const float (&d)[count],
-                                                           uint32_t tile) {
+/// Stores group `g` of a thread's sums: two tokens of the two outputs that lie eight rows apart.
+__device__ __forceinline__ void store(const tile_parameters &t, const float (&d)[4], uint32_t tile, uint32_t g) {
   const product &p = t.p;
-  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, token = g * 8 + lane % 4 * 2;
   if (p.output >= MK_OUTPUT_SILU) {
-    const uint32_t n = t.outputs / 2, output = tile * (tile_outputs / 2) + warp * 8 + lane / 4;
-    if (output >= n) return;
+    const uint32_t output = tile * (tile_outputs / 2) + warp * 8 + lane / 4;
+    if (output >= t.outputs / 2) return;
     const float gate_bias = p.segments[0].bias ? p.segments[0].bias[output] : 0;
     const float up_bias = p.segments[1].bias ? p.segments[1].bias[output] : 0;
     const uint32_t activation = p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH;
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-#pragma unroll
-      for (int j = 0; j < 2; j++) {
-        const uint32_t token = i * 2 + lane % 4 * 2 + j;
-        if (token >= p.rows) continue;
-        store_activation(p.y, p.y_dtype, (size_t)token * p.y_stride + output,
-                         activate(d[i + j] + gate_bias, activation) * (d[i + 2 + j] + up_bias));
-      }
+    for (int j = 0; j < 2; j++) {
+      if (token + j >= p.rows) continue;
+      store_activation(p.y, p.y_dtype, (size_t)(token + j) * p.y_stride + output,
+                       activate(d[j] + gate_bias, activation) * (d[2 + j] + up_bias));
     }
     return;
   }
@@ -152,84 +111,110 @@ template <int count> __device__ __forceinline__ void store(const tile_parameters
     if (output >= t.outputs) continue;
     const float bias = bias_of(p, output);
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-#pragma unroll
-      for (int j = 0; j < 2; j++) {
-        const uint32_t token = i * 2 + lane % 4 * 2 + j;
-        if (token >= p.rows) continue;
-        const size_t at = (size_t)token * p.y_stride + output;
-        float value = d[i + 2 * h + j] + bias;
-        if (p.output == MK_OUTPUT_ADD) value += static_cast<const float *>(p.y)[at];
-        store_activation(p.y, p.y_dtype, at, value);
-      }
+    for (int j = 0; j < 2; j++) {
+      if (token + j >= p.rows) continue;
+      const size_t at = (size_t)(token + j) * p.y_stride + output;
+      float value = d[2 * h + j] + bias;
+      if (p.output == MK_OUTPUT_ADD) value += static_cast<const float *>(p.y)[at];
+      store_activation(p.y, p.y_dtype, at, value);
     }
   }
 }
 
+/// Sums of one tile over the block's chunks, in d.
 template <typename T, int tokens> __device__ __forceinline__ void
-consume(const tile_parameters &t, const chunk_shares &all, uint32_t base, uint32_t full, uint32_t empty, uint32_t begin,
-        uint32_t end) {
+multiply(const tile_parameters &t, uint32_t count, uint32_t base, uint32_t full, uint32_t empty, uint32_t *stage,
+         uint32_t *parity, float (&d)[tokens / 2]) {
   using R = ring<tokens>;
   const uint32_t group = threadIdx.x / 128;
-  uint32_t stage = 0, parity = 0;
-  float d[tokens / 2] = {};
-  for (uint32_t at = begin; at < end;) {
-    const uint32_t tile = at / t.chunks, first_chunk = at % t.chunks, left = t.chunks - first_chunk;
-    const uint32_t part = left < end - at ? left : end - at;
-    uint32_t previous = stage;
-    for (uint32_t i = 0; i < part; i++) {
-      barrier_wait(full + stage * 8, parity);
-      const uint32_t w = base + stage * R::stage_bytes + group * (w_bytes / 2), x = base + stage * R::stage_bytes + w_bytes;
-      pin(d);
-      products_begin();
-#pragma unroll
-      for (uint32_t k = 0; k < chunk / 16; k++) {
-        warpgroup_product<T, tokens>::run(d, rows_descriptor(w + k * 32), rows_descriptor(x + k * 32), i > 0 || k > 0);
-      }
-      products_commit();
-      pin(d);
-      if (i > 0) {
-        // The stage before is no longer read.
-        products_wait<1>();
-        if (threadIdx.x % 128 == 0) barrier_arrive(empty + previous * 8);
-      }
-      previous = stage;
-      if (++stage == R::stages) {
-        stage = 0;
-        parity ^= 1;
-      }
-    }
-    products_wait<0>();
+  uint32_t previous = *stage;
+  for (uint32_t i = 0; i < count; i++) {
+    barrier_wait(full + *stage * 8, *parity);
+    const uint32_t w = base + *stage * R::stage_bytes + group * (w_bytes / 2),
+                   x = base + *stage * R::stage_bytes + w_bytes;
     pin(d);
-    if (threadIdx.x % 128 == 0) barrier_arrive(empty + previous * 8);
-    if (part == t.chunks || merge(t, all, d, tile, first_chunk, part)) store(t, d, tile);
-    at += part;
+    products_begin();
+#pragma unroll
+    for (uint32_t k = 0; k < chunk / 16; k++) {
+      warpgroup_product<T, tokens>::run(d, rows_descriptor(w + k * 32), rows_descriptor(x + k * 32), i > 0 || k > 0);
+    }
+    products_commit();
+    pin(d);
+    if (i > 0) {
+      // The stage before is no longer read.
+      products_wait<1>();
+      if (threadIdx.x % 32 == 0) barrier_arrive(empty + previous * 8);
+    }
+    previous = *stage;
+    if (++*stage == R::stages) {
+      *stage = 0;
+      *parity ^= 1;
+    }
   }
+  products_wait<0>();
+  pin(d);
+  if (threadIdx.x % 32 == 0) barrier_arrive(empty + previous * 8);
 }
 
 template <typename T, int tokens>
-__global__ void __launch_bounds__(threads, 1) tile_kernel(const __grid_constant__ tile_parameters t) {
+__global__ void __launch_bounds__(threads, tokens > 64 ? 1 : 2) tile_kernel(const __grid_constant__ tile_parameters t) {
   using R = ring<tokens>;
-  extern __shared__ uint8_t shared[];
+  constexpr int groups = tokens / 8;
+  extern __shared__ __align__(128) uint8_t shared[];
   __shared__ __align__(8) uint64_t barriers[2 * R::stages];
   const uint32_t base = (address_of(shared) + 1023) & ~1023u;
   const uint32_t full = address_of(barriers), empty = full + R::stages * 8;
   if (threadIdx.x == 0) {
     for (uint32_t i = 0; i < R::stages; i++) {
       barrier_init(full + i * 8, 1);
-      barrier_init(empty + i * 8, consumers / 128);
+      barrier_init(empty + i * 8, consumers / 32);
     }
     barriers_ready();
   }
   __syncthreads();
-  const chunk_shares all = {(uint64_t)t.tiles * t.chunks, gridDim.x};
-  const uint32_t begin = all.start(blockIdx.x), end = all.start(blockIdx.x + 1);
-  if (threadIdx.x >= consumers) {
-    if (threadIdx.x == consumers) produce<T, tokens>(t, base, full, empty, begin, end);
+  const bool multiplies = threadIdx.x < consumers;
+  if (!multiplies) {
+    if (threadIdx.x == consumers) produce<T, tokens>(t, base, full, empty);
+    __syncwarp();
   } else {
     wait_for_predecessor();
     release_successor();
-    consume<T, tokens>(t, all, base, full, empty, begin, end);
+  }
+  const chunk_range range = range_of(t);
+  const uint32_t step = gridDim.x / t.split, rank = blockIdx.x % t.split;
+  uint32_t stage = 0, parity = 0;
+  for (uint32_t tile = blockIdx.x / t.split; tile < t.tiles; tile += step) {
+    float d[tokens / 2] = {};
+    if (multiplies) multiply<T, tokens>(t, range.end - range.begin, base, full, empty, &stage, &parity, d);
+    if (t.split == 1) {
+#pragma unroll
+      for (int g = 0; g < groups; g++) {
+        const float four[4] = {d[4 * g], d[4 * g + 1], d[4 * g + 2], d[4 * g + 3]};
+        if (multiplies) store(t, four, tile, g);
+      }
+      continue;
+    }
+    // A cluster has one tile only: all copies have been read, and the sums take their place.
+    named_barrier(0, threads);
+    float4 *sums = reinterpret_cast<float4 *>(shared) + threadIdx.x;
+#pragma unroll
+    for (int g = 0; g < groups && multiplies; g++) {
+      sums[g * consumers] = make_float4(d[4 * g], d[4 * g + 1], d[4 * g + 2], d[4 * g + 3]);
+    }
+    cluster_barrier();
+    for (uint32_t g = rank; g < groups && multiplies; g += t.split) {
+      float four[4] = {};
+      for (uint32_t from = 0; from < t.split; from++) {
+        const float4 part = load_cluster(address_of(sums + g * consumers), from);
+        four[0] += part.x;
+        four[1] += part.y;
+        four[2] += part.z;
+        four[3] += part.w;
+      }
+      store(t, four, tile, g);
+    }
+    // Nobody leaves while others read its shared memory.
+    cluster_barrier();
   }
 }
 
@@ -257,18 +242,18 @@ bool map_weights(const product *p, uint32_t outputs, CUtensorMap *out) {
 
 template <typename T, int tokens> mk_status run(mk_stream *stream, tile_parameters *t) {
   using R = ring<tokens>;
-  const uint32_t blocks = (uint32_t)stream->multiprocessors;
-  const size_t slot_bytes = (size_t)tokens / 2 * consumers * 4, half = stream->scratch_bytes / 2;
-  if (slot_bytes * 2 * blocks > half || (size_t)t->tiles * 4 > counter_bytes) return MK_UNSUPPORTED;
-  t->partial = reinterpret_cast<float *>(static_cast<uint8_t *>(stream->scratch) + half);
-  t->arrived = static_cast<uint32_t *>(counters_of(stream));
   const product &p = t->p;
   const tensor_shape shape = {2, {p.cols, p.rows}, {(uint64_t)p.x_stride * 2}, {chunk, tokens}};
   if (!make_tensor_map(p.x, p.dtype, shape, &t->x)) return MK_UNSUPPORTED;
   static const cudaError_t prepared = cudaFuncSetAttribute(
       tile_kernel<T, tokens>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)R::shared_bytes);
   if (prepared != cudaSuccess) return status_of(prepared);
-  return launch(stream, tile_kernel<T, tokens>, blocks, threads, R::shared_bytes, *t);
+  const uint32_t slots = (uint32_t)stream->multiprocessors;
+  t->split = 1;
+  while (t->split < 8 && t->tiles * t->split * 2 <= slots && t->chunks >= t->split * 2) t->split *= 2;
+  // Whole rounds: every block takes as many tiles as any other.
+  const uint32_t rounds = ceil_div(t->tiles, slots), blocks = t->split > 1 ? t->tiles * t->split : ceil_div(t->tiles, rounds);
+  return launch_clusters(stream, tile_kernel<T, tokens>, blocks, threads, R::shared_bytes, t->split, *t);
 }
 
 template <typename T> mk_status choose(mk_stream *stream, tile_parameters *t) {
@@ -280,7 +265,7 @@ template <typename T> mk_status choose(mk_stream *stream, tile_parameters *t) {
 } // namespace
 
 mk_status tile_product(mk_stream *stream, const product *all) {
-  if (stream->compute_capability != 90 || all->norm_weight || all->x_dtype != all->dtype || all->cols % 8 != 0 ||
+  if (stream->compute_capability != 90 || all->x_dtype != all->dtype || all->cols % 8 != 0 ||
       (all->dtype != MK_BF16 && all->dtype != MK_F16)) {
     return MK_UNSUPPORTED;
   }
@@ -288,7 +273,7 @@ mk_status tile_product(mk_stream *stream, const product *all) {
   for (uint32_t s = 0; s < all->segment_count; s++) t.outputs += all->segments[s].rows;
   t.tiles = ceil_div(t.outputs, tile_outputs);
   t.chunks = ceil_div(all->cols, chunk);
-  if ((uint64_t)t.tiles * t.chunks > INT32_MAX || !map_weights(all, t.outputs, &t.w)) return MK_UNSUPPORTED;
+  if (!map_weights(all, t.outputs, &t.w)) return MK_UNSUPPORTED;
   for (uint32_t row = 0; row < all->rows; row += most_tile_rows) {
     t.p = *all;
     t.p.rows = all->rows - row < most_tile_rows ? all->rows - row : most_tile_rows;

@@ -57,6 +57,7 @@ struct GenerateCommand: AsyncParsableCommand {
     var sampling = samplingFlags.sampling(defaultMaxTokens: 128)
     sampling.form = try outputFlags.form()
     let engine = try await Engine(modelPath: modelPath, options: engineFlags.options)
+    Terminal.note(engine.model.device)
     let bar = ProgressBar(total: all.count, unit: "prompts")
     let results = try await engine.generate(all, sampling: sampling) { _, result in
       bar.advance(tokens: result.tokens.count)

@@ -74,6 +74,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     let modelPath = try modelFlags.path()
     let model = try await LoadedModel.load(path: modelPath, options: engineFlags.options)
+    Terminal.note(model.device)
     let name = servedModelName ?? URL(fileURLWithPath: modelPath).deletingPathExtension().lastPathComponent
     let served = served(model, name: name, path: modelPath)
     let server = try APIServer(model: served, options: options, logger: logger) {

@@ -101,7 +101,7 @@ package struct ModelExecutor: StepExecutor {
       let bucket = graphs?.bucket(for: plan.rows.count)
     {
       try fill(plan, work, bucket: bucket)
-      try batch.device.launch(try graph(bucket))
+      try runGraph(bucket)
     } else {
       try fill(plan, work, bucket: nil)
       let hidden = try forward()
@@ -211,32 +211,34 @@ package struct ModelExecutor: StepExecutor {
 
   // MARK: Graphs
 
-  /// Records the smallest and the largest step. Each runs once before, so that the kernels are loaded.
+  /// Records the smallest and the largest step.
   private mutating func recordFirstGraphs() throws(KernelError) {
     guard let buckets = graphs?.buckets, let smallest = buckets.first, let largest = buckets.last else { return }
-    for bucket in Set([smallest, largest]) {
-      try fill(StepPlan(), StepWork(StepPlan()) { _ in nil }, bucket: bucket)
-      try decode(bucket)
-      try batch.device.synchronize()
-      _ = try graph(bucket)
-    }
-  }
-
-  /// The graph of a bucket whose inputs are laid out.
-  private mutating func graph(_ bucket: Int) throws(KernelError) -> DeviceGraph {
-    if let graph = graphs?.graph(bucket) { return graph }
-    let graph = try batch.device.record { () throws(KernelError) in try decode(bucket) }
-    graphs?.add(graph, bucket: bucket)
-    return graph
+    for bucket in Set([smallest, largest]) { try recordIdle(bucket) }
   }
 
   package mutating func prepareWhileIdle() throws(ExecutorError) -> Bool {
     guard inFlight.isEmpty, let bucket = graphs?.nextToRecord else { return false }
-    do throws(KernelError) {
-      try fill(StepPlan(), StepWork(StepPlan()) { _ in nil }, bucket: bucket)
-      _ = try graph(bucket)
-    } catch { throw .kernel(status: error.status, operation: error.operation) }
+    do throws(KernelError) { try recordIdle(bucket) } catch {
+      throw .kernel(status: error.status, operation: error.operation)
+    }
     return graphs?.nextToRecord != nil
+  }
+
+  /// Records a step of idle rows: what it will be with others.
+  private mutating func recordIdle(_ bucket: Int) throws(KernelError) {
+    try fill(StepPlan(), StepWork(StepPlan()) { _ in nil }, bucket: bucket)
+    try runGraph(bucket)
+    try batch.device.synchronize()
+  }
+
+  /// Runs the step whose inputs are laid out. The first of its size runs op by op, so that kernels are loaded and
+  /// products find their algorithms, and is recorded then.
+  private mutating func runGraph(_ bucket: Int) throws(KernelError) {
+    if let graph = graphs?.graph(bucket) { return try batch.device.launch(graph) }
+    try decode(bucket)
+    let graph = try batch.device.record { () throws(KernelError) in try decode(bucket) }
+    graphs?.add(graph, bucket: bucket)
   }
 
   /// A whole step of single rows that draw plainly.

@@ -40,6 +40,7 @@ package struct APIServer: Sendable {
     router.get("/flush_cache") { _, _ in await control.flushCache() }
     router.post("/flush_cache") { _, _ in await control.flushCache() }
     router.post("/abort_request") { request, _ in try await control.abort(request) }
+    addDialects(to: router, reader: reader)
     let parse = ParseRoutes(model: model, reader: reader)
     router.post("/separate_reasoning") { request, _ in try await parse.separateReasoning(request) }
     router.post("/parse_function_call") { request, _ in try await parse.parseFunctionCall(request) }
@@ -51,6 +52,19 @@ package struct APIServer: Sendable {
       router.post(RouterPath(path)) { request, _ in try await tokenize.detokenize(request) }
     }
     return router
+  }
+
+  private func addDialects(to router: Router<ServerContext>, reader: RequestReader) {
+    let messages = MessagesRoute(model: model, reader: reader, connections: connections)
+    router.post("/v1/messages") { request, context in try await messages.handle(request, context) }
+    router.post("/v1/messages/count_tokens") { request, _ in try await messages.countTokens(request) }
+    let ollama = OllamaRoutes(model: model, reader: reader, connections: connections, clock: clock)
+    router.post("/api/chat") { request, context in try await ollama.chat(request, context) }
+    router.post("/api/generate") { request, context in try await ollama.generate(request, context) }
+    router.post("/api/show") { request, _ in try await ollama.show(request) }
+    router.get("/api/tags") { _, _ in ollama.tags() }
+    router.get("/api/ps") { _, _ in ollama.running() }
+    router.get("/api/version") { _, _ in ollama.version() }
   }
 
   private func addStatus(to router: Router<ServerContext>) {

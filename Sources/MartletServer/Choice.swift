@@ -67,6 +67,11 @@ struct Choice: Sendable {
     }
   }
 
+  /// The stop string that ended it; null when there was none.
+  var stopString: JSONValue {
+    if case .stopString(let text)? = assembler.finish { .string(text) } else { .null }
+  }
+
   /// The stop string or token; null when calls ended the turn.
   var matchedStop: JSONValue {
     guard answer.calls.isEmpty else { return .null }

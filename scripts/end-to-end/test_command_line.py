@@ -74,6 +74,15 @@ def test_bench_throughput_runs_a_load(tmp_path):
     assert line["output_throughput"] > 0
 
 
+def test_profile_times_ops_and_writes_a_trace(tmp_path):
+    trace = tmp_path / "trace.json"
+    done = martlet("profile", MODEL, "--input-len", "32", "--steps", "2", "--trace", str(trace))
+    assert "linear" in done.stdout and "attention" in done.stdout and "GOP/s" in done.stdout
+    events = json.loads(trace.read_text())["traceEvents"]
+    # 30 layers, a prefill step and two decode steps.
+    assert sum(event["name"] == "attention" for event in events) == 90
+
+
 def test_bench_scheduler_prints_its_curves():
     lines = martlet("bench", "scheduler", "--running", "8", "--queued", "0", "64", "--steps", "20", "--prefix-len", "256").stdout
     assert "us a sequence" in lines and "ns a token" in lines

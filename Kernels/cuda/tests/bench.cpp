@@ -36,7 +36,7 @@ void report(const char *op, const std::string &shape, double microseconds, doubl
 }
 
 void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, const std::vector<uint32_t> &outputs,
-                  const std::vector<uint32_t> &rows_list) {
+                  const std::vector<uint32_t> &rows_list, bool has_norm = false, uint32_t output = MK_OUTPUT_STORE) {
   uint32_t total = 0;
   for (uint32_t n : outputs) total += n;
   const size_t bytes = mk_row_bytes(dtype, cols) * total;
@@ -68,19 +68,23 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
   for (uint32_t rows : rows_list) {
     const size_t workspace = h.device->linear_workspace_bytes(rows, cols, total);
     std::vector<float> values = h.normals((size_t)rows * cols);
-    activation x(h, MK_BF16, values);
-    buffer<float> y(h, (size_t)rows * total);
+    const mk_dtype x_dtype = has_norm ? MK_F32 : MK_BF16, y_dtype = output == MK_OUTPUT_ADD ? MK_F32 : MK_BF16;
+    activation x(h, x_dtype, values), y(h, y_dtype, (size_t)rows * total);
+    buffer<float> norm(h, h.normals(cols));
+    if (output == MK_OUTPUT_ADD) h.device->memory_upload(h.stream, y.pointer(), h.normals((size_t)rows * total).data(), 4ull * rows * total);
     buffer<uint8_t> space(h, workspace);
     for (mk_stream *stream : {h.stream, h.deterministic_stream}) {
       if (stream != h.stream && (dtype != MK_BF16 || rows > 256)) continue;
       const double time = time_calls(h, stream, [&](int i) {
         const auto &list = segments[i % copies];
         const mk_linear_args args = {x.pointer(), rows,  cols,            list.data(), (uint32_t)list.size(),
-                                     y.pointer(), total, space.pointer(), workspace,   MK_BF16};
+                                     y.pointer(), total, space.pointer(), workspace,   x_dtype,
+                                     y_dtype,     has_norm ? norm.pointer() : nullptr, 1e-5f, output};
         return h.device->linear(stream, &args);
       });
       report(stream == h.stream ? "linear" : "invariant",
-             std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) + " rows " +
+             std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) +
+                 (has_norm ? " norm" : "") + (output == MK_OUTPUT_ADD ? " add" : output ? " gate" : "") + " rows " +
                  std::to_string(rows),
              time, (double)bytes, 2.0 * rows * cols * total);
     }
@@ -208,7 +212,8 @@ void bench_layer(harness &h, const char *name, uint32_t hidden, uint32_t wide, u
                                  output};
     h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear of a layer");
   };
-  const double time = time_calls(h, [&](int i) {
+  uint32_t last = 5;
+  const auto run = [&](int i) {
     const layer_memory &layer = all[i % layers];
     multiply(layer, 0, residual.pointer(), MK_F32, states.pointer(), MK_BF16, true, MK_OUTPUT_STORE);
     const mk_rope_kv_args turn = {states.pointer(), batch,   qkv,   heads, rope.pointer(),      dim / 2,   MK_ROPE_HALVES,
@@ -216,12 +221,19 @@ void bench_layer(harness &h, const char *name, uint32_t hidden, uint32_t wide, u
     const mk_attention_args args = {states.pointer(), qkv, heads, mixed.pointer(), sequences.pointer(), batch,
                                     page_table.pointer(), &layer.kv, 0.1f, 0, 0, attention_space.pointer(),
                                     attention_bytes, MK_BF16, MK_BF16, 1, &turn};
+    if (last == 1) return mk_status(MK_OK);
     const mk_status status = h.device->attention(h.stream, &args);
+    if (last == 2) return status;
     multiply(layer, 1, mixed.pointer(), MK_BF16, residual.pointer(), MK_F32, false, MK_OUTPUT_ADD);
+    if (last == 3) return status;
     multiply(layer, 2, residual.pointer(), MK_F32, states.pointer(), MK_BF16, true, MK_OUTPUT_SILU);
+    if (last == 4) return status;
     multiply(layer, 3, states.pointer(), MK_BF16, residual.pointer(), MK_F32, false, MK_OUTPUT_ADD);
     return status;
-  });
+  };
+  // Up to qkv, attention, o and gate+up.
+  for (last = 1; last < 5; last++) printf("%.1f, ", time_calls(h, run));
+  const double time = time_calls(h, run);
   double bytes = 0;
   for (const auto &shape : shapes) bytes += 2.0 * shape[0] * shape[1];
   report("layer", std::string(name) + ", batch " + std::to_string(batch) + " at " + std::to_string(length), time,
@@ -309,6 +321,17 @@ void bench(harness &h, const std::string &only) {
     bench_linear(h, MK_BF16, "down BF16", 14336, {4096}, rows);
     bench_linear(h, MK_BF16, "head BF16", 4096, {128256}, {1, 8, 64, 256});
   }
+  if (wants("fused")) {
+    const std::vector<uint32_t> rows = {1, 4, 8, 16, 32, 64, 128, 256};
+    bench_linear(h, MK_BF16, "8B qkv", 4096, {4096, 1024, 1024}, rows, true);
+    bench_linear(h, MK_BF16, "8B o", 4096, {4096}, rows, false, MK_OUTPUT_ADD);
+    bench_linear(h, MK_BF16, "8B gate+up", 4096, {14336, 14336}, rows, true, MK_OUTPUT_SILU);
+    bench_linear(h, MK_BF16, "8B down", 14336, {4096}, rows, false, MK_OUTPUT_ADD);
+    bench_linear(h, MK_BF16, "1B qkv", 2048, {2048, 512, 512}, rows, true);
+    bench_linear(h, MK_BF16, "1B o", 2048, {2048}, rows, false, MK_OUTPUT_ADD);
+    bench_linear(h, MK_BF16, "1B gate+up", 2048, {8192, 8192}, rows, true, MK_OUTPUT_SILU);
+    bench_linear(h, MK_BF16, "1B down", 8192, {2048}, rows, false, MK_OUTPUT_ADD);
+  }
   if (wants("quantized")) {
     for (const format_name &format : all_formats) {
       if (format.dtype <= MK_BF16) continue;
@@ -316,6 +339,9 @@ void bench(harness &h, const std::string &only) {
     }
   }
   if (wants("attention")) {
+    bench_attention(h, 1, 1, 256, 32, 8, 64);
+    bench_attention(h, 1, 1, 1024, 32, 8, 64);
+    bench_attention(h, 1, 1, 256, 32, 8, 128);
     bench_attention(h, 1, 1, 1024, 32, 8, 128);
     bench_attention(h, 1, 1, 16384, 32, 8, 128);
     bench_attention(h, 8, 1, 1024, 32, 8, 128);
@@ -325,6 +351,9 @@ void bench(harness &h, const std::string &only) {
     bench_attention(h, 1, 4096, 4096, 32, 8, 128);
     bench_attention(h, 8, 1024, 4096, 32, 8, 128);
     bench_attention(h, 256, 1, 1024, 32, 8, 64);
+    bench_attention(h, 1, 4096, 4096, 32, 8, 64);
+    bench_attention(h, 8, 512, 512, 32, 8, 128);
+    bench_attention(h, 32, 128, 2176, 32, 8, 128);
   }
   if (wants("layer")) {
     for (uint32_t batch : {1u, 8u, 32u, 64u, 128u, 256u}) {

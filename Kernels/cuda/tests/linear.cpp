@@ -207,7 +207,7 @@ static void test_linear(harness &h, const std::vector<format_name> &formats, con
 /// Activations of 16 bits, the norm before and what may come after a product.
 static void test_fusions(harness &h, const format_name &format, const std::vector<uint32_t> &row_counts) {
   for (uint32_t rows : row_counts) {
-    const uint32_t cols = h.is_quick ? 512 : 1088;
+    const uint32_t cols = h.is_quick ? 512 : 1280;
     for (mk_dtype x_dtype : {MK_F32, MK_BF16}) {
       const bool has_norm = x_dtype == MK_F32;
       test_linear(h, {format}, {rows, cols, {256, 64}, false, 0, x_dtype, MK_BF16, has_norm, MK_OUTPUT_STORE});

@@ -53,6 +53,7 @@ struct BenchOfflineCommand: AsyncParsableCommand {
     var options = engineFlags.options
     options.maxRunningRequests = options.maxRunningRequests ?? max(256, batchSize.max() ?? 1)
     let model = try await BareEngine(path: try modelFlags.path(), options: options)
+    Terminal.note(model.device)
     for span in model.startup.spans { Terminal.note(String(format: "  %@: %.1f ms", span.phase, span.milliseconds)) }
     let timer = OfflineTimer(model, repeats: repeats)
     _ = try await timer.time(timer.randomPrompts(1, length: 8), outputLength: 1)

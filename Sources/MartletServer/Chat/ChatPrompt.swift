@@ -8,8 +8,20 @@ struct ChatPrompt: Sendable {
   /// Special tokens that must stay in the answer's text.
   let keptTokens: Set<TokenID>
 
+  /// Reads a chat request's messages, tools and switches.
+  init(_ fields: RequestFields, model: ServedModel) throws {
+    guard let messages = try fields.array("messages"), !messages.isEmpty else {
+      throw InvalidField(field: "messages", reason: "must be a list with at least one message")
+    }
+    let tools = try ToolFields(fields), reasoning = try ReasoningFields(fields)
+    let conversation = try PromptBuilder.Conversation(
+      messages: messages, fields: fields, tools: tools, reasoning: reasoning)
+    try self.init(
+      conversation, given: try fields.tokens("input_ids"), tools: tools, reasoning: reasoning, model: model)
+  }
+
   /// - Parameter given: the prompt's tokens when the client has rendered it itself.
-  init(
+  private init(
     _ conversation: PromptBuilder.Conversation, given: [TokenID]?, tools: ToolFields, reasoning: ReasoningFields,
     model: ServedModel
   ) throws {

@@ -10,28 +10,20 @@ struct ChatRoute: Sendable {
   let connections: ClientConnections
   let clock: @Sendable () -> Int
 
-  private struct Prepared: Sendable {
-    let fields: SamplingFields
-    let requests: [GenerationRequest]
-    let parser: ResponseParser.Options
-    let wantsLogprobs: Bool
-    let stream: StreamOptions?
-    let id: String
-    let name: String
-    let created: Int
-  }
-
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
-    let prepared = try await reader.prepare(request, prepare)
-    var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, parser: prepared.parser, model: model)
-    let ids = group.ids
-    let watch = connections.watch(context.channel) { for id in ids { model.generator.cancel(id) } }
-    if let options = prepared.stream { return stream(group, prepared, options, watch) }
+    let chat = try await reader.prepare(request) { fields, namespace in
+      try refuseUnsupported(fields)
+      return try PreparedChat(fields, namespace: namespace, reader: reader, model: model)
+    }
+    let prepared = Prepared(chat: chat, id: chat.rid ?? Identifier.make("chatcmpl-"), created: clock())
+    var (group, watch) = try chat.start(context, connections, model: model)
+    if let options = chat.stream { return stream(group, prepared, options, watch) }
     defer { watch.end() }
     try await group.finish()
     return Response(json: whole(group, prepared))
   }
 
+<<<<<<< HEAD
   private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
     var sampling = try SamplingFields(fields, model: model, native: false)
     guard let messages = try fields.array("messages"), !messages.isEmpty else {
@@ -64,11 +56,17 @@ struct ChatRoute: Sendable {
       fields: sampling, requests: requests, parser: prompt.parser, wantsLogprobs: wantsLogprobs,
       stream: try StreamOptions(fields), id: try fields.string("rid") ?? Identifier.make("chatcmpl-"),
       name: try fields.string("model") ?? model.name, created: clock())
+=======
+  private struct Prepared: Sendable {
+    let chat: PreparedChat
+    let id: String
+    let created: Int
+>>>>>>> d0766a1d4cc16959bf2cf3884c735ccb781a0334
   }
 
   private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {
     let choices = group.choices.map { choice -> JSONValue in
-      let ids = choice.answer.calls.map { ChatMessage.id(given: $0.id, format: prepared.parser.tools) }
+      let ids = choice.answer.calls.map { ChatMessage.id(given: $0.id, format: prepared.chat.parser.tools) }
       return [
         "index": .int(Int64(choice.index)), "message": ChatMessage.whole(choice.answer, ids: ids),
         "logprobs": logprobs(choice.assembler.logprobs[...], prepared), "finish_reason": choice.finishReason,
@@ -77,13 +75,14 @@ struct ChatRoute: Sendable {
     }
     return [
       "id": .string(prepared.id), "object": "chat.completion", "created": .int(Int64(prepared.created)),
-      "model": .string(prepared.name), "system_fingerprint": .string(model.fingerprint), "choices": .array(choices),
+      "model": .string(prepared.chat.name), "system_fingerprint": .string(model.fingerprint),
+      "choices": .array(choices),
       "usage": group.usage(promptCount: 1), "metadata": ["weight_version": "default"],
     ]
   }
 
   private func logprobs(_ entries: ArraySlice<TokenLogprobs>, _ prepared: Prepared) -> JSONValue {
-    guard prepared.wantsLogprobs else { return .null }
+    guard prepared.chat.wantsLogprobs else { return .null }
     return ["content": .array(entries.map { $0.chatJSON(model.tokenizer) })]
   }
 
@@ -101,10 +100,12 @@ struct ChatRoute: Sendable {
         var fresh = choice.assembler.logprobs[sentLogprobs[choice.index]...]
         sentLogprobs[choice.index] = choice.assembler.logprobs.count
         // Tokens whose text is held back have log-probabilities all the same.
-        let isSilent = deltas.isEmpty && prepared.wantsLogprobs && !fresh.isEmpty
+        let isSilent = deltas.isEmpty && prepared.chat.wantsLogprobs && !fresh.isEmpty
         for delta in isSilent ? [.content("")] : deltas {
           var id = ""
-          if case .call(_, let given, _) = delta { id = ChatMessage.id(given: given, format: prepared.parser.tools) }
+          if case .call(_, let given, _) = delta {
+            id = ChatMessage.id(given: given, format: prepared.chat.parser.tools)
+          }
           try await events.send(
             chunk(
               prepared, choice.index, ChatMessage.delta(delta, id: id), logprobs: logprobs(fresh, prepared),
@@ -144,7 +145,8 @@ struct ChatRoute: Sendable {
   private func envelope(_ prepared: Prepared, choices: [JSONValue], usage: JSONValue?) -> JSONValue {
     [
       "id": .string(prepared.id), "object": "chat.completion.chunk", "created": .int(Int64(prepared.created)),
-      "model": .string(prepared.name), "system_fingerprint": .string(model.fingerprint), "choices": .array(choices),
+      "model": .string(prepared.chat.name), "system_fingerprint": .string(model.fingerprint),
+      "choices": .array(choices),
       "usage": usage ?? .null,
     ]
   }

@@ -57,7 +57,8 @@ struct StructuralTagCompiler {
         try RegexCompiler.compile(
           try text(format["pattern"], pointer, "pattern"), .whole, .plain, at: pointer, &graph.arena,
           maxDepth: budget.maxDepth))
-    case "grammar": return try GrammarText.compile(try text(format["grammar"], pointer, "grammar"), &graph, budget: budget)
+    case "grammar":
+      return try GrammarText.compile(try text(format["grammar"], pointer, "grammar"), &graph, budget: budget)
     case "any_text":
       let excluded = try strings(format["excludes"]?.arrayValue ?? [], pointer, "excludes")
       return freeText(without: stops + excluded, &graph)

@@ -26,7 +26,7 @@ import Testing
       num   ::= [0-9]+ ws
       ws    ::= [ \t\n]*
       """#,
-      accepts: ["a+1=2\n", "(x*(1 + 2))= y\nb=3\n", "abcd=1\n"], rejects: ["", "a+=1\n", "a=1", "abcde=1\n", "(a=1\n"])
+      accepts: ["a+1=2\n", "(x*(1 +2))= y\nb=3\n", "abcd=1\n"], rejects: ["", "a+=1\n", "a=1", "abcde=1\n", "(a=1\n"])
     try expect(
       "root ::= \"a\" | [^\\]\"x] rest?\nrest ::= \"日\" .", accepts: ["a", "b", "z日q"], rejects: ["x", "]", "b日\n"])
   }
@@ -35,11 +35,14 @@ import Testing
     let texts = ["1", "1+2", "1+2*3", "(1+2)*3", "((1))"]
     let wrong = ["", "+", "1+", "(1", "1)", "1**2"]
     try expect(
-      "root ::= e\ne ::= e \"+\" t | t\nt ::= t \"*\" f | f\nf ::= \"(\" e \")\" | [0-9]+", accepts: texts, rejects: wrong)
+      "root ::= e\ne ::= e \"+\" t | t\nt ::= t \"*\" f | f\nf ::= \"(\" e \")\" | [0-9]+", accepts: texts,
+      rejects: wrong)
     // Through another rule, and ambiguous.
     try expect(
-      "root ::= a\na ::= b \"x\" | \"y\"\nb ::= a \"z\" | \"w\"", accepts: ["y", "wx", "yzx", "wxzx"], rejects: ["x", "yz"])
-    try expect("root ::= root root | \"a\"", accepts: ["a", "aaa", String(repeating: "a", count: 200)], rejects: ["", "b"])
+      "root ::= a\na ::= b \"x\" | \"y\"\nb ::= a \"z\" | \"w\"", accepts: ["y", "wx", "yzx", "wxzx"],
+      rejects: ["x", "yz"])
+    try expect(
+      "root ::= root root | \"a\"", accepts: ["a", "aaa", String(repeating: "a", count: 200)], rejects: ["", "b"])
   }
 
   @Test func lark() throws {
@@ -68,8 +71,8 @@ import Testing
   @Test func structuralTags() throws {
     let old = try GrammarFixture.compile(
       .structuralTag(
-        #"{"type":"structural_tag","structures":[{"begin":"<f=a>","schema":{"type":"integer"},"end":"</f>"},"# +
-          #"{"begin":"<f=b>","schema":{"type":"null"},"end":"</f>"}],"triggers":["<f="]}"#))
+        #"{"type":"structural_tag","structures":[{"begin":"<f=a>","schema":{"type":"integer"},"end":"</f>"},"#
+          + #"{"begin":"<f=b>","schema":{"type":"null"},"end":"</f>"}],"triggers":["<f="]}"#))
     for text in ["", "hello", "say <f=a>12</f> and <f=b>null</f>.", "< f"] {
       #expect(GrammarFixture.matches(old, text.utf8), "\(text)")
     }
@@ -78,9 +81,9 @@ import Testing
     }
     let new = try GrammarFixture.compile(
       .structuralTag(
-        #"{"type":"structural_tag","format":{"type":"sequence","elements":[{"type":"tag","begin":"<think>","content":"# +
-          #"{"type":"any_text"},"end":"</think>"},{"type":"or","elements":[{"type":"const_string","value":"ok"},"# +
-          #"{"type":"regex","pattern":"[0-9]+"}]}]}}"#))
+        #"{"type":"structural_tag","format":{"type":"sequence","elements":[{"type":"tag","begin":"<think>","content":"#
+          + #"{"type":"any_text"},"end":"</think>"},{"type":"or","elements":[{"type":"const_string","value":"ok"},"#
+          + #"{"type":"regex","pattern":"[0-9]+"}]}]}}"#))
     #expect(GrammarFixture.matches(new, "<think>a < b</think>ok".utf8))
     #expect(GrammarFixture.matches(new, "<think></think>42".utf8))
     #expect(!GrammarFixture.matches(new, "<think>a</think>b</think>ok".utf8))

@@ -35,7 +35,8 @@ import Testing
         guard let parts = test.arrayValue, parts.count == 3, let valid = parts[0].boolValue else { continue }
         guard !Self.knownGaps.contains(parts[2].stringValue ?? "") else { continue }
         let accepted =
-          grammar.map { grammar in InstanceSpellings.all(of: parts[1]).contains { GrammarFixture.matches(grammar, $0) } }
+          grammar.map { grammar in InstanceSpellings.all(of: parts[1]).contains { GrammarFixture.matches(grammar, $0) }
+          }
           ?? false
         tests += 1
         #expect(accepted == valid, "\(name): \(parts[2].stringValue ?? "")")

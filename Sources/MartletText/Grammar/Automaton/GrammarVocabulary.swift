@@ -63,11 +63,13 @@ package final class GrammarVocabulary: Sendable {
     token.rawValue >= 0 && Int(token.rawValue) < spellings.count ? Array(spellings[Int(token.rawValue)]) : []
   }
 
-  /// The bytes by which a grammar sees a token: its text, or a mark for special tokens. Empty for unknown ids.
+  /// The bytes by which a grammar sees a token: its text, or a mark for special tokens. Empty for unknown ids and
+  /// for bytes that UTF-8 never has.
   func bytes(of token: Int32) -> [UInt8] {
     guard token >= 0, Int(token) < spellings.count else { return [] }
     if let name = special(token), specialTokens[name] == token { return TokenTrie.specialSpelling(token) }
-    return Array(spellings[Int(token)])
+    let text = spellings[Int(token)]
+    return text.contains { $0 > 0xF4 } ? [] : Array(text)
   }
 
   private func special(_ token: Int32) -> String? {

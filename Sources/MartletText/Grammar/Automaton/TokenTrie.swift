@@ -53,7 +53,10 @@ package struct TokenTrie: Sendable {
 
   /// The spelling under which a grammar names a special token: it is no text.
   static func specialSpelling(_ token: Int32) -> [UInt8] {
-    [specialMark, UInt8(truncatingIfNeeded: token >> 16), UInt8(truncatingIfNeeded: token >> 8), UInt8(truncatingIfNeeded: token)]
+    [
+      specialMark, UInt8(truncatingIfNeeded: token >> 16), UInt8(truncatingIfNeeded: token >> 8),
+      UInt8(truncatingIfNeeded: token),
+    ]
   }
 
   private static func order(_ bytes: [UInt8], _ left: Int, _ leftCount: Int, _ right: Int, _ rightCount: Int) -> Int {

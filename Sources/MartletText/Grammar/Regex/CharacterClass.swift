@@ -48,7 +48,8 @@ enum CharacterClass {
   }
 
   private static let groups = [
-    "Letter": "L", "Mark": "M", "Number": "N", "Punctuation": "P", "punct": "P", "Symbol": "S", "Separator": "Z", "Other": "C",
+    "Letter": "L", "Mark": "M", "Number": "N", "Punctuation": "P", "punct": "P", "Symbol": "S", "Separator": "Z",
+    "Other": "C",
   ]
 
   private static let categories: [(names: [String], category: Unicode.GeneralCategory)] = [

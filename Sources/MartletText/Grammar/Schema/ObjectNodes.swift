@@ -5,7 +5,6 @@ struct ObjectNodes {
     let isRequired: Bool
   }
 
-
   let members: [Member]
   /// Any other member; `nothing` when there is none.
   let other: GrammarNodeID

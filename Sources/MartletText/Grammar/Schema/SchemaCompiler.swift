@@ -150,7 +150,8 @@ struct SchemaCompiler {
     if let facet = containing.first, let contained = facet.contains {
       guard containing.count == 1, prefixCount == 0, maximum == nil, Int(minimum) <= facet.minContains else {
         throw GrammarError(
-          .unsupported, at: facet.pointer, "contains", "beside another contains, prefixItems, minItems or maxItems cannot be enforced")
+          .unsupported, at: facet.pointer, "contains",
+          "beside another contains, prefixItems, minItems or maxItems cannot be enforced")
       }
       let items = schemas(0)
       let wanted = try node(items + [contained], &graph)

@@ -47,7 +47,8 @@ struct SchemaExpander {
     _ left: [SchemaShape], _ right: [SchemaShape], _ pointer: String, _ arena: inout RegularArena
   ) throws(GrammarError) -> [SchemaShape] {
     guard left.count * right.count <= budget.maxAlternatives * 4 else {
-      throw GrammarError(.tooLarge, at: pointer, "the union of alternatives", "has over \(budget.maxAlternatives) members")
+      throw GrammarError(
+        .tooLarge, at: pointer, "the union of alternatives", "has over \(budget.maxAlternatives) members")
     }
     var result: [SchemaShape] = []
     for one in left {
@@ -57,7 +58,8 @@ struct SchemaExpander {
       }
     }
     guard result.count <= budget.maxAlternatives else {
-      throw GrammarError(.tooLarge, at: pointer, "the union of alternatives", "has over \(budget.maxAlternatives) members")
+      throw GrammarError(
+        .tooLarge, at: pointer, "the union of alternatives", "has over \(budget.maxAlternatives) members")
     }
     return result
   }

@@ -79,7 +79,9 @@ struct GrammarTextLexer {
 
   private mutating func name(_ first: Unicode.Scalar) throws(GrammarError) -> GrammarToken.Kind {
     var text = ""
-    while let next = peek, next.properties.isAlphabetic || ("0"..."9").contains(next) || next == "_" || (next == "-" && !isLark) {
+    while let next = peek,
+      next.properties.isAlphabetic || ("0"..."9").contains(next) || next == "_" || (next == "-" && !isLark)
+    {
       text.unicodeScalars.append(next)
       position += 1
     }

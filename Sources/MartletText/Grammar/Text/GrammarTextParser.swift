@@ -58,7 +58,8 @@ struct GrammarTextParser {
       "NUMBER": "(?:[0-9]+\\.[0-9]*|\\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?",
       "SIGNED_NUMBER": "[+-]?(?:[0-9]+\\.[0-9]*|\\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?",
     ]
-    guard let first = parts.first, let pattern = patterns[first], parts.count == 1 || (parts.count == 3 && parts[1] == "->")
+    guard let first = parts.first, let pattern = patterns[first],
+      parts.count == 1 || (parts.count == 3 && parts[1] == "->")
     else { throw fault("%import common.\(name)", "is not supported", .unsupported) }
     let rule = reference(parts.last ?? first, &graph)
     defined.insert(parts.last ?? first)
