@@ -13,13 +13,8 @@ struct MartletCommand: AsyncParsableCommand {
       """,
     version: martletVersion,
     subcommands: [
-<<<<<<< HEAD
-      ServeCommand.self, GenerateCommand.self, ChatCommand.self, TokenizeCommand.self, PlanCommand.self, GrammarCommand.self,
-      QuantizeCommand.self, BenchCommand.self,
-=======
       ServeCommand.self, GenerateCommand.self, ChatCommand.self, TokenizeCommand.self, PlanCommand.self,
-      QuantizeCommand.self, ProfileCommand.self, BenchCommand.self,
->>>>>>> d0766a1d4cc16959bf2cf3884c735ccb781a0334
+      GrammarCommand.self, QuantizeCommand.self, ProfileCommand.self, BenchCommand.self,
       DoctorCommand.self,
     ])
 }

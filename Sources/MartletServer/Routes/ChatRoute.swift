@@ -12,8 +12,7 @@ struct ChatRoute: Sendable {
 
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
     let chat = try await reader.prepare(request) { fields, namespace in
-      try refuseUnsupported(fields)
-      return try PreparedChat(fields, namespace: namespace, reader: reader, model: model)
+      try PreparedChat(fields, namespace: namespace, reader: reader, model: model)
     }
     let prepared = Prepared(chat: chat, id: chat.rid ?? Identifier.make("chatcmpl-"), created: clock())
     var (group, watch) = try chat.start(context, connections, model: model)
@@ -23,45 +22,10 @@ struct ChatRoute: Sendable {
     return Response(json: whole(group, prepared))
   }
 
-<<<<<<< HEAD
-  private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
-    var sampling = try SamplingFields(fields, model: model, native: false)
-    guard let messages = try fields.array("messages"), !messages.isEmpty else {
-      throw InvalidField(field: "messages", reason: "must be a list with at least one message")
-    }
-    let tools = try ToolFields(fields), reasoning = try ReasoningFields(fields)
-    let conversation = try PromptBuilder.Conversation(
-      messages: messages, fields: fields, tools: tools, reasoning: reasoning)
-    let prompt = try ChatPrompt(
-      conversation, given: try fields.tokens("input_ids"), tools: tools, reasoning: reasoning, model: model)
-    sampling.text.keptTokens = prompt.keptTokens
-    sampling.constraint = try sampling.grammar.constraint(
-      model: model, namespace: namespace, opening: prompt.grammarOpening(model))
-    guard sampling.constraint == nil || prompt.parser.prefill.isEmpty else {
-      throw InvalidField(field: sampling.grammar.field, reason: "cannot be combined with a tool_choice that names a call")
-    }
-    let wantsLogprobs = try fields.bool("logprobs") ?? false
-    let top = try fields.integer("top_logprobs", in: 0...20) ?? 0
-    guard top == 0 || wantsLogprobs else {
-      throw InvalidField(field: "top_logprobs", reason: "needs logprobs to be true")
-    }
-    let logprobs = LogprobOptions(output: wantsLogprobs, topCount: top, promptStart: nil)
-    let priority = try reader.priority(fields)
-    let requests = try (0..<sampling.n).map { choice in
-      try sampling.request(
-        prompt: prompt.tokens, choice: choice, logprobs: logprobs, defaultMaxTokens: nil, namespace: namespace,
-        priority: priority, model: model)
-    }
-    return Prepared(
-      fields: sampling, requests: requests, parser: prompt.parser, wantsLogprobs: wantsLogprobs,
-      stream: try StreamOptions(fields), id: try fields.string("rid") ?? Identifier.make("chatcmpl-"),
-      name: try fields.string("model") ?? model.name, created: clock())
-=======
   private struct Prepared: Sendable {
     let chat: PreparedChat
     let id: String
     let created: Int
->>>>>>> d0766a1d4cc16959bf2cf3884c735ccb781a0334
   }
 
   private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {
