@@ -45,8 +45,9 @@ public struct GrammarCheck: Sendable {
       let mask = matcher.mask()
       times.append(clock.now - start)
       let accepts = matcher.accepts
-      let tokens = mask.indices.flatMap { word in
-        (0..<32).filter { mask[word] >> UInt32($0) & 1 == 1 }.map { Int32(word * 32 + $0) }
+      var tokens: [Int32] = []
+      for (word, bits) in mask.enumerated() where bits != 0 {
+        for bit in 0..<32 where bits >> UInt32(bit) & 1 == 1 { tokens.append(Int32(word * 32 + bit)) }
       }
       if accepts, tokens.isEmpty || length > 24 || random.next() % 4 == 0 {
         return String(decoding: text, as: UTF8.self)
