@@ -17,7 +17,7 @@ struct decode_parameters {
   attention_parameters attention;
   /// Done first where `turns`; else q is ready and the KV complete.
   rope_parameters rope;
-  bool turns;
+  bool turns, turns_whole;
   /// [sequence][KV head]: units whose runs have arrived; zero between launches.
   uint32_t *arrived;
 };
@@ -117,13 +117,26 @@ __device__ __forceinline__ void turn(const decode_parameters &d, const block_wor
   const uint32_t rows = s.row_count * per_kv, oldest = s.kv_length - s.row_count;
   // Per token two more: its key and its value.
   for (uint32_t i = warp; i < rows + 2 * s.row_count; i += warps) {
+    const uint32_t token = i < rows ? i / per_kv : (i - rows) / 2, row = s.row_start + token;
     if (i < rows) {
-      turn_head(d.rope, s.row_start + i / per_kv, work.kv_head * per_kv + i % per_kv, x,
-                [&](uint32_t j, float value) { queries[i * dim + j] = from_float<T>(value); });
-    } else {
-      const uint32_t token = (i - rows) / 2, position = oldest + token;
-      if (position < work.begin || position >= work.end) continue;
-      write_key_and_value<T>(d.rope, s.row_start + token, work.kv_head, (i - rows) % 2, x);
+      const uint32_t head = work.kv_head * per_kv + i % per_kv;
+      if (d.turns_whole) {
+        const whole_head<dim / 32> whole(d.rope, row, head);
+        store_pairs<T, dim / 32>(queries + i * dim + threadIdx.x % 32 * (dim / 32), whole.turned(d.rope, row, head).x);
+      } else {
+        turn_head(d.rope, row, head, x, [&](uint32_t j, float value) { queries[i * dim + j] = from_float<T>(value); });
+      }
+    } else if (oldest + token >= work.begin && oldest + token < work.end) {
+      const bool is_value = (i - rows) % 2;
+      if (d.turns_whole) {
+        const uint32_t head = p.heads + (is_value ? p.kv.kv_heads : 0) + work.kv_head;
+        const whole_head<dim / 32> whole(d.rope, row, head);
+        T *to = slot_of<T>(d.rope, row, work.kv_head, is_value);
+        const auto turned = whole.turned(d.rope, row, head);
+        if (to) store_pairs<T, dim / 32>(to + threadIdx.x % 32 * (dim / 32), turned.x);
+      } else {
+        write_key_and_value<T>(d.rope, row, work.kv_head, is_value, x);
+      }
     }
   }
   for (uint32_t i = rows * dim + threadIdx.x; i < decode_tile * dim; i += threads) queries[i] = from_float<T>(0);
@@ -398,7 +411,10 @@ mk_status run(mk_stream *stream, const attention_parameters *p, const rope_param
   decode_parameters d = {};
   d.attention = *p;
   d.turns = rope != nullptr;
-  if (rope) d.rope = *rope;
+  if (rope) {
+    d.rope = *rope;
+    d.turns_whole = turns_whole(*rope);
+  }
   d.arrived = reinterpret_cast<uint32_t *>(counters_of(stream));
   if ((uint64_t)p->sequence_count * p->kv.kv_heads * 4 > counter_bytes) return MK_UNSUPPORTED;
   const uint64_t room = p->partial_bytes / (2 * decode_tile * (dim + 2) * sizeof(float));

@@ -294,15 +294,16 @@ mk_status multiply_gated(mk_stream *stream, const linear_work &work, const linea
                        activation_of(work.output)});
 }
 
-/// Whether one launch of tile products may do all of it but the norm, and is the best way.
+/// Whether one launch of tile products may do all of it but the norm. Others are faster, but their sums depend on the
+/// number of rows.
 bool suits_tiles(const mk_stream *stream, const linear_work &work) {
   const mk_dtype dtype = work.segments[0].matrix.dtype;
-  if (stream->compute_capability != 90 || (dtype != MK_BF16 && dtype != MK_F16)) return false;
+  if (!stream->is_deterministic || (dtype != MK_BF16 && dtype != MK_F16)) return false;
   if (work.segment_count > max_product_segments) return false;
   for (uint32_t s = 1; s < work.segment_count; s++) {
     if (work.segments[s].matrix.dtype != dtype) return false;
   }
-  return stream->is_deterministic || (is_gated(work.output) && work.rows > 8 && work.rows <= most_tile_rows);
+  return true;
 }
 
 /// Whether all segments want x in the same form.

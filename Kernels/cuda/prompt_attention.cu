@@ -44,8 +44,10 @@ __device__ __forceinline__ uint32_t position_of(const attention_parameters &p, c
   return s.kv_length - s.row_count + min(row / (p.heads / p.kv.kv_heads), s.row_count - 1);
 }
 
-/// Item `item` of the grid's list; false behind its end. All lanes call it together.
-__device__ __forceinline__ bool find_work(const attention_parameters &p, uint32_t item, prompt_work *out) {
+/// The block's item of a round; false behind the list's end. All lanes call it together. Items get shorter along the
+/// list: every other round runs the other way, so that no block gets the longest of all.
+__device__ __forceinline__ bool find_work(const attention_parameters &p, uint32_t round, prompt_work *out) {
+  const uint32_t item = round * gridDim.x + (round % 2 ? gridDim.x - 1 - blockIdx.x : blockIdx.x);
   const uint32_t per_kv = p.heads / p.kv.kv_heads;
   const auto tiles_of = [&](uint32_t s) {
     const mk_attention_sequence sequence = p.sequences[s];
@@ -83,7 +85,7 @@ produce(const prompt_parameters &t, uint32_t base, uint32_t full, uint32_t empty
   const uint32_t lane = threadIdx.x % 32, group = lane % groups, block = lane / groups;
   ring_place place[2];
   prompt_work work;
-  for (uint32_t item = blockIdx.x; find_work(p, item, &work); item += gridDim.x) {
+  for (uint32_t round = 0; find_work(p, round, &work); round++) {
     const int32_t *pages = p.page_table + work.sequence.page_offset;
     const auto send = [&](uint32_t index, uint32_t is_value) {
       ring_place &at = place[is_value];
@@ -164,6 +166,13 @@ __device__ __forceinline__ void issue_outputs(float (&output)[dim / 2], const ui
   }
 }
 
+/// As fast_exp2, but done where it stands: before the next wait for products, not behind it.
+__device__ __forceinline__ float ordered_exp2(float x) {
+  float y;
+  asm volatile("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 /// Turns scores to weights, in place; returns what the outputs so far shrink by.
 template <int dim> __device__ __forceinline__ float2 weigh(float (&scores)[tile / 2], rows_state<dim> &state,
                                                            uint32_t start, bool is_masked, float factor) {
@@ -185,13 +194,13 @@ template <int dim> __device__ __forceinline__ float2 weigh(float (&scores)[tile 
     largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 2));
     // A row that has seen nothing yet keeps weights of 0.
     const float base = largest == -CUDART_INF_F ? 0 : largest * factor;
-    shrink[h] = fast_exp2(state.largest[h] * factor - base);
+    shrink[h] = ordered_exp2(state.largest[h] * factor - base);
     state.largest[h] = largest;
     float total = 0;
 #pragma unroll
     for (uint32_t i = 2 * h; i < tile / 2; i += 4) {
-      scores[i] = fast_exp2(scores[i] * factor - base);
-      scores[i + 1] = fast_exp2(scores[i + 1] * factor - base);
+      scores[i] = ordered_exp2(scores[i] * factor - base);
+      scores[i + 1] = ordered_exp2(scores[i + 1] * factor - base);
       total += scores[i] + scores[i + 1];
     }
     state.total[h] = state.total[h] * shrink[h] + total;
@@ -256,7 +265,7 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
   };
   if (group == 1) pass_turn();
   prompt_work work;
-  for (uint32_t item = blockIdx.x; find_work(p, item, &work); item += gridDim.x) {
+  for (uint32_t round = 0; find_work(p, round, &work); round++) {
     load_queries<dim>(p, work, shared, group);
     fence_shared();
     named_barrier(group_barrier + group, 128);
@@ -321,8 +330,10 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
       pin(state.output);
       release(1, value_place);
       value_place.next();
+      if (__any_sync(~0u, shrink.x != 1 || shrink.y != 1)) {
 #pragma unroll
-      for (int i = 0; i < dim / 2; i++) state.output[i] *= i / 2 % 2 ? shrink.y : shrink.x;
+        for (int i = 0; i < dim / 2; i++) state.output[i] *= i / 2 % 2 ? shrink.y : shrink.x;
+      }
       pack(scores, weights);
     }
     pin(state.output);

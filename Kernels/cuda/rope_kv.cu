@@ -23,6 +23,53 @@ template <typename T> __global__ void rope_kv_kernel(const rope_parameters p) {
   }
 }
 
+/// Heads of 32 * per dims, turned whole and by halves. A warp takes `each` of them, so that it has several loads in
+/// flight.
+template <typename T, int per, int each>
+__global__ void __launch_bounds__(warps * 32) whole_kernel(const rope_parameters p) {
+  const uint32_t row = blockIdx.x, first = (blockIdx.y * warps + threadIdx.x / 32) * each, kv_heads = p.kv.kv_heads,
+                 total = p.heads + 2 * kv_heads, i = threadIdx.x % 32 * per;
+  wait_for_predecessor();
+  release_successor();
+  if (p.slots[row] == -1) return;
+  whole_head<per> heads[each];
+#pragma unroll
+  for (int e = 0; e < each; e++) {
+    if (first + e < total) heads[e] = whole_head<per>(p, row, first + e);
+  }
+#pragma unroll
+  for (int e = 0; e < each; e++) {
+    const uint32_t head = first + e;
+    if (head >= total) return;
+    const whole_head<per> turned = heads[e].turned(p, row, head);
+    if (head < p.heads) {
+      const size_t to = (size_t)row * p.stride + (size_t)head * (32 * per) + i;
+#pragma unroll
+      for (int j = 0; j < per; j += 2) store_activation_pair(p.qkv, p.qkv_dtype, to + j, turned.x[j], turned.x[j + 1]);
+    } else {
+      T *to = slot_of<T>(p, row, (head - p.heads) % kv_heads, head >= p.heads + kv_heads);
+      if (to) store_pairs<T, per>(to + i, turned.x);
+    }
+  }
+}
+
+template <typename T, int per> mk_status run_whole(mk_stream *stream, const rope_parameters &p) {
+  const uint32_t heads = p.heads + 2 * p.kv.kv_heads;
+  if (p.rows <= 64) return launch(stream, whole_kernel<T, per, 1>, dim3(p.rows, ceil_div(heads, warps)), warps * 32, 0, p);
+  return launch(stream, whole_kernel<T, per, 4>, dim3(p.rows, ceil_div(heads, 4 * warps)), warps * 32, 0, p);
+}
+
+template <typename T> mk_status run(mk_stream *stream, const rope_parameters &p) {
+  const uint32_t dim = p.kv.head_dim;
+  if constexpr (sizeof(T) == 2) {
+    if (turns_whole(p)) {
+      return dim == 64 ? run_whole<T, 2>(stream, p) : dim == 128 ? run_whole<T, 4>(stream, p) : run_whole<T, 8>(stream, p);
+    }
+  }
+  const dim3 grid(p.rows, ceil_div(p.heads + 2 * p.kv.kv_heads, warps));
+  return launch(stream, rope_kv_kernel<T>, grid, warps * 32, warps * dim * sizeof(float), p);
+}
+
 } // namespace
 
 size_t cuda_kv_layer_bytes(const mk_kv_layer *kv) {
@@ -50,11 +97,9 @@ mk_status cuda_rope_kv(mk_stream *stream, const mk_rope_kv_args *args) {
   rope_parameters p;
   const mk_status status = rope_parameters_of(stream, args, &p);
   if (status != MK_OK || p.rows == 0) return status;
-  const dim3 grid(p.rows, ceil_div(p.heads + 2 * p.kv.kv_heads, warps));
-  const size_t shared = warps * p.kv.head_dim * sizeof(float);
   switch (p.kv.dtype) {
-  case MK_F32: return launch(stream, rope_kv_kernel<float>, grid, warps * 32, shared, p);
-  case MK_F16: return launch(stream, rope_kv_kernel<__half>, grid, warps * 32, shared, p);
-  default: return launch(stream, rope_kv_kernel<bf16>, grid, warps * 32, shared, p);
+  case MK_F32: return run<float>(stream, p);
+  case MK_F16: return run<__half>(stream, p);
+  default: return run<bf16>(stream, p);
   }
 }

@@ -204,8 +204,9 @@ template <typename T, typename X> mk_status run(mk_stream *stream, const product
     if (p->rows > 16) return launch(stream, streaming_kernel<T, X, 4, 2>, tiles, warps * 32, 0, *p);
   }
   if (p->rows > 8) return launch(stream, streaming_kernel<T, X, 2, 2>, tiles, warps * 32, 0, *p);
-  // Three blocks to a multiprocessor leave few registers for loads in flight, but save a second wave.
-  const bool is_crowded = tiles > 2 * slots && tiles <= 3 * slots;
+  // Three blocks to a multiprocessor save a second wave, also beside blocks of the predecessor; x in floats leaves them
+  // few registers for loads in flight.
+  const bool is_crowded = tiles <= 3 * slots && tiles > (sizeof(X) == 2 ? slots : 2 * slots);
   return launch(stream, is_crowded ? streaming_kernel<T, X, 1, 3> : streaming_kernel<T, X, 1, 2>, tiles, warps * 32, 0,
                 *p);
 }

@@ -19,9 +19,10 @@ using namespace hopper;
 constexpr uint32_t tile_outputs = 128, chunk = 64, consumers = 256, threads = consumers + 32;
 constexpr uint32_t w_bytes = tile_outputs * chunk * 2;
 
-template <int tokens> struct ring {
-  /// Up to 64 rows two blocks fit a multiprocessor, so that a kernel's ring fills while its predecessor's empties.
-  static constexpr size_t ring_bytes = (tokens > 64 ? 208 : 96) << 10;
+/// A shallow ring leaves a multiprocessor room for two blocks, so that a kernel's ring fills while its predecessor's
+/// empties; that pays where a block has few chunks.
+template <int tokens, bool is_deep> struct ring {
+  static constexpr size_t ring_bytes = (is_deep ? 208 : 96) << 10;
   static constexpr uint32_t stage_bytes = w_bytes + tokens * chunk * 2;
   static constexpr uint32_t stages = ring_bytes / stage_bytes;
   static constexpr size_t shared_bytes = 1024 + stages * stage_bytes;
@@ -49,9 +50,9 @@ __device__ __forceinline__ float bias_of(const product &p, uint32_t output) {
   return p.segments[s].bias ? p.segments[s].bias[output] : 0;
 }
 
-template <typename T, int tokens>
+template <typename T, int tokens, bool is_deep>
 __device__ __forceinline__ void produce(const tile_parameters &t, uint32_t base, uint32_t full, uint32_t empty) {
-  using R = ring<tokens>;
+  using R = ring<tokens, is_deep>;
   const bool is_gated = t.p.output >= MK_OUTPUT_SILU;
   const chunk_range range = range_of(t);
   const uint32_t each = range.end - range.begin, step = gridDim.x / t.split, first = blockIdx.x / t.split;
@@ -122,10 +123,10 @@ __device__ __forceinline__ void store(const tile_parameters &t, const float (&d)
 }
 
 /// Sums of one tile over the block's chunks, in d.
-template <typename T, int tokens> __device__ __forceinline__ void
+template <typename T, int tokens, bool is_deep> __device__ __forceinline__ void
 multiply(const tile_parameters &t, uint32_t count, uint32_t base, uint32_t full, uint32_t empty, uint32_t *stage,
          uint32_t *parity, float (&d)[tokens / 2]) {
-  using R = ring<tokens>;
+  using R = ring<tokens, is_deep>;
   const uint32_t group = threadIdx.x / 128;
   uint32_t previous = *stage;
   for (uint32_t i = 0; i < count; i++) {
@@ -156,9 +157,9 @@ multiply(const tile_parameters &t, uint32_t count, uint32_t base, uint32_t full,
   if (threadIdx.x % 32 == 0) barrier_arrive(empty + previous * 8);
 }
 
-template <typename T, int tokens>
-__global__ void __launch_bounds__(threads, tokens > 64 ? 1 : 2) tile_kernel(const __grid_constant__ tile_parameters t) {
-  using R = ring<tokens>;
+template <typename T, int tokens, bool is_deep>
+__global__ void __launch_bounds__(threads, is_deep ? 1 : 2) tile_kernel(const __grid_constant__ tile_parameters t) {
+  using R = ring<tokens, is_deep>;
   constexpr int groups = tokens / 8;
   extern __shared__ __align__(128) uint8_t shared[];
   __shared__ __align__(8) uint64_t barriers[2 * R::stages];
@@ -174,7 +175,7 @@ __global__ void __launch_bounds__(threads, tokens > 64 ? 1 : 2) tile_kernel(cons
   __syncthreads();
   const bool multiplies = threadIdx.x < consumers;
   if (!multiplies) {
-    if (threadIdx.x == consumers) produce<T, tokens>(t, base, full, empty);
+    if (threadIdx.x == consumers) produce<T, tokens, is_deep>(t, base, full, empty);
     __syncwarp();
   } else {
     wait_for_predecessor();
@@ -185,7 +186,7 @@ __global__ void __launch_bounds__(threads, tokens > 64 ? 1 : 2) tile_kernel(cons
   uint32_t stage = 0, parity = 0;
   for (uint32_t tile = blockIdx.x / t.split; tile < t.tiles; tile += step) {
     float d[tokens / 2] = {};
-    if (multiplies) multiply<T, tokens>(t, range.end - range.begin, base, full, empty, &stage, &parity, d);
+    if (multiplies) multiply<T, tokens, is_deep>(t, range.end - range.begin, base, full, empty, &stage, &parity, d);
     if (t.split == 1) {
 #pragma unroll
       for (int g = 0; g < groups; g++) {
@@ -240,26 +241,35 @@ bool map_weights(const product *p, uint32_t outputs, CUtensorMap *out) {
   return make_tensor_map(w, p->dtype, shape, out);
 }
 
-template <typename T, int tokens> mk_status run(mk_stream *stream, tile_parameters *t) {
-  using R = ring<tokens>;
+template <typename T, int tokens, bool is_deep> mk_status run(mk_stream *stream, const tile_parameters &t) {
+  using R = ring<tokens, is_deep>;
+  static const cudaError_t prepared = cudaFuncSetAttribute(
+      tile_kernel<T, tokens, is_deep>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)R::shared_bytes);
+  if (prepared != cudaSuccess) return status_of(prepared);
+  // Whole rounds: every block takes as many tiles as any other.
+  const uint32_t rounds = ceil_div(t.tiles, stream->multiprocessors),
+                 blocks = t.split > 1 ? t.tiles * t.split : ceil_div(t.tiles, rounds);
+  return launch_clusters(stream, tile_kernel<T, tokens, is_deep>, blocks, threads, R::shared_bytes, t.split, t);
+}
+
+template <typename T, int tokens> mk_status choose(mk_stream *stream, tile_parameters *t) {
   const product &p = t->p;
   const tensor_shape shape = {2, {p.cols, p.rows}, {(uint64_t)p.x_stride * 2}, {chunk, tokens}};
   if (!make_tensor_map(p.x, p.dtype, shape, &t->x)) return MK_UNSUPPORTED;
-  static const cudaError_t prepared = cudaFuncSetAttribute(
-      tile_kernel<T, tokens>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)R::shared_bytes);
-  if (prepared != cudaSuccess) return status_of(prepared);
   const uint32_t slots = (uint32_t)stream->multiprocessors;
   t->split = 1;
   while (t->split < 8 && t->tiles * t->split * 2 <= slots && t->chunks >= t->split * 2) t->split *= 2;
-  // Whole rounds: every block takes as many tiles as any other.
-  const uint32_t rounds = ceil_div(t->tiles, slots), blocks = t->split > 1 ? t->tiles * t->split : ceil_div(t->tiles, rounds);
-  return launch_clusters(stream, tile_kernel<T, tokens>, blocks, threads, R::shared_bytes, t->split, *t);
+  constexpr uint32_t few_chunks = 24;
+  if constexpr (tokens <= 64) {
+    if (ceil_div(t->tiles, slots) * (t->chunks / t->split) <= few_chunks) return run<T, tokens, false>(stream, *t);
+  }
+  return run<T, tokens, true>(stream, *t);
 }
 
 template <typename T> mk_status choose(mk_stream *stream, tile_parameters *t) {
-  if (t->p.rows <= 16) return run<T, 16>(stream, t);
-  if (t->p.rows <= 32) return run<T, 32>(stream, t);
-  return t->p.rows <= 64 ? run<T, 64>(stream, t) : run<T, 128>(stream, t);
+  if (t->p.rows <= 16) return choose<T, 16>(stream, t);
+  if (t->p.rows <= 32) return choose<T, 32>(stream, t);
+  return t->p.rows <= 64 ? choose<T, 64>(stream, t) : choose<T, 128>(stream, t);
 }
 
 } // namespace

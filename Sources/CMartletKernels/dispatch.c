@@ -48,6 +48,24 @@ const mk_table *mk_cpu_table(mk_cpu_variant variant) {
   default: return NULL;
   }
 }
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+static const mk_table neon_table = MK_CPU_TABLE(neon, "cpu-neon", "NEON with dot products of bytes");
+
+static int has_neon(void) {
+  enum { DOT_PRODUCTS = 1 << 20 };
+  return (getauxval(AT_HWCAP) & DOT_PRODUCTS) != 0;
+}
+
+const mk_table *mk_cpu_table(mk_cpu_variant variant) {
+  switch (variant) {
+  case MK_CPU_BEST: return has_neon() ? &neon_table : &reference_table;
+  case MK_CPU_REFERENCE: return &reference_table;
+  case MK_CPU_NEON: return has_neon() ? &neon_table : NULL;
+  default: return NULL;
+  }
+}
 #else
 const mk_table *mk_cpu_table(mk_cpu_variant variant) {
   return variant == MK_CPU_BEST || variant == MK_CPU_REFERENCE ? &reference_table : NULL;

@@ -116,7 +116,8 @@ static void test_case(harness &h, const attention_case &c) {
           c.activations};
   h.expect(h.device->attention(h.stream, &args) == MK_OK, "attention");
   const bool is_tiled = c.dtype != MK_F32 && (dim == 64 || dim == 128 || dim == 256);
-  const double tolerance = !is_tiled ? 5e-5 : c.dtype == MK_F16 ? 1.5e-3 : 1e-2;
+  // 16-bit keys and values near the middle of two may be rounded to either.
+  const double tolerance = c.dtype == MK_F32 ? 2e-5 : c.dtype == MK_F16 ? (is_tiled ? 1.5e-3 : 3e-4) : is_tiled ? 1e-2 : 2e-3;
   h.compare(dy.get(), y, tolerance_of(c.activations, tolerance), "attention " + what);
 }
 
