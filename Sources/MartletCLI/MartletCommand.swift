@@ -14,7 +14,7 @@ struct MartletCommand: AsyncParsableCommand {
     version: martletVersion,
     subcommands: [
       ServeCommand.self, GenerateCommand.self, ChatCommand.self, TokenizeCommand.self, PlanCommand.self,
-      QuantizeCommand.self, ProfileCommand.self, BenchCommand.self,
+      GrammarCommand.self, QuantizeCommand.self, ProfileCommand.self, BenchCommand.self,
       DoctorCommand.self,
     ])
 }

@@ -76,9 +76,11 @@ struct ServeCommand: AsyncParsableCommand {
     let model = try await LoadedModel.load(path: modelPath, options: engineFlags.options)
     Terminal.note(model.device)
     let name = servedModelName ?? URL(fileURLWithPath: modelPath).deletingPathExtension().lastPathComponent
-    let server = try APIServer(model: served(model, name: name, path: modelPath), options: options, logger: logger) {
+    let served = served(model, name: name, path: modelPath)
+    let server = try APIServer(model: served, options: options, logger: logger) {
       Int(Date().timeIntervalSince1970)
     }
+    Task.detached(priority: .background) { [grammars = served.grammars] in _ = grammars.vocabulary }
     let watch = Task { await Self.endAfterFailure(of: model.engine) }
     try await server.run { port in announce(model, name: name, port: port) }
     await model.engine.shutdown(drain: false)

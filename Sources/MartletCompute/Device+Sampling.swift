@@ -12,16 +12,19 @@ extension Device {
       unsafe adjustment.biasValues.withUnsafeBufferPointer { biasValues in
         unsafe history.withUnsafeBufferPointer { history in
           unsafe adjustment.suppressed.withUnsafeBufferPointer { suppressed in
-            var native = unsafe mk_adjust_row(
-              bias_tokens: biasTokens.baseAddress, bias_values: biasValues.baseAddress, history: history.baseAddress,
-              suppressed: suppressed.baseAddress, allowed_mask: nil, bias_count: UInt32(biasTokens.count),
-              history_count: UInt32(history.count), suppressed_count: UInt32(suppressed.count),
-              repetition: adjustment.repetition, frequency: adjustment.frequency, presence: adjustment.presence)
-            return unsafe withUnsafePointer(to: &native) { native in
-              var arguments = unsafe mk_adjust_args(
-                logits: logits.pointer + row * vocabulary, rows: 1, vocab: UInt32(vocabulary), row: native,
-                row_memory: 0)
-              return unsafe functions.adjust_logits(stream, &arguments)
+            unsafe (adjustment.allowed ?? []).withUnsafeBufferPointer { allowed in
+              var native = unsafe mk_adjust_row(
+                bias_tokens: biasTokens.baseAddress, bias_values: biasValues.baseAddress, history: history.baseAddress,
+                suppressed: suppressed.baseAddress, allowed_mask: adjustment.allowed == nil ? nil : allowed.baseAddress,
+                bias_count: UInt32(biasTokens.count), history_count: UInt32(history.count),
+                suppressed_count: UInt32(suppressed.count), repetition: adjustment.repetition,
+                frequency: adjustment.frequency, presence: adjustment.presence)
+              return unsafe withUnsafePointer(to: &native) { native in
+                var arguments = unsafe mk_adjust_args(
+                  logits: logits.pointer + row * vocabulary, rows: 1, vocab: UInt32(vocabulary), row: native,
+                  row_memory: 0)
+                return unsafe functions.adjust_logits(stream, &arguments)
+              }
             }
           }
         }

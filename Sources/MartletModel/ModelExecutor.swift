@@ -6,7 +6,8 @@ package import MartletCore
 ///
 /// `launch` only enqueues, so that a step can be launched while the one before it runs: its rows read their input tokens
 /// where that step leaves them, on the device. Two things make `launch` wait: a row that reports log-probabilities waits
-/// for its own step, and a row with penalties for the step before it, whose tokens they count.
+/// for its own step, and a row with penalties or a constraint for the step before it, whose
+/// tokens they depend on.
 package struct ModelExecutor: StepExecutor {
   private let batch: BatchLayout
   private let model: DecoderModel
@@ -95,9 +96,6 @@ package struct ModelExecutor: StepExecutor {
   private mutating func run(_ plan: StepPlan) throws(KernelError) -> StepRecord {
     var record = StepRecord(serial: serial, result: StepResult(rows: plan.rows.map { _ in StepResult.Row() }))
     guard !plan.rows.isEmpty else { return record }
-    if plan.rows.contains(where: { $0.samples && sampler.needsHistory($0.slot) }) {
-      for index in inFlight.indices { try settle(index) }
-    }
     let work = StepWork(plan) { sampler.request($0)?.prompt }
     if work.onlyDecodes, work.draws.allSatisfy({ sampler.drawsPlainly($0.slot) }),
       let bucket = graphs?.bucket(for: plan.rows.count)
@@ -107,6 +105,10 @@ package struct ModelExecutor: StepExecutor {
     } else {
       try fill(plan, work, bucket: nil)
       let hidden = try forward()
+      // The host waits for earlier tokens, and makes masks of them, while the device computes this step.
+      if plan.rows.contains(where: { $0.samples && sampler.needsHistory($0.slot) }) {
+        for index in inFlight.indices { try settle(index) }
+      }
       try finish(work, hidden: hidden, plan: plan, result: &record.result)
       try keepTokens(work.draws.count)
     }

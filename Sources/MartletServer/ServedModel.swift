@@ -26,6 +26,8 @@ package struct ServedModel: Sendable {
   package var workers = TextWorkers(count: 1)
   /// Resolved options, for `/server_info`.
   package var options = JSONObject()
+  /// Compiled grammars of constrained requests.
+  package var grammars: GrammarCache
 
   package init(
     name: String, path: String, created: Int, tokenizer: Tokenizer, template: ChatTemplate?,
@@ -38,6 +40,7 @@ package struct ServedModel: Sendable {
     self.template = template
     self.generator = generator
     self.architecture = architecture
+    grammars = GrammarCache(tokenizer: tokenizer)
   }
 
   /// Names what computes the answers: the same model under the same options has the same fingerprint.

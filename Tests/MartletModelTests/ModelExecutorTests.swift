@@ -7,7 +7,7 @@ import Testing
 
 /// Runs dummy models of every family: no goldens, but what must hold for any weights.
 @Suite struct ModelExecutorTests {
-  private static func executor(_ architecture: String, _ overrides: [String: Any] = [:]) throws -> ModelExecutor {
+  static func executor(_ architecture: String, _ overrides: [String: Any] = [:]) throws -> ModelExecutor {
     let model = try TinyModel(overrides, architecture: architecture)
     defer { model.remove() }
     let checkpoint = try Checkpoint(dummyPath: model.folder.path, dtype: .f32)

@@ -12,6 +12,8 @@ struct Sampler {
     /// Occurrences by token, kept only when a penalty is on; prompt tokens count 0. Lags behind `drawnCount` by the
     /// steps that are not settled.
     var history: [Int32: UInt32]?
+    /// Lags behind like `history`.
+    var constraint: (any TokenConstraintState)?
   }
 
   private let vocabulary: Int
@@ -31,7 +33,8 @@ struct Sampler {
     }
     tenancies += 1
     slots[admission.slot] = SlotState(
-      request: admission.request, tenancy: tenancies, drawnCount: admission.generated.count, history: history)
+      request: admission.request, tenancy: tenancies, drawnCount: admission.generated.count, history: history,
+      constraint: admission.request.constraint?.state(after: admission.generated))
   }
 
   mutating func release(_ slot: SlotIndex) { slots[slot] = nil }
@@ -41,8 +44,10 @@ struct Sampler {
   /// Names the slot's present tenant.
   func tenancy(_ slot: SlotIndex) -> UInt64 { slots[slot]?.tenancy ?? 0 }
 
-  /// Whether the slot's next draw depends on tokens that the host must have seen: those of penalties.
-  func needsHistory(_ slot: SlotIndex) -> Bool { slots[slot]?.history != nil }
+  /// Whether the slot's next draw depends on tokens that the host must have seen: those of penalties and constraints.
+  func needsHistory(_ slot: SlotIndex) -> Bool {
+    slots[slot].map { $0.history != nil || $0.constraint != nil } ?? false
+  }
 
   /// Whether the slot's next draw takes the logits as they are and reports the token alone.
   func drawsPlainly(_ slot: SlotIndex) -> Bool {
@@ -67,12 +72,13 @@ struct Sampler {
   mutating func settle(_ slot: SlotIndex, tenancy: UInt64, token: Int32) {
     guard slots[slot]?.tenancy == tenancy else { return }
     slots[slot]?.history?[token, default: 0] += 1
+    slots[slot]?.constraint?.advance(TokenID(token))
   }
 
   /// Draws for `slots` from logits [slots.count, vocabulary], which are changed in place, into `tokens`. Row i is drawn
   /// as `rows` says at `start + i`. Returns log-probabilities by row, for the rows that report them; then the call has
   /// waited for the device.
-  func draw(
+  mutating func draw(
     _ slots: [SlotIndex], rows: SampleRows, start: Int, into tokens: DeviceArray<Int32>, batch: BatchLayout
   ) throws(KernelError) -> [Int: TokenLogprobs] {
     let device = batch.device
@@ -83,7 +89,7 @@ struct Sampler {
       guard let state = self.slots[slot] else { continue }
       let reports = state.request.logprobs.output
       if reports { reported.append((row, state.request.logprobs)) }
-      guard let adjustment = adjustment(state) else { continue }
+      guard let adjustment = adjustment(state, slot) else { continue }
       if reports {
         raw.append((row, try device.download(batch.logits.suffix(from: row * vocabulary), count: vocabulary)))
       }
@@ -107,10 +113,18 @@ struct Sampler {
   }
 
   private func isAdjusted(_ state: SlotState) -> Bool {
-    !state.request.sampling.bias.isEmpty || state.history != nil || suppresses(state)
+    !state.request.sampling.bias.isEmpty || state.history != nil || suppresses(state) || state.constraint != nil
   }
 
-  private func adjustment(_ state: SlotState) -> LogitAdjustment? {
+  /// The constraint's mask, over the model's vocabulary.
+  private mutating func allowed(_ slot: SlotIndex) -> [UInt32]? {
+    guard var words = slots[slot]?.constraint?.mask() else { return nil }
+    let count = (vocabulary + 31) / 32
+    if words.count < count { words += [UInt32](repeating: 0, count: count - words.count) }
+    return words
+  }
+
+  private mutating func adjustment(_ state: SlotState, _ slot: SlotIndex) -> LogitAdjustment? {
     guard isAdjusted(state) else { return nil }
     let sampling = state.request.sampling
     var adjustment = LogitAdjustment()
@@ -125,9 +139,18 @@ struct Sampler {
       adjustment.frequency = sampling.frequencyPenalty
       adjustment.presence = sampling.presencePenalty
     }
+    adjustment.allowed = allowed(slot)
     if suppresses(state) {
-      adjustment.suppressed = state.request.stop.stopTokens.map(\.rawValue).filter(tokens.contains)
+      let ends = state.request.stop.stopTokens.map(\.rawValue).filter(tokens.contains)
+      if Self.leavesTokens(adjustment.allowed, without: ends) { adjustment.suppressed = ends }
     }
     return adjustment
+  }
+
+  /// Whether a mask allows more than `ends`: a text that is complete ends, however short.
+  private static func leavesTokens(_ mask: [UInt32]?, without ends: [Int32]) -> Bool {
+    guard var words = mask else { return true }
+    for token in ends where Int(token >> 5) < words.count { words[Int(token >> 5)] &= ~(1 << UInt32(token & 31)) }
+    return words.contains { $0 != 0 }
   }
 }

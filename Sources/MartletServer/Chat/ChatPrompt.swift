@@ -57,6 +57,12 @@ struct ChatPrompt: Sendable {
     keptTokens = kept
   }
 
+  /// The text behind which a grammar begins: the end of the reasoning that the prompt has opened.
+  func grammarOpening(_ model: ServedModel) -> [UInt8] {
+    guard let close = model.formats.reasoning?.closing(prompt: parser.prompt) else { return [] }
+    return Array(close.utf8.prefix { $0 > 0x20 })
+  }
+
   private static func calls(in conversation: PromptBuilder.Conversation) -> Int {
     conversation.messages.reduce(0) { $0 + ($1["tool_calls"]?.arrayValue?.count ?? 0) }
   }

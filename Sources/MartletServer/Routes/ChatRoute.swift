@@ -12,8 +12,7 @@ struct ChatRoute: Sendable {
 
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
     let chat = try await reader.prepare(request) { fields, namespace in
-      try refuseUnsupported(fields)
-      return try PreparedChat(fields, namespace: namespace, reader: reader, model: model)
+      try PreparedChat(fields, namespace: namespace, reader: reader, model: model)
     }
     let prepared = Prepared(chat: chat, id: chat.rid ?? Identifier.make("chatcmpl-"), created: clock())
     var (group, watch) = try chat.start(context, connections, model: model)
@@ -27,16 +26,6 @@ struct ChatRoute: Sendable {
     let chat: PreparedChat
     let id: String
     let created: Int
-  }
-
-  private func refuseUnsupported(_ fields: RequestFields) throws(InvalidField) {
-    if let format = try fields.fields("response_format") {
-      let type = try format.string("type")
-      guard type == "text" else {
-        throw InvalidField(
-          field: "response_format.type", reason: "\"\(type ?? "")\" is not supported yet; use \"text\"")
-      }
-    }
   }
 
   private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {

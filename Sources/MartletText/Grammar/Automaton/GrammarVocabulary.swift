@@ -1,4 +1,4 @@
-import MartletCore
+package import MartletCore
 
 /// What all grammars of one tokenizer share: the trie of its tokens, the common JSON expressions, and what the
 /// vocabulary looks like from inside a JSON string. Immutable.
@@ -49,13 +49,27 @@ package final class GrammarVocabulary: Sendable {
     self.heads = heads
   }
 
+  /// A vocabulary of the 256 bytes.
+  package static func bytes() -> GrammarVocabulary {
+    var spellings = TokenList()
+    for byte in UInt8.min...UInt8.max { spellings.append([byte]) }
+    return GrammarVocabulary(spellings: spellings, special: [])
+  }
+
   package var vocabularySize: Int { spellings.count }
 
-  /// The bytes by which a grammar sees a token: its text, or a mark for special tokens. Empty for unknown ids.
+  /// A token's text, or the name of a special token; empty for unknown ids.
+  package func spelling(of token: TokenID) -> [UInt8] {
+    token.rawValue >= 0 && Int(token.rawValue) < spellings.count ? Array(spellings[Int(token.rawValue)]) : []
+  }
+
+  /// The bytes by which a grammar sees a token: its text, or a mark for special tokens. Empty for unknown ids and
+  /// for bytes that UTF-8 never has.
   func bytes(of token: Int32) -> [UInt8] {
     guard token >= 0, Int(token) < spellings.count else { return [] }
     if let name = special(token), specialTokens[name] == token { return TokenTrie.specialSpelling(token) }
-    return Array(spellings[Int(token)])
+    let text = spellings[Int(token)]
+    return text.contains { $0 > 0xF4 } ? [] : Array(text)
   }
 
   private func special(_ token: Int32) -> String? {

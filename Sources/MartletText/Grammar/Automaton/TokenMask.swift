@@ -4,6 +4,8 @@ struct TokenMask: Sendable, Equatable {
 
   init(wordCount: Int) { words = [UInt32](repeating: 0, count: wordCount) }
 
+  init(words: [UInt32]) { self.words = words }
+
   var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
   var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 

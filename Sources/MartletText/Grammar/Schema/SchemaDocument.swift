@@ -3,6 +3,8 @@ struct SchemaDocument {
   private(set) var schemas: [(pointer: String, value: JSONValue)] = []
   private var byPointer: [String: Int] = [:]
   private var anchors: [String: String] = [:]
+  /// Subschemas with an identifier of their own: what is inside resolves its references against it.
+  private var resources: [String] = []
   private let root: JSONValue
   /// Draft 7 and older: members beside `$ref` do not count.
   let referenceHidesSiblings: Bool
@@ -20,9 +22,14 @@ struct SchemaDocument {
     case .object(let object):
       if depth > 0 || pointer == "#" {
         for key in ["$id", "id"] {
-          if let id = object[key]?.stringValue { anchors[id.hasSuffix("#") ? String(id.dropLast()) : id] = pointer }
+          guard let id = object[key]?.stringValue else { continue }
+          anchors[id.hasSuffix("#") ? String(id.dropLast()) : id] = pointer
+          if depth > 0, !id.hasPrefix("#") { resources.append(pointer + "/") }
         }
-        if let anchor = object["$anchor"]?.stringValue { anchors["#" + anchor] = pointer }
+        // An anchor that is there twice belongs to two resources.
+        if let anchor = object["$anchor"]?.stringValue {
+          anchors["#" + anchor] = anchors["#" + anchor] == nil ? pointer : "ambiguous"
+        }
       }
       for (key, member) in object.members where key != "enum" && key != "const" && key != "default" {
         collectAnchors(member, pointer + "/" + Self.escape(key), depth: depth + 1)
@@ -55,6 +62,9 @@ struct SchemaDocument {
   /// The schema that `$ref` names; only references within the document are known.
   mutating func resolve(_ text: String, at pointer: String) throws(GrammarError) -> SchemaReference {
     var target = text
+    guard !resources.contains(where: { (pointer + "/").hasPrefix($0) }) else {
+      throw GrammarError(.unsupported, at: pointer, "$ref", "inside a schema with an $id of its own cannot be resolved")
+    }
     if target == "" || target == "#" { return reference("#", root) }
     if !target.hasPrefix("#/"), let place = anchors[target.hasSuffix("#") ? String(target.dropLast()) : target] {
       target = place

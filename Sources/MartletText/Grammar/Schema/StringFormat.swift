@@ -35,7 +35,10 @@ enum StringFormat {
   private static let label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
   private static let hostname = "(?=.{1,253}$)\(label)(?:\\.\(label))*"
   private static let atom = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
-  private static let email = "(?=.{1,64}@)\(atom)(?:\\.\(atom))*@\(label)(?:\\.\(label))*"
+  private static let quotedLocal = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\""
+  private static let addressLiteral = "\\[(?:\(ipv4)|IPv6:(?:\(ipv6)))\\]"
+  private static let email =
+    "(?=.{1,64}@)(?:\(atom)(?:\\.\(atom))*|\(quotedLocal))@(?:\(label)(?:\\.\(label))*|\(addressLiteral))"
   private static let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
   private static let ipv4 = "\(octet)(?:\\.\(octet)){3}"
   private static let group = "[0-9a-fA-F]{1,4}"
