@@ -60,7 +60,7 @@ import Testing
           if isPacked, name == "F16" || name == "BF16" {
             // Packed as 16-bit codes with a scale for each row.
             let row = values[index / 512 * 512..<index / 512 * 512 + 512]
-            bound = (row.map { abs($0) }.max() ?? 0) / 60_000
+            bound = (row.map { abs($0) }.max() ?? 0) / 30_000
           }
           #expect(abs(result[index] - values[index]) <= bound, "\(variant) value \(index)")
         }
