@@ -69,7 +69,7 @@ package struct APIServer: Sendable {
 
   private func addStatus(to router: Router<ServerContext>) {
     let status = StatusRoutes(model: model)
-    router.get("/") { _, _ in Response(text: "Martlet is running\n") }
+    PageRoutes().add(to: router)
     for path in ["/health", "/health_generate", "/ping"] {
       router.get(RouterPath(path)) { _, _ in await status.health() }
     }

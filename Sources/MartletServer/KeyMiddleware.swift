@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// Holds each route to its scope: with a key set, everything but liveness needs it.
+/// Holds each route to its scope: with a key set, everything but liveness and the page's own files needs it.
 struct KeyMiddleware<Context: RequestContext>: RouterMiddleware {
   let options: HTTPOptions
 
@@ -12,7 +12,7 @@ struct KeyMiddleware<Context: RequestContext>: RouterMiddleware {
     _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
   ) async throws -> Response {
     let path = request.uri.path
-    if !Self.openPaths.contains(path) {
+    if !Self.openPaths.contains(path) && !PageRoutes.paths.contains(path) {
       let needed = Self.adminPaths.contains(path) ? options.adminAPIKey ?? options.apiKey : options.apiKey
       let given = Self.key(request)
       if let needed {

@@ -9,7 +9,7 @@ import MartletCore
 /// The routes over a scripted engine and a tokenizer whose tokens are single bytes.
 struct TestServer {
   let generator: ScriptedGenerator
-  private let server: APIServer
+  let server: APIServer
 
   struct Reply {
     let status: Int
