@@ -12,7 +12,7 @@
       .memory_allocate = mk_cpu_memory_allocate, .memory_free = mk_cpu_memory_free,                            \
       .memory_upload = mk_cpu_memory_upload, .memory_download = mk_cpu_memory_upload,                          \
       .matrix_packed_bytes = mk_##V##_matrix_packed_bytes, .matrix_pack = mk_##V##_matrix_pack,                \
-      .linear_workspace_bytes = mk_linear_workspace, .kv_layer_bytes = mk_plain_kv_layer_bytes,                \
+      .linear_workspace_bytes = mk_linear_workspace, .kv_layer_bytes = mk_##V##_kv_layer_bytes,                \
       .attention_workspace_bytes = mk_##V##_attention_workspace_bytes,                                         \
       .sample_workspace_bytes = mk_##V##_sample_workspace_bytes, .embedding = mk_##V##_embedding,              \
       .norm = mk_##V##_norm, .linear = mk_##V##_linear, .rope_table = mk_plain_rope_table,                     \

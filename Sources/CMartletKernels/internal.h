@@ -10,6 +10,7 @@
   mk_status mk_##V##_embedding(mk_stream *stream, const mk_embedding_args *args);                               \
   mk_status mk_##V##_linear(mk_stream *stream, const mk_linear_args *args);
 #define MK_DECLARE_OPS(V)                                                               \
+  size_t mk_##V##_kv_layer_bytes(const mk_kv_layer *geometry);                            \
   size_t mk_##V##_attention_workspace_bytes(uint32_t max_rows, uint32_t heads, uint32_t head_dim); \
   size_t mk_##V##_sample_workspace_bytes(uint32_t max_rows, uint32_t vocab);              \
   mk_status mk_##V##_norm(mk_stream *stream, const mk_norm_args *args);                  \

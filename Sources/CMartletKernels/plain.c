@@ -76,9 +76,3 @@ mk_status mk_plain_soft_cap(mk_stream *stream, float *x, size_t count, float cap
   if (!(cap > 0)) return MK_INVALID_ARGUMENT;
   return run_pointwise(stream, (pointwise){x, count, cap}, SOFT_CAP_PIECE, soft_cap_piece);
 }
-
-size_t mk_plain_kv_layer_bytes(const mk_kv_layer *kv) {
-  const size_t element = kv->dtype == MK_F32 ? 4 : 2;
-  // Vector loads of the last block may read up to a vector past it.
-  return (size_t)kv->pages * kv->kv_heads * 2 * kv->page_size * kv->head_dim * element + 64;
-}

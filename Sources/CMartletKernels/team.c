@@ -169,6 +169,7 @@ mk_status mk_cpu_stream_create(const mk_stream_options *options, mk_stream **out
     return MK_OUT_OF_MEMORY;
   }
   stream->helpers = helpers;
+  pthread_mutex_init(&stream->memory_lock, NULL);
   stream->spin_nanoseconds = (uint64_t)options->spin_microseconds * 1000;
   stream->threads = 1;
   for (uint32_t worker = 1; worker < threads; worker++) {
@@ -188,6 +189,8 @@ void mk_cpu_stream_destroy(mk_stream *stream) {
   atomic_fetch_add(&stream->epoch, 1);
   futex_wake(&stream->epoch);
   for (uint32_t worker = 1; worker < stream->threads; worker++) pthread_join(stream->helpers[worker].thread, NULL);
+  mk_arena_destroy(stream->arena);
+  pthread_mutex_destroy(&stream->memory_lock);
   free(stream->helpers);
   free(stream);
 }

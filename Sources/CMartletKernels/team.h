@@ -1,6 +1,7 @@
 /// The CPU stream's state.
 #pragma once
 #include "internal.h"
+#include "memory.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -28,6 +29,8 @@ struct mk_stream {
   uint32_t threads;
   uint64_t spin_nanoseconds;
   mk_helper *helpers;
+  pthread_mutex_t memory_lock; ///< memory may be given back by any thread
+  mk_arena *arena;
   uint64_t regions, busy, waiting;
   uint64_t window_waiting, window_total;
   uint32_t window_regions, shrunk_windows;

@@ -89,13 +89,12 @@ INLINE __m256 load_signed(const uint8_t *from) {
 }
 
 /// Scales of one half of a block. Sub-minima stay below 128, so that reading them as signed bytes fits all formats.
-INLINE vector_scales load_scales(const mk_format format, const uint8_t *unit, size_t block_subs, uint32_t block,
-                                 int half) {
+INLINE vector_scales load_scales(const mk_format format, const uint8_t *halves, const uint8_t *subs, int half) {
   vector_scales out;
-  out.scale[0] = out.scale[1] = load_halves(unit + 16 * half);
-  out.minimum[0] = out.minimum[1] = format.minimum ? load_halves(unit + 32 + 16 * half) : _mm256_setzero_ps();
+  out.scale[0] = out.scale[1] = load_halves(halves + 16 * half);
+  out.minimum[0] = out.minimum[1] = format.minimum ? load_halves(halves + 32 + 16 * half) : _mm256_setzero_ps();
   if (!format.super) return out;
-  const uint8_t *subs = unit + (format.minimum ? 64 : 32) + block * block_subs + 8 * half;
+  subs += 8 * half;
   const __m256 minimum = _mm256_xor_ps(out.minimum[0], _mm256_set1_ps(-0.0f));
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
     out.scale[h] = _mm256_mul_ps(out.scale[h], load_signed(subs + 16 * h));
@@ -203,18 +202,18 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   const mk_format format = mk_formats[dtype];
   const mk_strip_shape shape = mk_strip_shape_of(&format, 256);
   const uint32_t blocks = tile->cols / MK_BLOCK, per_unit = format.super ? 8 : 1;
-  const uint8_t *codes = tile->strip, *unit = tile->scales, *x = tile->group;
+  const uint8_t *at = tile->strip, *x = tile->group;
   __m256 sums[2][GROUP];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = _mm256_setzero_ps();
-  for (uint32_t first = 0; first < blocks; first += per_unit, unit += shape.unit_scales) {
-    for (uint32_t block = 0; block < per_unit; block++) {
+  for (uint32_t first = 0; first < blocks; first += per_unit) {
+    const uint8_t *halves = at;
+    at += shape.unit_header;
+    for (uint32_t block = 0; block < per_unit; block++, at += shape.block, x += n * MK_TOKEN_BLOCK_BYTES) {
       UNROLL for (int half = 0; half < 2; half++) {
         __m256i w[8];
-        unpack(format.bits, codes, half, w);
-        add_block(format, n, w, load_scales(format, unit, shape.block_subs, block, half), x, sums[half]);
+        unpack(format.bits, at + shape.block_scales, half, w);
+        add_block(format, n, w, load_scales(format, halves, at, half), x, sums[half]);
       }
-      codes += shape.block_codes;
-      x += n * MK_TOKEN_BLOCK_BYTES;
     }
   }
   UNROLL for (int half = 0; half < 2; half++) store_half(tile, n, half, sums[half]);

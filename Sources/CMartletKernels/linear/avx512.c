@@ -78,12 +78,11 @@ INLINE __m512 load_signed(const uint8_t *from) {
 }
 
 /// Scales of one block. Sub-minima stay below 128, so that reading them as signed bytes fits all formats.
-INLINE vector_scales load_scales(const mk_format format, const uint8_t *unit, size_t block_subs, uint32_t block) {
+INLINE vector_scales load_scales(const mk_format format, const uint8_t *halves, const uint8_t *subs) {
   vector_scales out;
-  out.scale[0] = out.scale[1] = load_halves(unit);
-  out.minimum[0] = out.minimum[1] = format.minimum ? load_halves(unit + 32) : _mm512_setzero_ps();
+  out.scale[0] = out.scale[1] = load_halves(halves);
+  out.minimum[0] = out.minimum[1] = format.minimum ? load_halves(halves + 32) : _mm512_setzero_ps();
   if (!format.super) return out;
-  const uint8_t *subs = unit + (format.minimum ? 64 : 32) + block * block_subs;
   const __m512 sign = _mm512_set1_ps(-0.0f);
   const __m512 minimum = _mm512_xor_ps(out.minimum[0], sign);
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
@@ -179,21 +178,16 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   const mk_format format = mk_formats[dtype];
   const mk_strip_shape shape = mk_strip_shape_of(&format, 256);
   const uint32_t blocks = tile->cols / MK_BLOCK, per_unit = format.super ? 8 : 1;
-  const uint8_t *codes = tile->strip, *unit = tile->scales, *x = tile->group;
+  const uint8_t *at = tile->strip, *x = tile->group;
   __m512 sums[MK_GROUP_MAX];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
-  for (uint32_t first = 0; first < blocks; first += per_unit, unit += shape.unit_scales) {
-    for (uint32_t block = 0; block < per_unit; block++) {
-      if (n == 1) {
-        UNROLL for (int line = 0; line < format.bits; line++) {
-          _mm_prefetch((const char *)codes + 2048 + 64 * line, _MM_HINT_T0);
-        }
-      }
+  for (uint32_t first = 0; first < blocks; first += per_unit) {
+    const uint8_t *halves = at;
+    at += shape.unit_header;
+    for (uint32_t block = 0; block < per_unit; block++, at += shape.block, x += n * MK_TOKEN_BLOCK_BYTES) {
       __m512i w[8];
-      unpack(format.bits, codes, w);
-      add_block(format, n, w, load_scales(format, unit, shape.block_subs, block), x, sums);
-      codes += shape.block_codes;
-      x += n * MK_TOKEN_BLOCK_BYTES;
+      unpack(format.bits, at + shape.block_scales, w);
+      add_block(format, n, w, load_scales(format, halves, at), x, sums);
     }
   }
   store(tile, n, sums);

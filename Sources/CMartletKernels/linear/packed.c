@@ -89,24 +89,23 @@ static uint16_t load_half(const uint8_t *base, uint32_t lane) {
   return half;
 }
 
-static void store_scales(const mk_format *format, const mk_strip_shape *shape, uint8_t *scales, uint32_t index,
+static void store_scales(const mk_format *format, const mk_strip_shape *shape, uint8_t *strip, uint32_t index,
                          uint32_t lane, const mk_block *block) {
-  uint8_t *unit = scales + (format->super ? index / 8 : index) * shape->unit_scales;
-  store_half(unit, lane, block->scale);
-  if (format->minimum) store_half(unit + 2 * MK_STRIP, lane, block->minimum);
+  uint8_t *halves = strip + mk_strip_halves(shape, index);
+  store_half(halves, lane, block->scale);
+  if (format->minimum) store_half(halves + 2 * MK_STRIP, lane, block->minimum);
   if (!format->super) return;
-  uint8_t *subs = unit + (format->minimum ? 4 : 2) * MK_STRIP + index % 8 * shape->block_subs;
+  uint8_t *subs = strip + mk_strip_block(shape, index);
   for (uint32_t h = 0; h < format->sub_blocks; h++, subs += MK_STRIP) subs[lane] = (uint8_t)block->sub_scale[h];
   if (!format->minimum) return;
   for (uint32_t h = 0; h < format->sub_blocks; h++, subs += MK_STRIP) subs[lane] = block->sub_minimum[h];
 }
 
-static void load_scales(const mk_format *format, const mk_strip_shape *shape, const uint8_t *scales, uint32_t index,
+static void load_scales(const mk_format *format, const mk_strip_shape *shape, const uint8_t *strip, uint32_t index,
                         uint32_t lane, mk_block *block) {
-  const uint8_t *unit = scales + (format->super ? index / 8 : index) * shape->unit_scales;
-  block->scale = load_half(unit, lane);
-  block->minimum = format->minimum ? load_half(unit + 2 * MK_STRIP, lane) : 0;
-  const uint8_t *subs = unit + (format->minimum ? 4 : 2) * MK_STRIP + index % 8 * shape->block_subs;
+  const uint8_t *halves = strip + mk_strip_halves(shape, index), *subs = strip + mk_strip_block(shape, index);
+  block->scale = load_half(halves, lane);
+  block->minimum = format->minimum ? load_half(halves + 2 * MK_STRIP, lane) : 0;
   for (uint32_t h = 0; h < 2; h++) {
     const uint32_t part = format->sub_blocks == 2 ? h : 0;
     block->sub_scale[h] = format->super ? (int8_t)subs[part * MK_STRIP + lane] : 1;
@@ -132,9 +131,9 @@ static void pack_quantized_strip(const mk_matrix *source, uint32_t strip, uint8_
       mk_block block;
       mk_file_block(source->dtype, rows + lane * row_bytes, index, &block);
       for (int j = 0; j < 8; j++) memcpy(vectors[j] + 4 * lane, block.codes + 4 * j, 4);
-      store_scales(format, &shape, out + shape.scales_offset, index, lane, &block);
+      store_scales(format, &shape, out, index, lane, &block);
     }
-    store_planes(format->bits, vectors, out + index * shape.block_codes);
+    store_planes(format->bits, vectors, out + mk_strip_block(&shape, index) + shape.block_scales);
   }
 }
 
@@ -208,8 +207,8 @@ void mk_matrix_block(const mk_matrix *matrix, const mk_strip_shape *shape, uint3
   }
   const mk_format *format = mk_format_of(matrix->dtype);
   const uint8_t *strip = data + row / MK_STRIP * shape->bytes;
-  load_planes(format->bits, strip + index * shape->block_codes, row % MK_STRIP, out->codes);
-  load_scales(format, shape, strip + shape->scales_offset, index, row % MK_STRIP, out);
+  load_planes(format->bits, strip + mk_strip_block(shape, index) + shape->block_scales, row % MK_STRIP, out->codes);
+  load_scales(format, shape, strip, index, row % MK_STRIP, out);
 }
 
 static void read_float_row(const mk_matrix *matrix, uint32_t row, float *out) {

@@ -47,7 +47,6 @@ static void multiply(const strips_context *context, const mk_linear_segment *seg
     for (uint32_t strip = first; strip < end; strip++) {
       const uint32_t row = strip * MK_STRIP;
       tile.strip = (const uint8_t *)matrix->data + strip * shape.bytes;
-      tile.scales = tile.strip + shape.scales_offset;
       tile.lanes = smaller(MK_STRIP, matrix->rows - row);
       tile.bias = segment->bias ? segment->bias + row : NULL;
       tile.y = args->y + (size_t)token * args->y_stride + offset + row;

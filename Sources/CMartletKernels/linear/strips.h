@@ -7,8 +7,7 @@ enum { MK_GROUP_MAX = 8 };
 /// One strip times one group of tokens: y[token * y_stride + lane], lane < lanes.
 typedef struct mk_tile {
   const uint8_t *strip;
-  const uint8_t *scales; ///< the strip's scales
-  const uint8_t *group;  ///< the group's quantised activations
+  const uint8_t *group; ///< the group's quantised activations
   const float *x;        ///< the group's first row, for float formats
   uint32_t x_stride, cols, lanes, y_stride;
   const float *bias; ///< of the strip's first row, or NULL

@@ -1,7 +1,7 @@
 /// Sixteen-lane vectors that every instruction set can carry: one zmm, two ymm or four xmm. All float reductions are
 /// written in lanes with a fixed folding order, so that each variant gives the same bits.
 #pragma once
-#include "../internal.h"
+#include "arguments.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,11 +16,11 @@ typedef float mk_f32x4 __attribute__((ext_vector_type(4)));
 typedef double mk_f64x16 __attribute__((ext_vector_type(16)));
 typedef int64_t mk_i64x16 __attribute__((ext_vector_type(16)));
 typedef int32_t mk_i32x16 __attribute__((ext_vector_type(16)));
-typedef uint16_t mk_u16x16 __attribute__((ext_vector_type(16)));
-typedef uint32_t mk_u32x16 __attribute__((ext_vector_type(16)));
-typedef _Float16 mk_f16x16 __attribute__((ext_vector_type(16)));
+typedef int32_t mk_i32x8 __attribute__((ext_vector_type(8)));
+typedef int16_t mk_i16x16 __attribute__((ext_vector_type(16)));
 
 #define MK_INLINE static inline __attribute__((always_inline))
+#define MK_UNROLL _Pragma("clang loop unroll(full)")
 
 MK_INLINE mk_f32x16 mk_load(const float *p) {
   mk_f32x16 v;
@@ -98,42 +98,4 @@ MK_INLINE mk_f32x16 mk_tanh(mk_f32x16 x) {
   s = mk_fma(s, x2, mk_splat(-0.333333333f));
   s = mk_fma(s * x2, x, x);
   return x2 < mk_splat(0.0225f) ? s : large;
-}
-
-/// Elements of a KV block as floats.
-MK_INLINE mk_f32x16 mk_load_as(mk_dtype dtype, const void *base, size_t index) {
-  if (dtype == MK_F32) return mk_load((const float *)base + index);
-  if (dtype == MK_F16) {
-    mk_f16x16 v;
-    memcpy(&v, (const uint16_t *)base + index, sizeof v);
-    return __builtin_convertvector(v, mk_f32x16);
-  }
-  mk_u16x16 v;
-  memcpy(&v, (const uint16_t *)base + index, sizeof v);
-  mk_u32x16 wide = __builtin_convertvector(v, mk_u32x16) << 16;
-  mk_f32x16 result;
-  memcpy(&result, &wide, sizeof result);
-  return result;
-}
-
-MK_INLINE void mk_store_one_as(mk_dtype dtype, void *base, size_t index, float value) {
-  if (dtype == MK_F32) {
-    ((float *)base)[index] = value;
-  } else if (dtype == MK_F16) {
-    const _Float16 half = (_Float16)value;
-    memcpy((uint16_t *)base + index, &half, sizeof half);
-  } else {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
-    ((uint16_t *)base)[index] = value != value ? 0x7fc0 : (uint16_t)(rounded >> 16);
-  }
-}
-
-MK_INLINE size_t mk_kv_element(mk_dtype dtype) { return dtype == MK_F32 ? 4 : 2; }
-
-/// A page holds, for each kv head, keys transposed [head_dim][page_size] and then values [page_size][head_dim]: sixteen
-/// positions' scores come out of one vector without horizontal sums.
-MK_INLINE size_t mk_kv_block(const mk_kv_layer *kv, uint32_t page, uint32_t head) {
-  return ((size_t)page * kv->kv_heads + head) * 2 * kv->page_size * kv->head_dim;
 }

@@ -1,5 +1,5 @@
 /// Head norms, rotary embedding and the write to the KV pages, included once for each instruction set.
-#include "lanes.h"
+#include "cache.h"
 
 MK_INLINE void rotate(float *head, const float *table, uint32_t half, uint32_t style) {
   const float *cosine = table, *sine = table + half;
@@ -24,16 +24,11 @@ static void rope_row(void *opaque, uint32_t row, uint32_t worker) {
     if (args->q_norm) apply_norm(x, args->q_norm, norm_factor(x, dim, args->norm_epsilon), x, dim, 0);
     rotate(x, table, args->half, args->style);
   }
-  const uint32_t page = (uint32_t)args->slots[row] / kv->page_size, offset = (uint32_t)args->slots[row] % kv->page_size;
   for (uint32_t head = 0; head < kv->kv_heads; head++) {
     float *x = k + (size_t)head * dim;
     if (args->k_norm) apply_norm(x, args->k_norm, norm_factor(x, dim, args->norm_epsilon), x, dim, 0);
     rotate(x, table, args->half, args->style);
-    const size_t block = mk_kv_block(kv, page, head), values = block + (size_t)dim * kv->page_size + (size_t)offset * dim;
-    for (uint32_t i = 0; i < dim; i++) {
-      mk_store_one_as(kv->dtype, kv->data, block + (size_t)i * kv->page_size + offset, x[i]);
-      mk_store_one_as(kv->dtype, kv->data, values + i, v[(size_t)head * dim + i]);
-    }
+    mk_kv_store(kv, (uint32_t)args->slots[row], head, x, v + (size_t)head * dim);
   }
 }
 
