@@ -3,7 +3,7 @@
 #include "martlet_kernels.h"
 #include "martlet_team.h"
 
-/// Prototypes of an op set; `V` is reference, avx2 or avx512.
+/// Prototypes of an op set; `V` is reference, avx2, avx512 or neon.
 #define MK_DECLARE_LINEAR(V)                                                                                   \
   mk_status mk_##V##_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes);          \
   mk_status mk_##V##_matrix_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out); \
@@ -23,8 +23,14 @@
 MK_DECLARE_LINEAR(reference)
 MK_DECLARE_LINEAR(avx2)
 MK_DECLARE_LINEAR(avx512)
+MK_DECLARE_LINEAR(neon)
 MK_DECLARE_OPS(reference)
 MK_DECLARE_OPS(avx2)
 MK_DECLARE_OPS(avx512)
+MK_DECLARE_OPS(neon)
+
+/// NEON's `linear` by dot products and by matrix products of bytes, where the processor has them.
+mk_status mk_neon_dot_linear(mk_stream *stream, const mk_linear_args *args);
+mk_status mk_neon_matrix_linear(mk_stream *stream, const mk_linear_args *args);
 
 size_t mk_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs);

@@ -66,7 +66,7 @@ public struct EngineOptions: Sendable {
   public var kvCacheType = KVCacheType.auto
   /// Worker threads; nil: one for each core this process may use.
   public var threads: Int?
-  /// Kernel set: "auto", "reference", "avx2", "avx512" or the path of a backend library.
+  /// Kernel set: "auto", "reference", "avx2", "avx512", "neon" or the path of a backend library.
   public var device = "auto"
 
   public init() {}

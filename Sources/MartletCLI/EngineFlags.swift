@@ -51,7 +51,7 @@ struct EngineFlags: ParsableArguments {
   @Option(help: "Worker threads. Default: one for each core this process may use.")
   var threads: Int?
 
-  @Option(help: "Kernels: auto, reference, avx2, avx512, or the path of a backend library.")
+  @Option(help: "Kernels: auto, reference, avx2, avx512, neon, or the path of a backend library.")
   var device = "auto"
 
   func validate() throws {

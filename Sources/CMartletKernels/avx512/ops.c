@@ -1,4 +1,5 @@
 /// The ops of the avx512 set.
+#if defined(__x86_64__)
 #include <immintrin.h>
 
 #include "../ops/arguments.h"
@@ -26,3 +27,4 @@ MK_INLINE mk_i32x16 mk_dot_pairs(mk_i32x16 sums, mk_i32x16 a, mk_i32x16 b) {
 #include "../ops/sample.h"
 #include "../ops/logprobs.h"
 #pragma clang attribute pop
+#endif

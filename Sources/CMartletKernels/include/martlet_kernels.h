@@ -257,7 +257,7 @@ typedef struct mk_table {
 } mk_table;
 
 /// The CPU implementations. MK_CPU_BEST picks what this processor runs; a variant it cannot run gives NULL.
-enum { MK_CPU_BEST = 0, MK_CPU_REFERENCE = 1, MK_CPU_AVX2 = 2, MK_CPU_AVX512 = 3 };
+enum { MK_CPU_BEST = 0, MK_CPU_REFERENCE = 1, MK_CPU_AVX2 = 2, MK_CPU_AVX512 = 3, MK_CPU_NEON = 4 };
 typedef uint32_t mk_cpu_variant;
 const mk_table *mk_cpu_table(mk_cpu_variant variant);
 

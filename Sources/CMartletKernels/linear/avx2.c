@@ -1,5 +1,8 @@
 /// `linear` for processors with AVX2, FMA and F16C, on the same strips as AVX-512: a strip is two halves of 8 rows.
+#if defined(__x86_64__)
 #include "strips.h"
+
+#include <immintrin.h>
 
 mk_status mk_avx2_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes) {
   return mk_strips_packed_bytes(dtype, rows, cols, bytes);
@@ -8,9 +11,6 @@ mk_status mk_avx2_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t co
 mk_status mk_avx2_matrix_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out) {
   return mk_strips_pack(stream, source, destination, out);
 }
-
-#if defined(__x86_64__)
-#include <immintrin.h>
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
@@ -272,9 +272,4 @@ mk_status mk_avx2_linear(mk_stream *stream, const mk_linear_args *args) {
   };
   return mk_strips_linear(stream, args, &variant);
 }
-
-#else
-
-mk_status mk_avx2_linear(mk_stream *stream, const mk_linear_args *args) { return mk_reference_linear(stream, args); }
-
 #endif

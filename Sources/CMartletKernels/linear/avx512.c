@@ -1,6 +1,9 @@
 /// `linear` for processors with AVX-512 (F, BW, DQ, VL) and VNNI. A vector holds
 /// a value of each of the 16 rows of a strip.
+#if defined(__x86_64__)
 #include "strips.h"
+
+#include <immintrin.h>
 
 mk_status mk_avx512_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes) {
   return mk_strips_packed_bytes(dtype, rows, cols, bytes);
@@ -9,9 +12,6 @@ mk_status mk_avx512_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t 
 mk_status mk_avx512_matrix_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out) {
   return mk_strips_pack(stream, source, destination, out);
 }
-
-#if defined(__x86_64__)
-#include <immintrin.h>
 
 #pragma clang attribute push(                                                                          \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), \
@@ -248,9 +248,4 @@ mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
   };
   return mk_strips_linear(stream, args, &variant);
 }
-
-#else
-
-mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) { return mk_reference_linear(stream, args); }
-
 #endif

@@ -28,5 +28,9 @@ static mk_status embed(mk_stream *stream, const mk_embedding_args *args) {
 }
 
 mk_status mk_reference_embedding(mk_stream *stream, const mk_embedding_args *args) { return embed(stream, args); }
+#if defined(__x86_64__)
 mk_status mk_avx2_embedding(mk_stream *stream, const mk_embedding_args *args) { return embed(stream, args); }
 mk_status mk_avx512_embedding(mk_stream *stream, const mk_embedding_args *args) { return embed(stream, args); }
+#elif defined(__aarch64__)
+mk_status mk_neon_embedding(mk_stream *stream, const mk_embedding_args *args) { return embed(stream, args); }
+#endif
