@@ -101,7 +101,7 @@ import Testing
     let reference = try #require(CPUStream(MK_CPU_REFERENCE))
     let expected = try run(reference, format, weights, outputs: outputs, x: x, rows: 33, bias: bias)
     #expect(expected.allSatisfy { $0.isFinite })
-    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512] {
+    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
       guard let stream = CPUStream(variant) else { continue }
       for rows in [1, 2, 5, 7, 16, 33] {
         let result = try run(stream, format, weights, outputs: outputs, x: x, rows: rows, bias: bias)
