@@ -12,7 +12,7 @@ ARGS ?=
 export ARCHS ?= 90a
 PYTHON ?= python3
 
-.PHONY: help dependencies build model serve test unit check format end-to-end cuda neon-test clean
+.PHONY: help dependencies build model serve test unit check format end-to-end page-test cuda neon-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -41,6 +41,9 @@ check: ## Formatting, style and module boundaries
 
 end-to-end: build ## The openai client against a real server
 	@scripts/end-to-end/run
+
+page-test: build ## The page in headless Chromium against a real server
+	@scripts/page-test
 
 format: ## Format the Swift sources in place
 	swift format --in-place --recursive --parallel --configuration .swift-format Sources Tests Examples Package.swift

@@ -7,8 +7,13 @@ let strict: [SwiftSetting] = [
   .strictMemorySafety(), .treatAllWarnings(as: .error),
 ]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = [], linker: [LinkerSetting] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linker)
+func module(
+  _ name: String, _ dependencies: [Target.Dependency] = [], linker: [LinkerSetting] = [], exclude: [String] = []
+)
+  -> Target
+{
+  .target(
+    name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict, linkerSettings: linker)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
@@ -45,7 +50,7 @@ let package = Package(
         "MartletCore", "MartletText", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-      ]),
+      ], exclude: ["Page"]),
     module("Martlet", ["MartletCore", "MartletCompute", "MartletModel", "MartletEngine", "MartletText"]),
     module(
       "MartletBench",
@@ -72,7 +77,9 @@ let package = Package(
       name: "OfflineBatch", dependencies: ["Martlet"], path: "Examples/OfflineBatch", swiftSettings: strict),
     tests("MartletCore"),
     tests("MartletCompute", ["CMartletKernels"], resources: [.copy("Goldens")]),
-    tests("MartletModel", ["Martlet", "MartletCore", "MartletCompute", "MartletText"], resources: [.copy("Goldens")]),
+    tests(
+      "MartletModel", ["CMartletKernels", "Martlet", "MartletCore", "MartletCompute", "MartletText"],
+      resources: [.copy("Goldens")]),
     tests("MartletEngine", ["MartletCore"]),
     tests("MartletText", ["MartletCore"], resources: [.copy("Goldens")]),
     tests(

@@ -1,4 +1,4 @@
-/// Logit bias, penalties and masks. The rows' lists are host memory: they travel in one staged copy.
+/// Logit bias, penalties and masks. Rows and lists in host memory travel in one staged copy.
 ///
 /// A token stands once in a row's bias list, history and suppressed list; the host merges what repeats.
 #include "device.cuh"
@@ -10,38 +10,37 @@ namespace {
 
 constexpr int threads = 512;
 
-/// A row with its lists as offsets in the staged copy.
-struct staged_row {
-  uint32_t bias_tokens, bias_values, history, suppressed, mask;
-  uint32_t bias_count, history_count, suppressed_count, has_mask;
-  float repetition, frequency, presence;
-};
-
-__global__ void adjust_kernel(float *logits, uint32_t vocab, const uint8_t *staged) {
+/// The rows' lists lie in device memory. What names no token is skipped.
+__global__ void adjust_kernel(float *logits, uint32_t vocab, const mk_adjust_row *rows, int32_t *fault) {
   wait_for_predecessor();
   release_successor();
-  const staged_row row = reinterpret_cast<const staged_row *>(staged)[blockIdx.x];
+  const mk_adjust_row row = rows[blockIdx.x];
   float *x = logits + (size_t)blockIdx.x * vocab;
-  const auto *bias_tokens = reinterpret_cast<const int32_t *>(staged + row.bias_tokens);
-  const auto *bias_values = reinterpret_cast<const float *>(staged + row.bias_values);
-  const auto *history = reinterpret_cast<const mk_history_entry *>(staged + row.history);
-  const auto *suppressed = reinterpret_cast<const int32_t *>(staged + row.suppressed);
-  const auto *mask = reinterpret_cast<const uint32_t *>(staged + row.mask);
-  for (uint32_t i = threadIdx.x; i < row.bias_count; i += threads) x[bias_tokens[i]] += bias_values[i];
+  const auto is_token = [=](int32_t token) {
+    if ((uint32_t)token < vocab) return true;
+    *fault = 1;
+    return false;
+  };
+  for (uint32_t i = threadIdx.x; i < row.bias_count; i += threads) {
+    if (is_token(row.bias_tokens[i])) x[row.bias_tokens[i]] += row.bias_values[i];
+  }
   __syncthreads();
   for (uint32_t i = threadIdx.x; i < row.history_count; i += threads) {
-    const mk_history_entry entry = history[i];
+    const mk_history_entry entry = row.history[i];
+    if (!is_token(entry.token)) continue;
     float value = x[entry.token];
     value = value > 0 ? value / row.repetition : value * row.repetition;
     if (entry.generated_count > 0) value -= row.presence + row.frequency * (float)entry.generated_count;
     x[entry.token] = value;
   }
   __syncthreads();
-  for (uint32_t i = threadIdx.x; i < row.suppressed_count; i += threads) x[suppressed[i]] = -CUDART_INF_F;
-  if (!row.has_mask) return;
+  for (uint32_t i = threadIdx.x; i < row.suppressed_count; i += threads) {
+    if (is_token(row.suppressed[i])) x[row.suppressed[i]] = -CUDART_INF_F;
+  }
+  if (!row.allowed_mask) return;
   __syncthreads();
   for (uint32_t t = threadIdx.x; t < vocab; t += threads) {
-    if (!(mask[t / 32] >> (t % 32) & 1)) x[t] = -CUDART_INF_F;
+    if (!(row.allowed_mask[t / 32] >> (t % 32) & 1)) x[t] = -CUDART_INF_F;
   }
 }
 
@@ -69,12 +68,13 @@ size_t list_bytes(const mk_adjust_row &row, uint32_t vocab) {
          (size_t)row.suppressed_count * 4 + (row.allowed_mask ? mask_bytes(vocab) : 0);
 }
 
-/// Appends `bytes` of `source` and returns where they lie.
-uint32_t append(uint8_t *host, size_t *used, const void *source, size_t bytes) {
+/// A list on its way to the device: copied behind what the ring's piece holds already.
+template <typename T> const T *append(uint8_t *host, const uint8_t *device, size_t *used, const T *list, size_t bytes) {
+  if (bytes == 0) return nullptr;
   const size_t at = *used;
-  if (bytes > 0) memcpy(host + at, source, bytes);
+  memcpy(host + at, list, bytes);
   *used += bytes;
-  return (uint32_t)at;
+  return reinterpret_cast<const T *>(device + at);
 }
 
 mk_status adjust_rows(mk_stream *stream, float *logits, uint32_t vocab, const mk_adjust_row *rows, uint32_t count,
@@ -82,27 +82,20 @@ mk_status adjust_rows(mk_stream *stream, float *logits, uint32_t vocab, const mk
   uint8_t *host, *device;
   mk_status status = stage_reserve(stream, bytes, &host, &device);
   if (status != MK_OK) return status;
-  size_t used = count * sizeof(staged_row);
+  size_t used = count * sizeof(mk_adjust_row);
   for (uint32_t i = 0; i < count; i++) {
     const mk_adjust_row &row = rows[i];
-    staged_row out = {};
-    out.bias_tokens = append(host, &used, row.bias_tokens, (size_t)row.bias_count * 4);
-    out.bias_values = append(host, &used, row.bias_values, (size_t)row.bias_count * 4);
-    out.history = append(host, &used, row.history, (size_t)row.history_count * sizeof(mk_history_entry));
-    out.suppressed = append(host, &used, row.suppressed, (size_t)row.suppressed_count * 4);
-    out.mask = append(host, &used, row.allowed_mask, row.allowed_mask ? mask_bytes(vocab) : 0);
-    out.bias_count = row.bias_count;
-    out.history_count = row.history_count;
-    out.suppressed_count = row.suppressed_count;
-    out.has_mask = row.allowed_mask != nullptr;
-    out.repetition = row.repetition;
-    out.frequency = row.frequency;
-    out.presence = row.presence;
-    memcpy(host + i * sizeof(staged_row), &out, sizeof out);
+    mk_adjust_row out = row;
+    out.bias_tokens = append(host, device, &used, row.bias_tokens, (size_t)row.bias_count * 4);
+    out.bias_values = append(host, device, &used, row.bias_values, (size_t)row.bias_count * 4);
+    out.history = append(host, device, &used, row.history, (size_t)row.history_count * sizeof(mk_history_entry));
+    out.suppressed = append(host, device, &used, row.suppressed, (size_t)row.suppressed_count * 4);
+    out.allowed_mask = append(host, device, &used, row.allowed_mask, row.allowed_mask ? mask_bytes(vocab) : 0);
+    memcpy(host + i * sizeof out, &out, sizeof out);
   }
   status = stage_send(stream, host, device, used);
   if (status != MK_OK) return status;
-  return launch(stream, adjust_kernel, count, threads, 0, logits, vocab, (const uint8_t *)device);
+  return launch(stream, adjust_kernel, count, threads, 0, logits, vocab, (const mk_adjust_row *)device, stream->fault);
 }
 
 } // namespace
@@ -110,6 +103,9 @@ mk_status adjust_rows(mk_stream *stream, float *logits, uint32_t vocab, const mk
 mk_status cuda_adjust_logits(mk_stream *stream, const mk_adjust_args *args) {
   if (!stream || !args || args->vocab == 0) return MK_INVALID_ARGUMENT;
   if (args->rows > 0 && (!args->logits || !args->row)) return MK_INVALID_ARGUMENT;
+  if (args->rows > 0 && args->row_memory == MK_DEVICE_MEMORY) {
+    return launch(stream, adjust_kernel, args->rows, threads, 0, args->logits, args->vocab, args->row, stream->fault);
+  }
   for (uint32_t i = 0; i < args->rows; i++) {
     if (!is_valid(args->row[i], args->vocab)) return MK_INVALID_ARGUMENT;
   }
@@ -119,9 +115,9 @@ mk_status cuda_adjust_logits(mk_stream *stream, const mk_adjust_args *args) {
     uint32_t count = 0;
     size_t bytes = 0;
     do {
-      bytes += sizeof(staged_row) + list_bytes(args->row[first + count++], args->vocab);
+      bytes += sizeof(mk_adjust_row) + list_bytes(args->row[first + count++], args->vocab);
     } while (first + count < args->rows &&
-             bytes + sizeof(staged_row) + list_bytes(args->row[first + count], args->vocab) <= room);
+             bytes + sizeof(mk_adjust_row) + list_bytes(args->row[first + count], args->vocab) <= room);
     const mk_status status =
         adjust_rows(stream, args->logits + (size_t)first * args->vocab, args->vocab, args->row + first, count, bytes);
     if (status != MK_OK) return status;

@@ -1,4 +1,4 @@
-/// Conversions around the dense products: activations and quantised weights to 16 bits, and the bias after them.
+/// Conversions around the dense products: activations, quantised weights to 16 bits, and the bias after them.
 #include "formats.cuh"
 #include "products.h"
 
@@ -11,32 +11,35 @@ template <> __device__ __forceinline__ __half saturated<__half>(float x) {
   return __float2half_rn(fminf(fmaxf(x, -65504.0f), 65504.0f));
 }
 
-template <typename T> __global__ void convert_kernel(const float *x, uint32_t cols, uint32_t x_stride, T *out) {
+/// `width` values per thread, aligned when four.
+template <typename X, typename Y, int width>
+__global__ void convert_kernel(const X *x, Y *out, uint32_t cols, uint32_t x_stride, uint32_t out_stride) {
   wait_for_predecessor();
   release_successor();
-  const uint32_t column = (blockIdx.y * threads + threadIdx.x) * 4;
-  const float *from = x + (size_t)blockIdx.x * x_stride + column;
-  T *to = out + (size_t)blockIdx.x * cols + column;
-  for (uint32_t i = 0; i < 4 && column + i < cols; i++) to[i] = saturated<T>(from[i]);
-}
-
-/// Four values per thread, aligned.
-template <typename T> __global__ void convert_vector_kernel(const float *x, uint32_t cols, uint32_t x_stride, T *out) {
-  wait_for_predecessor();
-  release_successor();
-  const uint32_t column = (blockIdx.y * threads + threadIdx.x) * 4;
+  const uint32_t column = (blockIdx.y * threads + threadIdx.x) * width;
   if (column >= cols) return;
-  const float4 four = *reinterpret_cast<const float4 *>(x + (size_t)blockIdx.x * x_stride + column);
-  const T values[4] = {saturated<T>(four.x), saturated<T>(four.y), saturated<T>(four.z), saturated<T>(four.w)};
-  *reinterpret_cast<uint2 *>(out + (size_t)blockIdx.x * cols + column) = *reinterpret_cast<const uint2 *>(values);
+  const X *from = x + (size_t)blockIdx.x * x_stride + column;
+  Y *to = out + (size_t)blockIdx.x * out_stride + column;
+  if constexpr (width == 1) {
+    *to = saturated<Y>(to_float(*from));
+  } else {
+    const float4 four = load_four(from);
+    __align__(16)
+        const Y values[4] = {saturated<Y>(four.x), saturated<Y>(four.y), saturated<Y>(four.z), saturated<Y>(four.w)};
+    if constexpr (sizeof(Y) == 4) {
+      *reinterpret_cast<uint4 *>(to) = *reinterpret_cast<const uint4 *>(values);
+    } else {
+      *reinterpret_cast<uint2 *>(to) = *reinterpret_cast<const uint2 *>(values);
+    }
+  }
 }
 
-template <typename T>
-mk_status convert(mk_stream *stream, const float *x, uint32_t rows, uint32_t cols, uint32_t x_stride, void *out) {
-  const dim3 grid(rows, ceil_div(cols, 4 * threads));
-  const bool is_aligned = cols % 4 == 0 && x_stride % 4 == 0 && (uintptr_t)x % 16 == 0 && (uintptr_t)out % 8 == 0;
-  return launch(stream, is_aligned ? convert_vector_kernel<T> : convert_kernel<T>, grid, threads, 0, x, cols, x_stride,
-                (T *)out);
+template <typename X, typename Y> mk_status convert(mk_stream *stream, const conversion &c) {
+  const bool is_aligned = c.cols % 4 == 0 && c.x_stride % 4 == 0 && c.out_stride % 4 == 0 &&
+                          (uintptr_t)c.x % (4 * sizeof(X)) == 0 && (uintptr_t)c.out % (4 * sizeof(Y)) == 0;
+  const dim3 grid(c.rows, ceil_div(c.cols, is_aligned ? 4 * threads : threads));
+  return launch(stream, is_aligned ? convert_kernel<X, Y, 4> : convert_kernel<X, Y, 1>, grid, threads, 0,
+                (const X *)c.x, (Y *)c.out, c.cols, c.x_stride, c.out_stride);
 }
 
 template <mk_dtype dtype>
@@ -57,19 +60,21 @@ __global__ void dequantize_kernel(const uint8_t *rows, uint32_t cols, size_t row
   }
 }
 
-__global__ void bias_kernel(float *y, const float *bias, uint32_t cols, uint32_t y_stride) {
+__global__ void bias_kernel(void *y, mk_dtype y_dtype, const float *bias, uint32_t cols, uint32_t y_stride) {
   wait_for_predecessor();
   release_successor();
   const uint32_t column = blockIdx.y * threads + threadIdx.x;
-  if (column < cols) y[(size_t)blockIdx.x * y_stride + column] += bias[column];
+  if (column >= cols) return;
+  const size_t at = (size_t)blockIdx.x * y_stride + column;
+  store_activation(y, y_dtype, at, load_activation(y, y_dtype, at) + bias[column]);
 }
 
 } // namespace
 
-mk_status convert_activations(mk_stream *stream, const float *x, uint32_t rows, uint32_t cols, uint32_t x_stride,
-                              mk_dtype dtype, void *out) {
-  return dtype == MK_F16 ? convert<__half>(stream, x, rows, cols, x_stride, out)
-                         : convert<bf16>(stream, x, rows, cols, x_stride, out);
+mk_status convert_activations(mk_stream *stream, const conversion &c) {
+  if (c.out_dtype == MK_F32) return convert<bf16, float>(stream, c);
+  if (c.x_dtype == MK_BF16) return convert<bf16, __half>(stream, c);
+  return c.out_dtype == MK_F16 ? convert<float, __half>(stream, c) : convert<float, bf16>(stream, c);
 }
 
 mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t first, uint32_t count, void *out) {
@@ -84,6 +89,7 @@ mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t f
   return status;
 }
 
-mk_status add_bias(mk_stream *stream, float *y, const float *bias, uint32_t rows, uint32_t cols, uint32_t y_stride) {
-  return launch(stream, bias_kernel, dim3(rows, ceil_div(cols, threads)), threads, 0, y, bias, cols, y_stride);
+mk_status add_bias(mk_stream *stream, void *y, mk_dtype y_dtype, const float *bias, uint32_t rows, uint32_t cols,
+                   uint32_t y_stride) {
+  return launch(stream, bias_kernel, dim3(rows, ceil_div(cols, threads)), threads, 0, y, y_dtype, bias, cols, y_stride);
 }

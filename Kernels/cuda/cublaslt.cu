@@ -4,6 +4,7 @@
 #include "cublaslt.h"
 
 #include <dlfcn.h>
+#include <float.h>
 
 #include <map>
 #include <new>
@@ -30,13 +31,20 @@ struct heuristic {
   int reserved[4];
 };
 
-/// Shape, strides and the alignment of x, w and y, all of which an algorithm may depend on.
+/// Shape, strides, types and the alignment of x, w and y, all of which an algorithm may depend on.
 using plan_key = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t>;
 struct plan {
   descriptor operation, x, w, y;
   algorithm chosen;
   bool usable;
 };
+
+/// What the measured algorithm of a bucket of rows is kept under: rows up to the next power of two, outputs, columns,
+/// types.
+using bucket_key = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t>;
+/// Products with more rows take the heuristic's first choice.
+constexpr uint32_t most_measured_rows = 512;
+constexpr int candidates = 8, repetitions = 3;
 
 /// The largest power of two, up to 256, that divides `value`.
 uint32_t alignment_of(uint64_t value) {
@@ -67,7 +75,10 @@ struct cublaslt_state {
   status (*multiply)(handle, descriptor operation, const void *alpha, const void *a, descriptor a_layout, const void *b,
                      descriptor b_layout, const void *beta, const void *c, descriptor c_layout, void *d,
                      descriptor d_layout, const algorithm *, void *workspace, size_t workspace_bytes, cudaStream_t);
+  status (*fits)(handle, descriptor operation, descriptor a, descriptor b, descriptor c, descriptor d,
+                 const algorithm *, heuristic *);
   std::map<plan_key, plan> plans;
+  std::map<bucket_key, algorithm> measured;
 };
 
 namespace {
@@ -89,39 +100,120 @@ bool bind(cublaslt_state *state) {
          find(library, "cublasLtMatmulPreferenceSetAttribute", &state->preference_set) &&
          find(library, "cublasLtMatmulPreferenceDestroy", &state->preference_destroy) &&
          find(library, "cublasLtMatmulAlgoGetHeuristic", &state->choose) &&
-         find(library, "cublasLtMatmul", &state->multiply);
+         find(library, "cublasLtMatmulAlgoCheck", &state->fits) && find(library, "cublasLtMatmul", &state->multiply);
 }
 
 int type_of(mk_dtype dtype) { return dtype == MK_F32 ? 0 : dtype == MK_F16 ? 2 : 14; }
 uint32_t width_of(mk_dtype dtype) { return dtype == MK_F32 ? 4 : 2; }
 
+uint32_t types_of(const dense_product *p) { return p->dtype | p->y_dtype << 8 | (uint32_t)p->adds << 16; }
+
+/// The first half of the stream's scratch is cuBLASLt's; the second takes results that only their time is asked of.
+size_t workspace_bytes(const mk_stream *stream) { return stream->scratch_bytes / 2; }
+
+status run(mk_stream *stream, const dense_product *p, const plan &chosen, const algorithm &with, void *y) {
+  const float one = 1, zero = 0;
+  cublaslt_state *state = stream->cublaslt;
+  return state->multiply(state->context, chosen.operation, &one, p->w, chosen.w, p->x, chosen.x, p->adds ? &one : &zero,
+                         y, chosen.y, y, chosen.y, &with, stream->scratch, workspace_bytes(stream), stream->cuda);
+}
+
+/// Microseconds of an algorithm with cold caches, or a huge number when it fails.
+float time_of(mk_stream *stream, const dense_product *p, const plan &chosen, const algorithm &with, void *y,
+              const cudaEvent_t events[2]) {
+  float best = FLT_MAX;
+  for (int i = 0; i <= repetitions; i++) {
+    float milliseconds = 0;
+    cudaMemsetAsync(stream->scratch, 0, stream->scratch_bytes, stream->cuda);
+    cudaEventRecord(events[0], stream->cuda);
+    const bool ok = run(stream, p, chosen, with, y) == 0;
+    cudaEventRecord(events[1], stream->cuda);
+    if (!ok || cudaEventSynchronize(events[1]) != cudaSuccess ||
+        cudaEventElapsedTime(&milliseconds, events[0], events[1]) != cudaSuccess) {
+      return FLT_MAX;
+    }
+    if (i > 0 && milliseconds < best) best = milliseconds;
+  }
+  return best * 1000;
+}
+
+/// Finds the fastest of the heuristic's suggestions. The real y is written unless the product adds to it.
+algorithm measure(mk_stream *stream, const dense_product *p, const plan &chosen, const heuristic *found, int count) {
+  void *y = p->y;
+  if (p->adds) {
+    const size_t half = stream->scratch_bytes / 2;
+    if ((size_t)p->rows * p->y_stride * width_of(p->y_dtype) > half) return found[0].chosen;
+    y = static_cast<uint8_t *>(stream->scratch) + half;
+  }
+  cudaEvent_t events[2] = {};
+  if (cudaEventCreate(&events[0]) != cudaSuccess || cudaEventCreate(&events[1]) != cudaSuccess) return found[0].chosen;
+  int best = 0;
+  float least = FLT_MAX;
+  for (int i = 0; i < count; i++) {
+    const float time = time_of(stream, p, chosen, found[i].chosen, y, events);
+    // A later suggestion must be better by more than noise.
+    if (time < 0.98f * least) {
+      least = time;
+      best = i;
+    }
+  }
+  for (cudaEvent_t event : events) cudaEventDestroy(event);
+  return found[best].chosen;
+}
+
+bool is_capturing(mk_stream *stream) {
+  cudaStreamCaptureStatus state = cudaStreamCaptureStatusNone;
+  return cudaStreamIsCapturing(stream->cuda, &state) != cudaSuccess || state != cudaStreamCaptureStatusNone;
+}
+
+/// The bucket's algorithm, measured now if need be and possible; else the heuristic's first choice.
+algorithm choose_algorithm(mk_stream *stream, const dense_product *p, const plan &chosen, const heuristic *found,
+                           int count) {
+  if (p->rows > most_measured_rows) return found[0].chosen;
+  cublaslt_state *state = stream->cublaslt;
+  uint32_t bucket = 16;
+  while (bucket < p->rows) bucket *= 2;
+  const bucket_key key{bucket, p->outputs, p->cols, types_of(p)};
+  auto known = state->measured.find(key);
+  if (known == state->measured.end()) {
+    if (is_capturing(stream)) return found[0].chosen;
+    known = state->measured.emplace(key, measure(stream, p, chosen, found, count)).first;
+  }
+  heuristic checked = {};
+  const bool fits = state->fits(state->context, chosen.operation, chosen.w, chosen.x, chosen.y, chosen.y,
+                                &known->second, &checked) == 0 &&
+                    checked.state == 0 && checked.workspace_bytes <= workspace_bytes(stream);
+  return fits ? known->second : found[0].chosen;
+}
+
 /// In cuBLAS's column-major view: D[outputs, rows] = W[cols, outputs]^T * X[cols, rows].
 void make_plan(mk_stream *stream, const dense_product *p, plan *out) {
   cublaslt_state *state = stream->cublaslt;
   const int type = type_of(p->dtype), transpose = operation_transpose;
-  const uint32_t width = width_of(p->dtype);
+  const uint32_t width = width_of(p->dtype), y_width = width_of(p->y_dtype);
+  const size_t space = workspace_bytes(stream);
   descriptor preference = nullptr;
-  heuristic best = {};
+  heuristic found[candidates] = {};
   int count = 0;
   const uint32_t alignments[4] = {alignment_of((uint64_t)p->w | ((uint64_t)p->cols * width)),
                                   alignment_of((uint64_t)p->x | ((uint64_t)p->x_stride * width)),
-                                  alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * 4)),
-                                  alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * 4))};
+                                  alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * y_width)),
+                                  alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * y_width))};
   bool ok = state->operation_create(&out->operation, compute_float, 0) == 0 &&
             state->operation_set(out->operation, attribute_transpose_a, &transpose, sizeof transpose) == 0 &&
             state->layout_create(&out->w, type, p->cols, p->outputs, p->cols) == 0 &&
             state->layout_create(&out->x, type, p->cols, p->rows, p->x_stride) == 0 &&
-            state->layout_create(&out->y, 0, p->outputs, p->rows, p->y_stride) == 0 &&
+            state->layout_create(&out->y, type_of(p->y_dtype), p->outputs, p->rows, p->y_stride) == 0 &&
             state->preference_create(&preference) == 0 &&
-            state->preference_set(preference, preference_workspace, &stream->scratch_bytes, sizeof(size_t)) == 0;
+            state->preference_set(preference, preference_workspace, &space, sizeof space) == 0;
   for (int i = 0; i < 4 && ok; i++) {
     ok = state->preference_set(preference, preference_alignment_a + i, &alignments[i], sizeof(uint32_t)) == 0;
   }
-  ok = ok &&
-       state->choose(state->context, out->operation, out->w, out->x, out->y, out->y, preference, 1, &best, &count) == 0;
+  ok = ok && state->choose(state->context, out->operation, out->w, out->x, out->y, out->y, preference,
+                           p->rows > most_measured_rows ? 1 : candidates, found, &count) == 0;
   if (preference) state->preference_destroy(preference);
-  out->usable = ok && count > 0 && best.state == 0;
-  out->chosen = best.chosen;
+  out->usable = ok && count > 0 && found[0].state == 0;
+  if (out->usable) out->chosen = choose_algorithm(stream, p, *out, found, count);
 }
 
 } // namespace
@@ -159,15 +251,11 @@ mk_status cublaslt_multiply(mk_stream *stream, const dense_product *p) {
   if (!state) return MK_UNSUPPORTED;
   const uint32_t alignments =
       alignment_log((uint64_t)p->w) | alignment_log((uint64_t)p->x) << 8 | alignment_log((uint64_t)p->y) << 16;
-  const plan_key key{p->rows, p->outputs, p->cols, p->x_stride, p->y_stride, p->dtype, alignments};
+  const plan_key key{p->rows, p->outputs, p->cols, p->x_stride, p->y_stride, types_of(p), alignments};
   auto [found, is_new] = state->plans.try_emplace(key);
   if (is_new) make_plan(stream, p, &found->second);
   const plan &chosen = found->second;
   if (!chosen.usable) return MK_UNSUPPORTED;
-  const float one = 1, zero = 0;
   stream->launches++;
-  const status result =
-      state->multiply(state->context, chosen.operation, &one, p->w, chosen.w, p->x, chosen.x, &zero, p->y, chosen.y,
-                      p->y, chosen.y, &chosen.chosen, stream->scratch, stream->scratch_bytes, stream->cuda);
-  return result == 0 ? MK_OK : MK_UNSUPPORTED;
+  return run(stream, p, chosen, chosen.chosen, p->y) == 0 ? MK_OK : MK_UNSUPPORTED;
 }

@@ -6,12 +6,14 @@
 cublaslt_state *cublaslt_open();
 void cublaslt_close(cublaslt_state *state);
 
-/// y[rows, outputs] (stride y_stride, float) = x[rows, cols] * w[outputs, cols]^T; x and w are of `dtype`, one of
-/// MK_F32, MK_F16, MK_BF16, and dense along their columns (x_stride and cols elements between rows).
+/// y[rows, outputs] (stride y_stride) = x[rows, cols] * w[outputs, cols]^T, added to what y holds where `adds`; x and w
+/// are of `dtype`, one of MK_F32, MK_F16, MK_BF16, and dense along their columns (x_stride and cols elements between
+/// rows); y is MK_F32, or MK_BF16 as x.
 struct dense_product {
   const void *x, *w;
-  float *y;
-  mk_dtype dtype;
+  void *y;
+  mk_dtype dtype, y_dtype;
+  bool adds;
   uint32_t rows, outputs, cols, x_stride, y_stride;
 };
 

@@ -7,6 +7,9 @@
 
 using bf16 = __nv_bfloat16;
 
+/// What an op's dtype fields may name.
+inline bool is_activation_dtype(mk_dtype dtype) { return dtype == MK_F32 || dtype == MK_BF16; }
+
 /// Every kernel calls this before it reads or writes what an earlier kernel of the stream may still use, on every path:
 /// a successor's wait counts on it.
 __device__ __forceinline__ void wait_for_predecessor() {
@@ -57,6 +60,49 @@ template <> __device__ __forceinline__ void multiply_tile<__half>(float d[4], ui
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
+/// Four neighbours, aligned to their size.
+__device__ __forceinline__ float4 load_four(const float *from) { return *reinterpret_cast<const float4 *>(from); }
+__device__ __forceinline__ float4 load_four(const bf16 *from) {
+  const uint2 bits = *reinterpret_cast<const uint2 *>(from);
+  const float2 low = __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162 *>(&bits.x)),
+               high = __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162 *>(&bits.y));
+  return make_float4(low.x, low.y, high.x, high.y);
+}
+__device__ __forceinline__ void store_four(float *to, float4 v) { *reinterpret_cast<float4 *>(to) = v; }
+__device__ __forceinline__ void store_four(bf16 *to, float4 v) {
+  *reinterpret_cast<uint2 *>(to) = make_uint2(pack_pair<bf16>(v.x, v.y), pack_pair<bf16>(v.z, v.w));
+}
+
+/// Elements of an activation of either dtype; a pair is aligned to its size.
+__device__ __forceinline__ float load_activation(const void *x, mk_dtype dtype, size_t i) {
+  return dtype == MK_BF16 ? to_float(static_cast<const bf16 *>(x)[i]) : static_cast<const float *>(x)[i];
+}
+__device__ __forceinline__ float2 load_activation_pair(const void *x, mk_dtype dtype, size_t i) {
+  if (dtype != MK_BF16) return *reinterpret_cast<const float2 *>(static_cast<const float *>(x) + i);
+  return __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162 *>(static_cast<const bf16 *>(x) + i));
+}
+__device__ __forceinline__ void store_activation(void *y, mk_dtype dtype, size_t i, float value) {
+  if (dtype == MK_BF16) {
+    static_cast<bf16 *>(y)[i] = from_float<bf16>(value);
+  } else {
+    static_cast<float *>(y)[i] = value;
+  }
+}
+__device__ __forceinline__ void store_activation_pair(void *y, mk_dtype dtype, size_t i, float low, float high) {
+  if (dtype == MK_BF16) {
+    *reinterpret_cast<uint32_t *>(static_cast<bf16 *>(y) + i) = pack_pair<bf16>(low, high);
+  } else {
+    *reinterpret_cast<float2 *>(static_cast<float *>(y) + i) = make_float2(low, high);
+  }
+}
+
+/// 2^x by the hardware's approximation; 0 for very small results.
+__device__ __forceinline__ float fast_exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
 }
 
 template <typename T> __device__ __forceinline__ T warp_sum(T value) {

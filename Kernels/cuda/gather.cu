@@ -4,8 +4,8 @@
 
 namespace {
 
-__global__ void gather_kernel(const float *x, const int32_t *indices, float *y, uint32_t cols, uint32_t x_rows,
-                              int32_t *fault) {
+template <typename T> __global__ void gather_kernel(const T *x, const int32_t *indices, T *y, uint32_t cols,
+                                                    uint32_t x_rows, int32_t *fault) {
   wait_for_predecessor();
   release_successor();
   const int32_t index = indices[blockIdx.x];
@@ -23,6 +23,12 @@ mk_status cuda_gather(mk_stream *stream, const mk_gather_args *args) {
   if (!stream || !args) return MK_INVALID_ARGUMENT;
   if (args->count == 0 || args->cols == 0) return MK_OK;
   if (!args->x || !args->indices || !args->y) return MK_INVALID_ARGUMENT;
-  return launch(stream, gather_kernel, dim3(args->count, ceil_div(args->cols, 256)), 256, 0, args->x, args->indices,
-                args->y, args->cols, args->x_rows, stream->fault);
+  if (!is_activation_dtype(args->x_dtype)) return MK_UNSUPPORTED;
+  const dim3 grid(args->count, ceil_div(args->cols, 256));
+  if (args->x_dtype == MK_BF16) {
+    return launch(stream, gather_kernel<bf16>, grid, 256, 0, reinterpret_cast<const bf16 *>(args->x), args->indices,
+                  reinterpret_cast<bf16 *>(args->y), args->cols, args->x_rows, stream->fault);
+  }
+  return launch(stream, gather_kernel<float>, grid, 256, 0, args->x, args->indices, args->y, args->cols, args->x_rows,
+                stream->fault);
 }

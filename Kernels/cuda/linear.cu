@@ -1,17 +1,55 @@
 /// The choice among the products. Few rows read the weights once in their own format; many rows go to cuBLASLt, with
-/// quantised weights turned to bf16 a piece at a time.
+/// quantised weights turned to bf16 a piece at a time. What a kernel cannot fuse is done by ones of its own: the norm
+/// and conversions before it, gates after it.
 #include "cublaslt.h"
 #include "formats.cuh"
+#include "gated.cuh"
 #include "ops.h"
 #include "products.h"
 
 namespace {
 
-constexpr size_t dequantized_piece = 64 << 20;
+constexpr size_t largest_piece = 64 << 20;
 /// Up to so many rows dense weights are streamed by the backend's own kernels.
 constexpr uint32_t few_rows = 16;
 
 size_t round_up(size_t bytes) { return (bytes + 255) & ~(size_t)255; }
+size_t width_of(mk_dtype dtype) { return dtype == MK_F32 ? 4 : 2; }
+
+/// A product in the making: x and y move on as parts of the work are done.
+struct linear_work {
+  const void *x;
+  void *y;
+  mk_dtype x_dtype, y_dtype;
+  uint32_t rows, cols, x_stride, y_stride, output;
+  const float *norm_weight;
+  float norm_epsilon;
+  const mk_linear_segment *segments;
+  uint32_t segment_count;
+
+  /// Some of its rows.
+  linear_work slice(uint32_t first, uint32_t count) const {
+    linear_work part = *this;
+    part.x = static_cast<const uint8_t *>(x) + (size_t)first * x_stride * width_of(x_dtype);
+    part.y = static_cast<uint8_t *>(y) + (size_t)first * y_stride * width_of(y_dtype);
+    part.rows = count;
+    return part;
+  }
+};
+
+/// The workspace's parts: x in another form, gates and ups before they are multiplied, dequantised weights.
+struct linear_space {
+  uint8_t *activations, *gates, *weights;
+  size_t activation_bytes, gate_bytes, weight_bytes;
+};
+
+size_t activation_bytes(uint32_t rows, uint32_t cols) { return round_up((size_t)rows * cols * 2 + (size_t)cols * 4); }
+size_t piece_bytes(size_t all, size_t least) {
+  return round_up(all < largest_piece ? all : largest_piece > least ? largest_piece : least);
+}
+size_t gate_bytes(uint32_t rows, uint32_t outputs) {
+  return piece_bytes((size_t)rows * outputs * 4, (size_t)outputs * 4);
+}
 
 mk_status check(const mk_stream *stream, const mk_linear_args *args) {
   if (!stream || !args || !args->segments || args->segment_count == 0) return MK_INVALID_ARGUMENT;
@@ -21,101 +59,133 @@ mk_status check(const mk_stream *stream, const mk_linear_args *args) {
     if (!is_valid_matrix(matrix) || matrix->cols != args->segments[0].matrix.cols) return MK_INVALID_ARGUMENT;
     outputs += matrix->rows;
   }
+  if (is_gated(args->output)) {
+    if (args->output > MK_OUTPUT_GELU_TANH || args->segment_count != 2 ||
+        args->segments[0].matrix.rows != args->segments[1].matrix.rows) {
+      return MK_INVALID_ARGUMENT;
+    }
+    outputs /= 2;
+  }
   if (args->rows == 0) return MK_OK;
   if (!args->x || !args->y || args->x_stride < args->segments[0].matrix.cols || args->y_stride < outputs) {
     return MK_INVALID_ARGUMENT;
   }
-  return MK_OK;
+  if ((args->norm_weight && args->x_dtype != MK_F32) || (args->output == MK_OUTPUT_ADD && args->y_dtype != MK_F32)) {
+    return MK_INVALID_ARGUMENT;
+  }
+  return is_activation_dtype(args->x_dtype) && is_activation_dtype(args->y_dtype) ? MK_OK : MK_UNSUPPORTED;
 }
 
-/// The product of some rows of x with neighbouring segments of one dtype.
-product product_of(const mk_linear_args *args, uint32_t first_row, uint32_t rows) {
+bool is_dense(const linear_work &work) {
+  for (uint32_t s = 0; s < work.segment_count; s++) {
+    if (is_quantized(work.segments[s].matrix.dtype)) return false;
+  }
+  return true;
+}
+
+bool has_dtype(const linear_work &work, mk_dtype dtype) {
+  for (uint32_t s = 0; s < work.segment_count; s++) {
+    if (work.segments[s].matrix.dtype == dtype) return true;
+  }
+  return false;
+}
+
+product product_of(const linear_work &work) {
   product p = {};
-  p.x = args->x + (size_t)first_row * args->x_stride;
-  p.y = args->y + (size_t)first_row * args->y_stride;
-  p.rows = rows;
-  p.cols = args->segments[0].matrix.cols;
-  p.x_stride = args->x_stride;
-  p.y_stride = args->y_stride;
+  p.x = work.x;
+  p.y = work.y;
+  p.x_dtype = work.x_dtype;
+  p.y_dtype = work.y_dtype;
+  p.rows = work.rows;
+  p.cols = work.cols;
+  p.x_stride = work.x_stride;
+  p.y_stride = work.y_stride;
+  p.output = work.output;
   return p;
 }
 
+/// Segment *s and those after it with its dtype, which share a launch; both move past them.
+product next_product(const linear_work &work, uint32_t *s, uint32_t *offset) {
+  product p = product_of(work);
+  p.dtype = work.segments[*s].matrix.dtype;
+  while (*s < work.segment_count && p.segment_count < max_product_segments &&
+         work.segments[*s].matrix.dtype == p.dtype) {
+    const mk_linear_segment &segment = work.segments[(*s)++];
+    p.segments[p.segment_count++] = {segment.matrix.data, segment.bias, segment.matrix.rows, *offset};
+    *offset += segment.matrix.rows;
+  }
+  return p;
+}
+
+/// Whether streaming kernels do all of it but the norm.
+bool streams(const mk_stream *stream, const linear_work &work) {
+  if (stream->is_deterministic) return false;
+  uint32_t s = 0, offset = 0, products = 0;
+  while (s < work.segment_count) {
+    const product p = next_product(work, &s, &offset);
+    if (!streaming_product_fits(&p)) return false;
+    products++;
+  }
+  return products == 1 || !is_gated(work.output);
+}
+
+/// Few rows without norm and gates.
 mk_status multiply_few(mk_stream *stream, const product *p) {
   return streaming_product_fits(p) ? streaming_product(stream, p) : plain_product(stream, p);
 }
 
-/// All segments with few rows: neighbours of the same dtype share a launch.
-mk_status linear_few(mk_stream *stream, const mk_linear_args *args) {
-  uint32_t offset = 0;
-  for (uint32_t s = 0; s < args->segment_count;) {
-    product p = product_of(args, 0, args->rows);
-    p.dtype = args->segments[s].matrix.dtype;
-    while (s < args->segment_count && p.segment_count < max_product_segments &&
-           args->segments[s].matrix.dtype == p.dtype) {
-      const mk_linear_segment &segment = args->segments[s++];
-      p.segments[p.segment_count++] = {segment.matrix.data, segment.bias, segment.matrix.rows, offset};
-      offset += segment.matrix.rows;
-    }
+mk_status linear_few(mk_stream *stream, const linear_work &work) {
+  uint32_t s = 0, offset = 0;
+  while (s < work.segment_count) {
+    const product p = next_product(work, &s, &offset);
     const mk_status status = multiply_few(stream, &p);
     if (status != MK_OK) return status;
   }
   return MK_OK;
 }
 
-/// The workspace's two parts.
-struct linear_space {
-  void *activations;
-  void *weights;
-  size_t weight_bytes;
-};
-
-/// Dense rows `first`.. of a segment, already 16-bit or float; falls back to the backend's own kernels.
-mk_status multiply_dense(mk_stream *stream, const mk_linear_args *args, dense_product dense, const float *bias) {
-  mk_status status = cublaslt_multiply(stream, &dense);
+/// By cuBLASLt, or else by the backend's own kernels, sixteen rows at a time. cuBLASLt's sums depend on the rows.
+mk_status multiply_dense(mk_stream *stream, const dense_product &dense, const float *bias) {
+  mk_status status = stream->is_deterministic ? MK_UNSUPPORTED : cublaslt_multiply(stream, &dense);
   if (status == MK_OK) {
-    return bias ? add_bias(stream, dense.y, bias, dense.rows, dense.outputs, dense.y_stride) : MK_OK;
+    return bias ? add_bias(stream, dense.y, dense.y_dtype, bias, dense.rows, dense.outputs, dense.y_stride) : MK_OK;
   }
   if (status != MK_UNSUPPORTED) return status;
-  for (uint32_t row = 0; row < dense.rows; row += 16) {
-    product p = product_of(args, row, dense.rows - row < 16 ? dense.rows - row : 16);
-    p.y = dense.y + (size_t)row * dense.y_stride;
-    p.dtype = dense.dtype;
-    p.weights_are_fresh = true;
-    p.segment_count = 1;
-    p.segments[0] = {dense.w, bias, dense.outputs, 0};
+  product all = {};
+  all.x = dense.x;
+  all.y = dense.y;
+  all.x_dtype = dense.dtype;
+  all.y_dtype = dense.y_dtype;
+  all.rows = dense.rows;
+  all.cols = dense.cols;
+  all.x_stride = dense.x_stride;
+  all.y_stride = dense.y_stride;
+  all.dtype = dense.dtype;
+  all.output = dense.adds ? MK_OUTPUT_ADD : MK_OUTPUT_STORE;
+  all.weights_are_fresh = true;
+  all.segment_count = 1;
+  all.segments[0] = {dense.w, bias, dense.outputs, 0};
+  status = tile_product(stream, &all);
+  for (uint32_t row = 0; row < dense.rows && (status == MK_UNSUPPORTED || row > 0); row += few_rows) {
+    product p = all;
+    p.x = static_cast<const uint8_t *>(dense.x) + (size_t)row * dense.x_stride * width_of(dense.dtype);
+    p.y = static_cast<uint8_t *>(dense.y) + (size_t)row * dense.y_stride * width_of(dense.y_dtype);
+    p.rows = dense.rows - row < few_rows ? dense.rows - row : few_rows;
     status = multiply_few(stream, &p);
     if (status != MK_OK) return status;
   }
-  return MK_OK;
-}
-
-mk_status multiply_quantized(mk_stream *stream, const mk_linear_args *args, const mk_linear_segment &segment, float *y,
-                             const linear_space &space) {
-  const mk_matrix *matrix = &segment.matrix;
-  const size_t row_bytes = (size_t)matrix->cols * 2;
-  const uint32_t piece = (uint32_t)(space.weight_bytes / row_bytes);
-  if (piece == 0) return MK_INVALID_ARGUMENT;
-  for (uint32_t first = 0; first < matrix->rows; first += piece) {
-    const uint32_t count = matrix->rows - first < piece ? matrix->rows - first : piece;
-    mk_status status = dequantize_rows(stream, matrix, first, count, space.weights);
-    if (status != MK_OK) return status;
-    const dense_product dense = {space.activations, space.weights, y + first,     MK_BF16, args->rows, count,
-                                 matrix->cols,      matrix->cols,  args->y_stride};
-    status = multiply_dense(stream, args, dense, segment.bias ? segment.bias + first : nullptr);
-    if (status != MK_OK) return status;
-  }
-  return MK_OK;
+  return status;
 }
 
 /// What x is turned to for weights of `dtype`.
 mk_dtype activations_for(mk_dtype dtype) { return is_quantized(dtype) ? mk_dtype(MK_BF16) : dtype; }
 
 /// Segment *s together with those after it whose weights follow in memory, as one; `*s` moves past them.
-mk_linear_segment joined(const mk_linear_args *args, uint32_t *s) {
-  mk_linear_segment segment = args->segments[(*s)++];
+mk_linear_segment joined(const linear_work &work, uint32_t *s) {
+  mk_linear_segment segment = work.segments[(*s)++];
   const size_t row_bytes = row_bytes_of(segment.matrix.dtype, segment.matrix.cols);
-  for (; *s < args->segment_count && !segment.bias; (*s)++) {
-    const mk_linear_segment &next = args->segments[*s];
+  for (; *s < work.segment_count && !segment.bias; (*s)++) {
+    const mk_linear_segment &next = work.segments[*s];
     const auto *end = static_cast<const uint8_t *>(segment.matrix.data) + segment.matrix.rows * row_bytes;
     if (next.matrix.data != end || next.matrix.dtype != segment.matrix.dtype || next.bias) break;
     segment.matrix.rows += next.matrix.rows;
@@ -123,61 +193,203 @@ mk_linear_segment joined(const mk_linear_args *args, uint32_t *s) {
   return segment;
 }
 
-mk_status linear_many(mk_stream *stream, const mk_linear_args *args) {
-  const uint32_t cols = args->segments[0].matrix.cols;
-  const size_t converted = round_up((size_t)args->rows * cols * 2);
-  bool needs_conversion = false;
-  for (uint32_t s = 0; s < args->segment_count; s++) needs_conversion |= args->segments[s].matrix.dtype != MK_F32;
-  if (needs_conversion && (!args->workspace || args->workspace_bytes < converted)) return MK_INVALID_ARGUMENT;
-  const linear_space space = {args->workspace, (uint8_t *)args->workspace + converted,
-                              args->workspace_bytes - converted};
-  mk_dtype current = MK_F32;
-  uint32_t offset = 0;
-  for (uint32_t s = 0; s < args->segment_count;) {
-    const mk_linear_segment segment = joined(args, &s);
-    const mk_dtype wanted = activations_for(segment.matrix.dtype);
+/// x normed, or of the dtype that the weights want, in the workspace where it is not so already.
+mk_status prepare(mk_stream *stream, const linear_work &work, const linear_space &space, mk_dtype wanted,
+                  linear_work *out) {
+  *out = work;
+  if (!work.norm_weight && work.x_dtype == wanted) return MK_OK;
+  out->x = space.activations;
+  out->x_dtype = wanted;
+  out->x_stride = work.cols;
+  out->norm_weight = nullptr;
+  conversion c = {work.x, space.activations, work.x_dtype, wanted, work.rows, work.cols, work.x_stride, work.cols};
+  if (work.norm_weight) {
+    if (work.x_stride != work.cols) return MK_UNSUPPORTED;
+    mk_norm_args norm = {};
+    norm.x = static_cast<const float *>(work.x);
+    norm.weight = work.norm_weight;
+    norm.y = reinterpret_cast<float *>(space.activations);
+    norm.rows = work.rows;
+    norm.cols = work.cols;
+    norm.epsilon = work.norm_epsilon;
+    norm.y_dtype = wanted == MK_F32 ? MK_F32 : MK_BF16;
+    const mk_status status = cuda_norm(stream, &norm);
+    if (status != MK_OK || wanted != MK_F16) return status;
+    c.x = space.activations;
+    c.x_dtype = MK_BF16;
+    c.x_stride = work.cols;
+  }
+  return convert_activations(stream, c);
+}
+
+/// The rows of a segment, a piece of them at a time where they are quantised or y needs a conversion.
+mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_linear_segment &segment, uint8_t *y,
+                           const linear_space &space) {
+  const mk_matrix *matrix = &segment.matrix;
+  const bool is_packed = is_quantized(matrix->dtype);
+  dense_product dense = {work.x,    matrix->data, y,         work.x_dtype,  work.y_dtype, work.output == MK_OUTPUT_ADD,
+                         work.rows, matrix->rows, work.cols, work.x_stride, work.y_stride};
+  const bool is_converted = work.y_dtype == MK_BF16 && work.x_dtype != MK_BF16;
+  if (!is_packed && !is_converted) return multiply_dense(stream, dense, segment.bias);
+  const uint64_t each = is_packed ? (uint64_t)matrix->cols * 2 : (uint64_t)work.rows * 4;
+  // The same pieces whatever else the workspace holds: how a piece's sums are split may depend on its size.
+  const size_t bytes = space.weight_bytes < largest_piece ? space.weight_bytes : largest_piece;
+  const uint64_t room = bytes / each, piece = room < matrix->rows ? room : matrix->rows;
+  if (piece == 0) return MK_OUT_OF_MEMORY;
+  for (uint32_t first = 0; first < matrix->rows; first += (uint32_t)piece) {
+    dense.outputs = matrix->rows - first < piece ? matrix->rows - first : (uint32_t)piece;
+    uint8_t *place = y + first * width_of(work.y_dtype);
+    const float *bias = segment.bias ? segment.bias + first : nullptr;
     mk_status status = MK_OK;
-    if (wanted != MK_F32 && wanted != current) {
-      status = convert_activations(stream, args->x, args->rows, cols, args->x_stride, wanted, space.activations);
-      current = wanted;
+    if (is_packed) {
+      dense.w = space.weights;
+      dense.y = place;
+      status = dequantize_rows(stream, matrix, first, dense.outputs, space.weights);
+    } else {
+      dense.w = static_cast<const uint8_t *>(matrix->data) + first * row_bytes_of(matrix->dtype, matrix->cols);
+      dense.y = space.weights;
+      dense.y_dtype = MK_F32;
+      dense.y_stride = dense.outputs;
+    }
+    if (status == MK_OK) status = multiply_dense(stream, dense, bias);
+    if (status == MK_OK && !is_packed) {
+      status = convert_activations(
+          stream, {space.weights, place, MK_F32, MK_BF16, work.rows, dense.outputs, dense.outputs, work.y_stride});
     }
     if (status != MK_OK) return status;
-    float *y = args->y + offset;
-    if (is_quantized(segment.matrix.dtype)) {
-      status = multiply_quantized(stream, args, segment, y, space);
-    } else {
-      const bool is_float = segment.matrix.dtype == MK_F32;
-      const dense_product dense = {is_float ? (const void *)args->x : space.activations,
-                                   segment.matrix.data,
-                                   y,
-                                   segment.matrix.dtype,
-                                   args->rows,
-                                   segment.matrix.rows,
-                                   cols,
-                                   is_float ? args->x_stride : cols,
-                                   args->y_stride};
-      status = multiply_dense(stream, args, dense, segment.bias);
+  }
+  return MK_OK;
+}
+
+/// Everything but gates.
+mk_status multiply(mk_stream *stream, const linear_work &work, const linear_space &space) {
+  if (work.rows <= few_rows && !work.norm_weight && is_dense(work)) return linear_few(stream, work);
+  linear_work ready = work;
+  uint32_t offset = 0;
+  for (uint32_t s = 0; s < work.segment_count;) {
+    const mk_linear_segment segment = joined(work, &s);
+    const mk_dtype wanted = activations_for(segment.matrix.dtype);
+    if (ready.norm_weight || ready.x_dtype != wanted) {
+      // What was rounded already may have to be rounded to another type.
+      const mk_status status = prepare(stream, work, space, wanted, &ready);
+      if (status != MK_OK) return status;
     }
+    const mk_status status =
+        multiply_segment(stream, ready, segment, (uint8_t *)work.y + offset * width_of(work.y_dtype), space);
     if (status != MK_OK) return status;
     offset += segment.matrix.rows;
   }
   return MK_OK;
 }
 
+/// Gates and ups to the workspace, then what they make of each other.
+mk_status multiply_gated(mk_stream *stream, const linear_work &work, const linear_space &space) {
+  const uint32_t n = work.segments[0].matrix.rows;
+  linear_work inner = work;
+  inner.y = space.gates;
+  inner.y_dtype = has_dtype(work, MK_F32) ? MK_F32 : MK_BF16;
+  inner.y_stride = 2 * n;
+  inner.output = MK_OUTPUT_STORE;
+  const mk_status status = multiply(stream, inner, space);
+  if (status != MK_OK) return status;
+  return gate(stream, {space.gates, work.y, inner.y_dtype, work.y_dtype, work.rows, n, 2 * n, work.y_stride,
+                       activation_of(work.output)});
+}
+
+/// Whether one launch of tile products may do all of it but the norm. Others are faster, but their sums depend on the
+/// number of rows.
+bool suits_tiles(const mk_stream *stream, const linear_work &work) {
+  const mk_dtype dtype = work.segments[0].matrix.dtype;
+  if (!stream->is_deterministic || (dtype != MK_BF16 && dtype != MK_F16)) return false;
+  if (work.segment_count > max_product_segments) return false;
+  for (uint32_t s = 1; s < work.segment_count; s++) {
+    if (work.segments[s].matrix.dtype != dtype) return false;
+  }
+  return true;
+}
+
+/// Whether all segments want x in the same form.
+bool is_uniform(const linear_work &work) {
+  for (uint32_t s = 1; s < work.segment_count; s++) {
+    if (activations_for(work.segments[s].matrix.dtype) != activations_for(work.segments[0].matrix.dtype)) return false;
+  }
+  return true;
+}
+
+mk_status run(mk_stream *stream, const linear_work &work, const linear_space &space) {
+  linear_work ready = work;
+  if (suits_tiles(stream, work)) {
+    mk_status status = prepare(stream, work, space, work.segments[0].matrix.dtype, &ready);
+    if (status != MK_OK) return status;
+    uint32_t s = 0, offset = 0;
+    const product p = next_product(ready, &s, &offset);
+    status = tile_product(stream, &p);
+    if (status != MK_UNSUPPORTED) return status;
+  } else if (work.norm_weight && is_dense(work) && is_uniform(work)) {
+    const mk_status status = prepare(stream, work, space, has_dtype(work, MK_F32) ? MK_F32 : MK_BF16, &ready);
+    if (status != MK_OK) return status;
+  }
+  if (!ready.norm_weight && streams(stream, ready)) return linear_few(stream, ready);
+  return is_gated(work.output) ? multiply_gated(stream, ready, space) : multiply(stream, ready, space);
+}
+
+/// Rows that the workspace takes at once.
+uint32_t rows_at_once(const linear_work &work, const linear_space &space) {
+  uint64_t rows = work.rows;
+  const auto bound = [&rows](size_t bytes, uint64_t each) {
+    if (bytes / each < rows) rows = bytes / each;
+  };
+  const bool has_float = has_dtype(work, MK_F32), converts = work.norm_weight || work.x_dtype == MK_BF16;
+  if (has_float ? converts : work.norm_weight || work.rows > few_rows || work.x_dtype == MK_F32) {
+    bound(space.activation_bytes, (uint64_t)work.cols * (has_float && converts ? 4 : 2));
+  }
+  if (is_gated(work.output)) {
+    bound(space.gate_bytes, (uint64_t)work.segments[0].matrix.rows * 2 * (has_float ? 4 : 2));
+  }
+  return (uint32_t)(rows > 256 ? rows / 256 * 256 : rows);
+}
+
 } // namespace
 
 size_t cuda_linear_workspace_bytes(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs) {
-  const size_t weights = (size_t)max_cols * max_outputs * 2, one_row = (size_t)max_cols * 2;
-  const size_t piece = weights < dequantized_piece   ? weights
-                       : dequantized_piece > one_row ? dequantized_piece
-                                                     : one_row;
-  return round_up((size_t)max_rows * max_cols * 2) + round_up(piece);
+  return activation_bytes(max_rows, max_cols) + gate_bytes(max_rows, max_outputs) +
+         piece_bytes((size_t)max_cols * max_outputs * 2, (size_t)max_cols * 2);
 }
 
 mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
-  const mk_status status = check(stream, args);
+  mk_status status = check(stream, args);
   if (status != MK_OK || args->rows == 0) return status;
-  bool is_dense = true;
-  for (uint32_t s = 0; s < args->segment_count; s++) is_dense &= !is_quantized(args->segments[s].matrix.dtype);
-  return is_dense && args->rows <= few_rows ? linear_few(stream, args) : linear_many(stream, args);
+  const uint32_t cols = args->segments[0].matrix.cols;
+  const linear_work work = {args->x,
+                            args->y,
+                            args->x_dtype,
+                            args->y_dtype,
+                            args->rows,
+                            cols,
+                            args->x_stride,
+                            args->y_stride,
+                            args->output,
+                            args->norm_weight,
+                            args->norm_epsilon,
+                            args->segments,
+                            args->segment_count};
+  if (!work.norm_weight && !suits_tiles(stream, work) && streams(stream, work)) return linear_few(stream, work);
+  uint32_t outputs = 0;
+  for (uint32_t s = 0; s < args->segment_count; s++) outputs += args->segments[s].matrix.rows;
+  linear_space space = {};
+  space.activation_bytes = activation_bytes(args->rows, cols);
+  space.gate_bytes = is_gated(args->output) ? gate_bytes(args->rows, outputs) : 0;
+  if (!args->workspace || args->workspace_bytes < space.activation_bytes + space.gate_bytes) return MK_INVALID_ARGUMENT;
+  space.activations = static_cast<uint8_t *>(args->workspace);
+  space.gates = space.activations + space.activation_bytes;
+  space.weights = space.gates + space.gate_bytes;
+  space.weight_bytes = args->workspace_bytes - space.activation_bytes - space.gate_bytes;
+  const uint32_t piece = rows_at_once(work, space);
+  if (piece == 0) return MK_INVALID_ARGUMENT;
+  for (uint32_t first = 0; first < args->rows; first += piece) {
+    const linear_work part = work.slice(first, args->rows - first < piece ? args->rows - first : piece);
+    status = run(stream, part, space);
+    if (status != MK_OK) return status;
+  }
+  return MK_OK;
 }

@@ -11,12 +11,14 @@ __device__ void attend(const attention_parameters &p, const mk_attention_sequenc
   const uint32_t i = index / p.heads, head = index % p.heads, kv_head = head / (p.heads / p.kv.kv_heads);
   const uint32_t position = s.kv_length - s.row_count + i;
   const size_t row = s.row_start + i;
-  const float *q = p.q + row * p.q_stride + (size_t)head * dim;
+  const size_t q = row * p.q_stride + (size_t)head * dim;
   const int32_t *pages = p.page_table + s.page_offset;
   const T *data = static_cast<const T *>(p.kv.data);
   float query[kept], output[kept] = {}, largest = -CUDART_INF_F, total = 0;
 #pragma unroll
-  for (int j = 0; j < kept; j++) query[j] = j * 32 + lane < dim ? q[j * 32 + lane] * p.scale : 0;
+  for (int j = 0; j < kept; j++) {
+    query[j] = j * 32 + lane < dim ? load_activation(p.q, p.q_dtype, q + j * 32 + lane) * p.scale : 0;
+  }
   for (uint32_t at = first_visible(p.window, position); at <= position; at++) {
     const T *key = data + key_index(p.kv, page_of(p, pages, at), at % p.kv.page_size, kv_head);
     const T *value = key + value_offset(p.kv);
@@ -35,10 +37,10 @@ __device__ void attend(const attention_parameters &p, const mk_attention_sequenc
       if (j * 32 + lane < dim) output[j] = output[j] * shrink + weight * to_float(value[j * 32 + lane]);
     }
   }
-  float *y = p.y + (row * p.heads + head) * dim;
+  const size_t y = (row * p.heads + head) * dim;
 #pragma unroll
   for (int j = 0; j < kept; j++) {
-    if (j * 32 + lane < dim) y[j * 32 + lane] = output[j] / total;
+    if (j * 32 + lane < dim) store_activation(p.y, p.y_dtype, y + j * 32 + lane, output[j] / total);
   }
 }
 

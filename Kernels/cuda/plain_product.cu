@@ -28,9 +28,15 @@ __device__ __forceinline__ void finish(const product &p, const output_place &pla
   for (int t = 0; t < tokens; t++) {
     const float sum = warp_sum(sums[t]);
     if (lane == 0 && first + t < p.rows) {
-      p.y[(size_t)(first + t) * p.y_stride + place.column] = sum + (place.bias ? *place.bias : 0);
+      const size_t at = (size_t)(first + t) * p.y_stride + place.column;
+      const float old = p.output == MK_OUTPUT_ADD ? static_cast<const float *>(p.y)[at] : 0;
+      store_activation(p.y, p.y_dtype, at, sum + (place.bias ? *place.bias : 0) + old);
     }
   }
+}
+
+__device__ __forceinline__ float load_x(const product &p, size_t i) {
+  return p.x_dtype == MK_F16 ? to_float(static_cast<const __half *>(p.x)[i]) : load_activation(p.x, p.x_dtype, i);
 }
 
 template <typename T> __global__ void float_kernel(const product p, uint32_t outputs) {
@@ -45,7 +51,9 @@ template <typename T> __global__ void float_kernel(const product p, uint32_t out
     const float weight = to_float(w[k]);
 #pragma unroll
     for (int t = 0; t < tokens; t++) {
-      if (first + t < p.rows) sums[t] += weight * p.x[(size_t)(first + t) * p.x_stride + k];
+      if (first + t < p.rows) {
+        sums[t] += weight * load_x(p, (size_t)(first + t) * p.x_stride + k);
+      }
     }
   }
   finish(p, place, first, sums);
@@ -64,9 +72,9 @@ template <mk_dtype dtype> __global__ void quantized_kernel(const product p, uint
 #pragma unroll
     for (int t = 0; t < tokens; t++) {
       if (first + t >= p.rows) break;
-      const float *x = p.x + (size_t)(first + t) * p.x_stride + block * block_columns;
+      const size_t x = (size_t)(first + t) * p.x_stride + block * block_columns;
 #pragma unroll
-      for (uint32_t i = 0; i < block_columns; i++) sums[t] += values[i] * x[i];
+      for (uint32_t i = 0; i < block_columns; i++) sums[t] += values[i] * load_x(p, x + i);
     }
   }
   finish(p, place, first, sums);

@@ -12,27 +12,45 @@ constexpr int max_product_segments = 4;
 
 /// y[row, segment.offset + j] = sum_k x[row, k] * w[j, k] + bias[j], all segments of `dtype`.
 struct product {
-  const float *x;
-  float *y;
+  const void *x;
+  void *y;
+  mk_dtype x_dtype, y_dtype;
   uint32_t rows, cols, x_stride, y_stride;
   mk_dtype dtype;
-  uint32_t segment_count;
+  /// One of MK_OUTPUT; the gated ones have two segments of the same number of rows.
+  uint32_t output;
   /// Weights that an earlier kernel of the stream makes; others are constant and read ahead of it.
   bool weights_are_fresh;
+  uint32_t segment_count;
   product_segment segments[max_product_segments];
 };
+
+inline bool is_gated(uint32_t output) { return output >= MK_OUTPUT_SILU; }
+inline uint32_t activation_of(uint32_t output) { return output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH; }
 
 /// Tensor-core products with few rows, bound by the read of the weights; bf16 and half.
 bool streaming_product_fits(const product *p);
 mk_status streaming_product(mk_stream *stream, const product *p);
 
-/// Any dtype, shape and alignment, in float; meant for few rows.
+/// Hopper's tensor cores fed by its copy engine: x of the weights' 16-bit dtype. MK_UNSUPPORTED for anything
+/// else and on other GPUs. The results of a row depend on nothing but the row and the weights.
+mk_status tile_product(mk_stream *stream, const product *p);
+/// Rows that read the weights once.
+constexpr uint32_t most_tile_rows = 128;
+
+/// Any dtype, shape and alignment, in float; meant for few rows. No gates.
 mk_status plain_product(mk_stream *stream, const product *p);
 
-/// out[rows, cols] = x[rows, cols], rounded to half (saturating) or bf16.
-mk_status convert_activations(mk_stream *stream, const float *x, uint32_t rows, uint32_t cols, uint32_t x_stride,
-                              mk_dtype dtype, void *out);
+/// out[rows, cols] = x[rows, cols] as `out_dtype`, half saturating; it may be done in place between 16-bit types.
+struct conversion {
+  const void *x;
+  void *out;
+  mk_dtype x_dtype, out_dtype;
+  uint32_t rows, cols, x_stride, out_stride;
+};
+mk_status convert_activations(mk_stream *stream, const conversion &c);
 /// out[count, cols] = rows [first, first + count) of a quantised matrix, in bf16.
 mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t first, uint32_t count, void *out);
 /// y[row, j] += bias[j]
-mk_status add_bias(mk_stream *stream, float *y, const float *bias, uint32_t rows, uint32_t cols, uint32_t y_stride);
+mk_status add_bias(mk_stream *stream, void *y, mk_dtype y_dtype, const float *bias, uint32_t rows, uint32_t cols,
+                   uint32_t y_stride);

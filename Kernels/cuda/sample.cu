@@ -7,8 +7,6 @@
 #include "logits.cuh"
 #include "ops.h"
 
-#include <string.h>
-
 namespace {
 
 using namespace logits;
@@ -320,14 +318,41 @@ __device__ float bound_of_best(const float *x, uint32_t vocab, unsigned long lon
   return is_found ? float_of(key) : -FLT_MAX;
 }
 
+/// Philox4x32-10 (Salmon et al., 2011): the draw's number, uniform in (0, 1).
+__device__ double uniform_of(const mk_sample_row &row) {
+  uint32_t c[4] = {(uint32_t)row.position, (uint32_t)(row.position >> 32), 0, 0};
+  uint32_t k0 = (uint32_t)row.seed, k1 = (uint32_t)(row.seed >> 32);
+  for (int round = 0; round < 10; round++) {
+    const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
+    const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k1,
+                              (uint32_t)a};
+    for (int i = 0; i < 4; i++) c[i] = next[i];
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  const uint64_t wide = (uint64_t)c[0] << 32 | c[1];
+  return ((double)(wide >> 12) + 0.5) / 4503599627370496.0;
+}
+
+__device__ row_plan plan_of(const mk_sample_row &row) {
+  row_plan plan = {};
+  plan.uniform = uniform_of(row);
+  plan.inverse = 1.0f / row.temperature;
+  plan.is_greedy = !(row.temperature > 0) || row.top_k == 1 || plan.inverse > 3.4e38f;
+  plan.top_p = row.top_p;
+  plan.top_k = row.top_k;
+  plan.least = row.min_p > 0 ? (row.min_p < 1 ? row.min_p : 1) : 0;
+  return plan;
+}
+
 __global__ void __launch_bounds__(threads)
-    sample_kernel(const float *all, uint32_t vocab, const row_plan *plans, int32_t *tokens) {
+    sample_kernel(const float *all, uint32_t vocab, const mk_sample_row *rows, int32_t *tokens) {
   extern __shared__ __align__(16) uint8_t shared[];
   auto *histogram = reinterpret_cast<unsigned long long *>(shared);
   auto *list = reinterpret_cast<short_list *>(histogram + buckets);
   wait_for_predecessor();
   release_successor();
-  const row_plan plan = plans[blockIdx.x];
+  const row_plan plan = plan_of(rows[blockIdx.x]);
   const float *x = all + (size_t)blockIdx.x * vocab;
   const candidate best = best_of(x, vocab);
   if (plan.is_greedy || best.logit == -CUDART_INF_F) {
@@ -368,33 +393,6 @@ __global__ void __launch_bounds__(threads)
   if (threadIdx.x == 0) tokens[blockIdx.x] = (int32_t)(is_short ? list->tokens[drawn] : drawn);
 }
 
-/// Philox4x32-10 (Salmon et al., 2011): the draw's number, uniform in (0, 1).
-double uniform_of(const mk_sample_row &row) {
-  uint32_t c[4] = {(uint32_t)row.position, (uint32_t)(row.position >> 32), 0, 0};
-  uint32_t k0 = (uint32_t)row.seed, k1 = (uint32_t)(row.seed >> 32);
-  for (int round = 0; round < 10; round++) {
-    const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
-    const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k1,
-                              (uint32_t)a};
-    memcpy(c, next, sizeof c);
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  const uint64_t wide = (uint64_t)c[0] << 32 | c[1];
-  return ((double)(wide >> 12) + 0.5) / 4503599627370496.0;
-}
-
-row_plan plan_of(const mk_sample_row &row) {
-  row_plan plan = {};
-  plan.uniform = uniform_of(row);
-  plan.inverse = 1.0f / row.temperature;
-  plan.is_greedy = !(row.temperature > 0) || row.top_k == 1 || plan.inverse > 3.4e38f;
-  plan.top_p = row.top_p;
-  plan.top_k = row.top_k;
-  plan.least = row.min_p > 0 ? (row.min_p < 1 ? row.min_p : 1) : 0;
-  return plan;
-}
-
 } // namespace
 
 size_t cuda_sample_workspace_bytes(uint32_t max_rows, uint32_t vocab) {
@@ -411,13 +409,12 @@ mk_status cuda_sample(mk_stream *stream, const mk_sample_args *args) {
   static const cudaError_t prepared =
       cudaFuncSetAttribute(sample_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
   if (prepared != cudaSuccess) return status_of(prepared);
-  uint8_t *host, *device;
-  const size_t bytes = args->rows * sizeof(row_plan);
-  mk_status status = stage_reserve(stream, bytes, &host, &device);
-  if (status != MK_OK) return status;
-  for (uint32_t i = 0; i < args->rows; i++) reinterpret_cast<row_plan *>(host)[i] = plan_of(args->row[i]);
-  status = stage_send(stream, host, device, bytes);
-  if (status != MK_OK) return status;
-  return launch(stream, sample_kernel, args->rows, threads, shared, args->logits, args->vocab, (const row_plan *)device,
-                args->tokens);
+  const mk_sample_row *rows = args->row;
+  if (args->row_memory != MK_DEVICE_MEMORY) {
+    void *staged;
+    const mk_status status = stage(stream, args->row, args->rows * sizeof(mk_sample_row), &staged);
+    if (status != MK_OK) return status;
+    rows = static_cast<const mk_sample_row *>(staged);
+  }
+  return launch(stream, sample_kernel, args->rows, threads, shared, args->logits, args->vocab, rows, args->tokens);
 }

@@ -34,9 +34,10 @@ __device__ __forceinline__ uint32_t first_visible(uint32_t window, uint32_t posi
   return window && position >= window ? position - window + 1 : 0;
 }
 
-/// Whether rows and length agree; sets the fault otherwise.
+/// Whether the sequence has rows that agree with its length; sets the fault when they do not.
 __device__ __forceinline__ bool is_valid_sequence(const mk_attention_sequence &s, int32_t *fault) {
-  if (s.row_count > 0 && s.row_count <= s.kv_length && s.kv_length <= INT32_MAX) return true;
+  if (s.row_count == 0) return false;
+  if (s.row_count <= s.kv_length && s.kv_length <= INT32_MAX) return true;
   *fault = 1;
   return false;
 }

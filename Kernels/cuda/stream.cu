@@ -22,8 +22,12 @@ mk_status create(mk_stream *stream) {
   if (error == cudaSuccess) error = cudaHostGetDevicePointer((void **)&stream->fault, stream->fault_host, 0);
   if (error == cudaSuccess) error = cudaHostAlloc((void **)&stream->staging.host, staging_bytes, cudaHostAllocDefault);
   if (error == cudaSuccess) error = cudaMalloc((void **)&stream->staging.device, staging_bytes);
-  if (error == cudaSuccess) error = cudaMalloc(&stream->scratch, scratch_size);
-  if (error == cudaSuccess) error = cudaMemset(stream->scratch, 0, scratch_size);
+  for (download_channel &channel : stream->downloads) {
+    if (error == cudaSuccess) error = cudaHostAlloc((void **)&channel.host, MK_DOWNLOAD_BYTES, cudaHostAllocDefault);
+    if (error == cudaSuccess) error = cudaEventCreateWithFlags(&channel.done, cudaEventDisableTiming);
+  }
+  if (error == cudaSuccess) error = cudaMalloc(&stream->scratch, scratch_size + counter_bytes);
+  if (error == cudaSuccess) error = cudaMemset(stream->scratch, 0, scratch_size + counter_bytes);
   if (error != cudaSuccess) return status_of(error);
   *stream->fault_host = 0;
   stream->staging.bytes = staging_bytes;
@@ -32,13 +36,19 @@ mk_status create(mk_stream *stream) {
   return MK_OK;
 }
 
+mk_status take_fault(mk_stream *stream) {
+  const int32_t fault = *stream->fault_host;
+  *stream->fault_host = 0;
+  return fault ? MK_INVALID_ARGUMENT : MK_OK;
+}
+
 } // namespace
 
 mk_status cuda_stream_create(const mk_stream_options *options, mk_stream **out) {
-  (void)options;
   if (!out) return MK_INVALID_ARGUMENT;
   mk_stream *stream = new (std::nothrow) mk_stream();
   if (!stream) return MK_OUT_OF_MEMORY;
+  stream->is_deterministic = options && options->deterministic;
   const mk_status status = create(stream);
   if (status == MK_OK) {
     *out = stream;
@@ -55,6 +65,10 @@ void cuda_stream_destroy(mk_stream *stream) {
   if (stream->scratch) cudaFree(stream->scratch);
   if (stream->staging.device) cudaFree(stream->staging.device);
   if (stream->staging.host) cudaFreeHost(stream->staging.host);
+  for (download_channel &channel : stream->downloads) {
+    if (channel.host) cudaFreeHost(channel.host);
+    if (channel.done) cudaEventDestroy(channel.done);
+  }
   if (stream->fault_host) cudaFreeHost(stream->fault_host);
   if (stream->cuda) cudaStreamDestroy(stream->cuda);
   delete stream;
@@ -63,10 +77,29 @@ void cuda_stream_destroy(mk_stream *stream) {
 mk_status cuda_stream_synchronize(mk_stream *stream) {
   if (!stream) return MK_INVALID_ARGUMENT;
   const cudaError_t error = cudaStreamSynchronize(stream->cuda);
-  if (error != cudaSuccess) return MK_DEVICE_LOST;
-  const int32_t fault = *stream->fault_host;
-  *stream->fault_host = 0;
-  return fault ? MK_INVALID_ARGUMENT : MK_OK;
+  return error == cudaSuccess ? take_fault(stream) : MK_DEVICE_LOST;
+}
+
+mk_status cuda_download_begin(mk_stream *stream, uint32_t channel, const void *source, size_t bytes) {
+  if (!stream || channel >= MK_DOWNLOAD_CHANNELS || !source || bytes > MK_DOWNLOAD_BYTES) return MK_INVALID_ARGUMENT;
+  download_channel *own = &stream->downloads[channel];
+  if (own->is_busy) return MK_INVALID_ARGUMENT;
+  cudaError_t error = cudaMemcpyAsync(own->host, source, bytes, cudaMemcpyDeviceToHost, stream->cuda);
+  if (error == cudaSuccess) error = cudaEventRecord(own->done, stream->cuda);
+  own->is_busy = error == cudaSuccess;
+  return status_of(error);
+}
+
+mk_status cuda_download_end(mk_stream *stream, uint32_t channel, void *destination, size_t bytes) {
+  if (!stream || channel >= MK_DOWNLOAD_CHANNELS || !destination || bytes > MK_DOWNLOAD_BYTES) {
+    return MK_INVALID_ARGUMENT;
+  }
+  download_channel *own = &stream->downloads[channel];
+  if (!own->is_busy) return MK_INVALID_ARGUMENT;
+  own->is_busy = false;
+  if (cudaEventSynchronize(own->done) != cudaSuccess) return MK_DEVICE_LOST;
+  memcpy(destination, own->host, bytes);
+  return take_fault(stream);
 }
 
 mk_status cuda_stream_statistics(mk_stream *stream, mk_stream_statistics *out) {

@@ -1,15 +1,18 @@
-/// Products with up to 16 rows of x, bound by the read of the weights, on tensor cores.
+/// Products with up to 16 rows of x, or 32 where the weights are small, bound by the read of the weights, on tensor
+/// cores.
 ///
-/// A block owns 16 (or 32) outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are
-/// added in a fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row
-/// at a time: the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so
-/// eight consecutive columns serve as the fragments of two tiles.
-#include "device.cuh"
+/// A block owns 16 outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are added in
+/// a fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row at a
+/// time: the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so eight
+/// consecutive columns serve as the fragments of two tiles.
+///
+/// A gated product pairs eight gate rows with their up rows in one tile.
+#include "gated.cuh"
 #include "products.h"
 
 namespace {
 
-constexpr int warps = 8, steps = 4, step_columns = 32, chunk_columns = steps * step_columns;
+constexpr int warps = 8, steps = 4, step_columns = 32, chunk_columns = steps * step_columns, tile_rows = 16;
 
 __device__ __forceinline__ uint4 load_once(const void *address) {
   uint4 value;
@@ -19,132 +22,214 @@ __device__ __forceinline__ uint4 load_once(const void *address) {
   return value;
 }
 
-/// What a thread holds of 32 columns: eight of two rows per tile of weights, and eight of a row of x per tile of
-/// tokens.
-template <int row_tiles, int token_tiles> struct step_data {
-  uint4 w[row_tiles][2];
-  float4 x[token_tiles][2];
-};
-
-template <typename T, int row_tiles, int token_tiles> struct streams {
-  const T *w[row_tiles][2];    ///< the thread's first row of each half tile
-  const float *x[token_tiles]; ///< NULL past the last row of x
-  uint32_t cols;
-
-  __device__ __forceinline__ void load_weights(uint32_t k, step_data<row_tiles, token_tiles> &step) const {
-#pragma unroll
-    for (int i = 0; i < row_tiles * 2; i++)
-      step.w[i / 2][i % 2] = k < cols ? load_once(w[i / 2][i % 2] + k) : make_uint4(0, 0, 0, 0);
+/// Eight neighbouring values of x as they lie in memory.
+template <typename X> struct eight;
+template <> struct eight<float> {
+  float4 low, high;
+  __device__ __forceinline__ void load(const float *from) {
+    low = reinterpret_cast<const float4 *>(from)[0];
+    high = reinterpret_cast<const float4 *>(from)[1];
   }
-  __device__ __forceinline__ void load_activations(uint32_t k, step_data<row_tiles, token_tiles> &step) const {
-#pragma unroll
-    for (int t = 0; t < token_tiles; t++) {
-      const bool is_there = x[t] && k < cols;
-      step.x[t][0] = is_there ? *reinterpret_cast<const float4 *>(x[t] + k) : make_float4(0, 0, 0, 0);
-      step.x[t][1] = is_there ? *reinterpret_cast<const float4 *>(x[t] + k + 4) : make_float4(0, 0, 0, 0);
-    }
+  __device__ __forceinline__ void clear() { low = high = make_float4(0, 0, 0, 0); }
+  template <typename T> __device__ __forceinline__ uint4 fragment() const {
+    return make_uint4(pack_pair<T>(low.x, low.y), pack_pair<T>(low.z, low.w), pack_pair<T>(high.x, high.y),
+                      pack_pair<T>(high.z, high.w));
   }
 };
+template <> struct eight<bf16> {
+  uint4 bits;
+  __device__ __forceinline__ void load(const bf16 *from) { bits = *reinterpret_cast<const uint4 *>(from); }
+  __device__ __forceinline__ void clear() { bits = make_uint4(0, 0, 0, 0); }
+  template <typename T> __device__ __forceinline__ uint4 fragment() const {
+    if constexpr (std::is_same_v<T, bf16>) return bits;
+    const auto converted = [](uint32_t pair) {
+      const float2 two = __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162 *>(&pair));
+      return pack_pair<T>(two.x, two.y);
+    };
+    return make_uint4(converted(bits.x), converted(bits.y), converted(bits.z), converted(bits.w));
+  }
+};
 
-template <typename T, int row_tiles, int token_tiles> __device__ __forceinline__ void
-multiply_step(const step_data<row_tiles, token_tiles> &step, float sums[row_tiles][token_tiles][4]) {
+template <> struct eight<__half> {
+  uint4 bits;
+  __device__ __forceinline__ void load(const __half *from) { bits = *reinterpret_cast<const uint4 *>(from); }
+  __device__ __forceinline__ void clear() { bits = make_uint4(0, 0, 0, 0); }
+  template <typename T> __device__ __forceinline__ uint4 fragment() const { return bits; }
+};
+
+/// The tiles of a product and where their rows lie.
+struct tile_place {
+  uint32_t segment, first_row;
+};
+__device__ __forceinline__ uint32_t outputs_per_tile(const product &p) {
+  return p.output >= MK_OUTPUT_SILU ? tile_rows / 2 : tile_rows;
+}
+__device__ __forceinline__ tile_place place_of(const product &p, uint32_t tile) {
+  uint32_t s = 0;
+  while (p.output < MK_OUTPUT_SILU && s + 1 < p.segment_count &&
+         tile >= (p.segments[s].rows + tile_rows - 1) / tile_rows) {
+    tile -= (p.segments[s++].rows + tile_rows - 1) / tile_rows;
+  }
+  return {s, tile * outputs_per_tile(p)};
+}
+/// A thread's row of half tile i: eight rows of the segment, of gates and ups in a gated product. Rows past the last
+/// repeat it and are not stored.
+template <typename T> __device__ __forceinline__ const T *row_of(const product &p, tile_place place, int i) {
+  const bool pairs_rows = p.output >= MK_OUTPUT_SILU;
+  const uint32_t group = threadIdx.x % 32 / 4;
+  const uint32_t row = min(place.first_row + (pairs_rows ? 0 : i * 8) + group, p.segments[place.segment].rows - 1);
+  const void *w = p.segments[pairs_rows ? i : place.segment].w;
+  return static_cast<const T *>(w) + (size_t)row * p.cols;
+}
+
+/// The warps' sums of a tile, [warp][token][row].
+template <int tile_tokens> using tile_sums = float[warps][tile_tokens][tile_rows + 1];
+
+/// Adds the warps' sums and stores the tile.
+template <int tile_tokens>
+__device__ __forceinline__ void store_tile(const product &p, tile_place place, const tile_sums<tile_tokens> &sums) {
+  const product_segment segment = p.segments[place.segment];
+  const bool pairs_rows = p.output >= MK_OUTPUT_SILU;
+  const uint32_t outputs = outputs_per_tile(p);
+  for (uint32_t i = threadIdx.x; i < outputs * tile_tokens; i += warps * 32) {
+    const uint32_t row = i % outputs, token = i / outputs;
+    if (token >= p.rows || place.first_row + row >= segment.rows) continue;
+    const auto total = [&](uint32_t of, const float *bias) {
+      float sum = 0;
 #pragma unroll
-  for (int t = 0; t < token_tiles; t++) {
-    const float4 low = step.x[t][0], high = step.x[t][1];
-    const uint32_t x[4] = {pack_pair<T>(low.x, low.y), pack_pair<T>(low.z, low.w), pack_pair<T>(high.x, high.y),
-                           pack_pair<T>(high.z, high.w)};
-#pragma unroll
-    for (int tile = 0; tile < row_tiles; tile++) {
-      const uint4 a = step.w[tile][0], b = step.w[tile][1];
-      multiply_tile<T>(sums[tile][t], a.x, b.x, a.y, b.y, x[0], x[1]);
-      multiply_tile<T>(sums[tile][t], a.z, b.z, a.w, b.w, x[2], x[3]);
+      for (int w = 0; w < warps; w++) sum += sums[w][token][of];
+      return sum + (bias ? bias[place.first_row + row] : 0);
+    };
+    const size_t at = (size_t)token * p.y_stride + segment.offset + place.first_row + row;
+    float value = total(row, segment.bias);
+    if (pairs_rows) {
+      value = activate(value, p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH) * total(row + 8, p.segments[1].bias);
     }
+    if (p.output == MK_OUTPUT_ADD) value += static_cast<const float *>(p.y)[at];
+    store_activation(p.y, p.y_dtype, at, value);
   }
 }
 
-/// `blocks` of them share a multiprocessor.
-template <typename T, int row_tiles, int token_tiles, int blocks> __global__ void __launch_bounds__(warps * 32, blocks)
-    streaming_kernel(const product p) {
-  constexpr int tile_rows = 16 * row_tiles, tile_tokens = 8 * token_tiles;
-  __shared__ float partial[warps][tile_tokens][tile_rows + 1];
-  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
-  uint32_t tile = blockIdx.x, s = 0;
-  while (s + 1 < p.segment_count && tile >= (p.segments[s].rows + tile_rows - 1) / tile_rows) {
-    tile -= (p.segments[s++].rows + tile_rows - 1) / tile_rows;
-  }
-  const product_segment segment = p.segments[s];
-  const uint32_t first_row = tile * tile_rows;
-  streams<T, row_tiles, token_tiles> from;
-  from.cols = p.cols;
+/// What a thread holds of 32 columns: eight of two weight rows, and eight of a row of x per tile of tokens.
+template <typename X, int token_tiles> struct step_data {
+  uint4 w[2];
+  eight<X> x[token_tiles];
+};
+
+template <typename T, typename X, int token_tiles> struct streams {
+  const T *w[2];           ///< the thread's row of each half tile
+  const X *x[token_tiles]; ///< NULL past the last row of x
+  uint32_t cols;
+
+  using data = step_data<X, token_tiles>;
+  __device__ __forceinline__ void load_weights(uint32_t k, data &step) const {
 #pragma unroll
-  for (int i = 0; i < row_tiles * 2; i++) {
-    // Rows past the last repeat it and are not stored.
-    const uint32_t row = min(first_row + i * 8 + group, segment.rows - 1);
-    from.w[i / 2][i % 2] = static_cast<const T *>(segment.w) + (size_t)row * p.cols;
+    for (int i = 0; i < 2; i++) step.w[i] = k < cols ? load_once(w[i] + k) : make_uint4(0, 0, 0, 0);
   }
+  __device__ __forceinline__ void load_activations(uint32_t k, data &step) const {
+#pragma unroll
+    for (int t = 0; t < token_tiles; t++) {
+      if (x[t] && k < cols) {
+        step.x[t].load(x[t] + k);
+      } else {
+        step.x[t].clear();
+      }
+    }
+  }
+};
+
+/// `blocks` of them share a multiprocessor.
+template <typename T, typename X, int token_tiles, int blocks> __global__ void __launch_bounds__(warps * 32, blocks)
+    streaming_kernel(const product p) {
+  __shared__ tile_sums<8 * token_tiles> partial;
+  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
+  const tile_place place = place_of(p, blockIdx.x);
+  streams<T, X, token_tiles> from;
+  from.cols = p.cols;
+  from.w[0] = row_of<T>(p, place, 0);
+  from.w[1] = row_of<T>(p, place, 1);
 #pragma unroll
   for (int t = 0; t < token_tiles; t++) {
-    from.x[t] = t * 8 + group < p.rows ? p.x + (size_t)(t * 8 + group) * p.x_stride : nullptr;
+    const uint32_t row = t * 8 + group;
+    from.x[t] = row < p.rows ? static_cast<const X *>(p.x) + (size_t)row * p.x_stride : nullptr;
   }
   // A warp's chunks of columns; each step is loaded again as soon as it is used.
   uint32_t column = warp * chunk_columns + quad * 8;
   const uint32_t chunks = (p.cols + chunk_columns - 1) / chunk_columns;
-  step_data<row_tiles, token_tiles> data[steps];
+  step_data<X, token_tiles> data[steps];
   if (p.weights_are_fresh) wait_for_predecessor();
-    // Constant weights are on their way while the predecessor drains.
+  // Constant weights are on their way while the predecessor drains.
 #pragma unroll
   for (int i = 0; i < steps; i++) from.load_weights(column + i * step_columns, data[i]);
   wait_for_predecessor();
   release_successor();
 #pragma unroll
   for (int i = 0; i < steps; i++) from.load_activations(column + i * step_columns, data[i]);
-  float sums[row_tiles][token_tiles][4] = {};
+  float sums[token_tiles][4] = {};
   for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
     column += warps * chunk_columns;
 #pragma unroll
     for (int i = 0; i < steps; i++) {
-      multiply_step<T, row_tiles, token_tiles>(data[i], sums);
+      const uint4 a = data[i].w[0], b = data[i].w[1];
+#pragma unroll
+      for (int t = 0; t < token_tiles; t++) {
+        const uint4 x = data[i].x[t].template fragment<T>();
+        multiply_tile<T>(sums[t], a.x, b.x, a.y, b.y, x.x, x.y);
+        multiply_tile<T>(sums[t], a.z, b.z, a.w, b.w, x.z, x.w);
+      }
       from.load_weights(column + i * step_columns, data[i]);
       from.load_activations(column + i * step_columns, data[i]);
     }
   }
 #pragma unroll
-  for (int tile = 0; tile < row_tiles; tile++) {
+  for (int t = 0; t < token_tiles; t++) {
 #pragma unroll
-    for (int t = 0; t < token_tiles; t++) {
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        partial[warp][t * 8 + quad * 2 + i % 2][tile * 16 + group + i / 2 * 8] = sums[tile][t][i];
-      }
+    for (int i = 0; i < 4; i++) {
+      partial[warp][t * 8 + quad * 2 + i % 2][group + i / 2 * 8] = sums[t][i];
     }
   }
   __syncthreads();
-  for (uint32_t i = threadIdx.x; i < tile_rows * tile_tokens; i += warps * 32) {
-    const uint32_t row = i % tile_rows, token = i / tile_rows;
-    if (token >= p.rows || first_row + row >= segment.rows) continue;
-    float sum = segment.bias ? segment.bias[first_row + row] : 0;
-#pragma unroll
-    for (int from = 0; from < warps; from++) sum += partial[from][token][row];
-    p.y[(size_t)token * p.y_stride + segment.offset + first_row + row] = sum;
+  store_tile<8 * token_tiles>(p, place, partial);
+}
+
+uint32_t tiles_of(const product *p) {
+  if (is_gated(p->output)) return ceil_div(p->segments[0].rows, tile_rows / 2);
+  uint32_t tiles = 0;
+  for (uint32_t s = 0; s < p->segment_count; s++) tiles += ceil_div(p->segments[s].rows, tile_rows);
+  return tiles;
+}
+
+template <typename T, typename X> mk_status run(mk_stream *stream, const product *p) {
+  const uint32_t tiles = tiles_of(p), slots = (uint32_t)stream->multiprocessors;
+  if constexpr (sizeof(X) == 2) {
+    if (p->rows > 16) return launch(stream, streaming_kernel<T, X, 4, 2>, tiles, warps * 32, 0, *p);
   }
+  if (p->rows > 8) return launch(stream, streaming_kernel<T, X, 2, 2>, tiles, warps * 32, 0, *p);
+  // Three blocks to a multiprocessor save a second wave, also beside blocks of the predecessor; x in floats leaves them
+  // few registers for loads in flight.
+  const bool is_crowded = tiles <= 3 * slots && tiles > (sizeof(X) == 2 ? slots : 2 * slots);
+  return launch(stream, is_crowded ? streaming_kernel<T, X, 1, 3> : streaming_kernel<T, X, 1, 2>, tiles, warps * 32, 0,
+                *p);
 }
 
 template <typename T> mk_status choose(mk_stream *stream, const product *p) {
-  uint32_t tiles = 0;
-  for (uint32_t s = 0; s < p->segment_count; s++) tiles += ceil_div(p->segments[s].rows, 16);
-  if (p->rows > 8) return launch(stream, streaming_kernel<T, 1, 2, 2>, tiles, warps * 32, 0, *p);
-  // Three blocks to a multiprocessor leave few registers for loads in flight, but save a second wave.
-  const uint32_t slots = (uint32_t)stream->multiprocessors;
-  return launch(stream,
-                tiles > 2 * slots && tiles <= 3 * slots ? streaming_kernel<T, 1, 1, 3> : streaming_kernel<T, 1, 1, 2>,
-                tiles, warps * 32, 0, *p);
+  if (p->x_dtype == MK_F16) return run<__half, __half>(stream, p);
+  return p->x_dtype == MK_BF16 ? run<T, bf16>(stream, p) : run<T, float>(stream, p);
 }
 
 } // namespace
 
 bool streaming_product_fits(const product *p) {
-  if (p->rows > 16 || (p->dtype != MK_BF16 && p->dtype != MK_F16) || p->cols % 8 != 0) return false;
-  if ((uintptr_t)p->x % 16 != 0 || p->x_stride % 4 != 0) return false;
+  if ((p->dtype != MK_BF16 && p->dtype != MK_F16) || p->cols % 8 != 0) return false;
+  if ((uintptr_t)p->x % 16 != 0 || p->x_stride % (p->x_dtype == MK_F32 ? 4 : 8) != 0) return false;
+  if (p->x_dtype == MK_F16 && p->dtype != MK_F16) return false;
+  if (p->rows > 16) {
+    // Every block reads all of x: more rows pay only where there are few blocks.
+    constexpr uint64_t small_weights = 8 << 20;
+    uint64_t outputs = 0;
+    for (uint32_t s = 0; s < p->segment_count; s++) outputs += p->segments[s].rows;
+    if (p->rows > 32 || p->x_dtype == MK_F32 || outputs * p->cols > small_weights) return false;
+  }
   for (uint32_t s = 0; s < p->segment_count; s++) {
     if ((uintptr_t)p->segments[s].w % 16 != 0) return false;
   }

@@ -1,9 +1,7 @@
 /// Flash attention (Dao, 2023) over the paged KV on tensor cores, with the query heads of a KV head packed as rows.
 ///
-/// Two kernels share the tile loop. Prefill: a block owns 64 packed rows, 16 per warp, and all their positions. Decode:
-/// a block owns a sequence's 16 packed rows and a part of its positions, of which each warp takes a quarter; the warps'
-/// results are merged in shared memory, the parts' by a kernel of their own. Keys and values pass through two
-/// stages of shared memory whose 16-byte pieces are permuted against bank conflicts.
+/// Prefill here: a block owns 64 packed rows, 16 per warp, and all their positions. Decode is in decode_attention.cuh.
+/// Keys and values pass through two stages of shared memory whose 16-byte pieces are permuted against bank conflicts.
 #pragma once
 #include "sequences.cuh"
 
@@ -100,12 +98,12 @@ load_queries(const attention_parameters &p, const block_work &work, uint32_t war
     const uint32_t row = work.first_row + warp_row + group + 8 * h, token = row / per_kv;
     const bool is_there = token < work.sequence.row_count;
     const uint32_t head = work.kv_head * per_kv + row % per_kv;
-    const float *from =
-        p.q + (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim + quad * 2;
+    const size_t from =
+        (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim + quad * 2;
 #pragma unroll
     for (int k = 0; k < dim / 16; k++) {
-      const float2 low = *reinterpret_cast<const float2 *>(from + k * 16),
-                   high = *reinterpret_cast<const float2 *>(from + k * 16 + 8);
+      const float2 low = load_activation_pair(p.q, p.q_dtype, from + k * 16),
+                   high = load_activation_pair(p.q, p.q_dtype, from + k * 16 + 8);
       q[k][h] = pack_pair<T>(low.x, low.y);
       q[k][2 + h] = pack_pair<T>(high.x, high.y);
     }
@@ -153,7 +151,7 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
     largest[h] = fmaxf(largest[h], __shfl_xor_sync(~0u, largest[h], 2));
     // A row that has seen nothing yet keeps weights of 0.
     const float base = largest[h] == -CUDART_INF_F ? 0 : largest[h];
-    shrink[h] = exp2f(acc.largest[h] - base);
+    shrink[h] = fast_exp2(acc.largest[h] - base);
     acc.largest[h] = largest[h];
     largest[h] = base;
     acc.total[h] *= shrink[h];
@@ -162,7 +160,7 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
   for (int j = 0; j < positions / 8; j++) {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      scores[j][i] = exp2f(scores[j][i] - largest[i / 2]);
+      scores[j][i] = fast_exp2(scores[j][i] - largest[i / 2]);
       acc.total[i / 2] += scores[j][i];
     }
   }
@@ -188,11 +186,11 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
 }
 
 /// The tile loop over [work.begin, work.end).
-template <typename T, int dim, bool is_decode> __device__ __forceinline__ void
+template <typename T, int dim> __device__ __forceinline__ void
 attend(const attention_parameters &p, const block_work &work, uint8_t *shared, accumulator<dim> &acc) {
-  using S = shape<dim, is_decode>;
+  using S = shape<dim, false>;
   const uint32_t warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4;
-  const uint32_t warp_row = is_decode ? 0 : warp * 16, stage_row = is_decode ? warp * S::positions : 0;
+  const uint32_t warp_row = warp * 16;
   const uint32_t base = (uint32_t)__cvta_generic_to_shared(shared);
   uint32_t q[dim / 16][4], first[2], last[2];
   load_queries<T, dim>(p, work, warp_row, q);
@@ -214,18 +212,18 @@ attend(const attention_parameters &p, const block_work &work, uint8_t *shared, a
   const uint32_t highest = position_of(p, work.sequence, work.first_row + S::rows - 1);
   const uint32_t open_begin = max(first_visible(p.window, highest), work.begin), open_end = min(lowest + 1, work.end);
   uint32_t start = work.begin / S::tile * S::tile, stage = 0;
-  copy_tile<T, dim, is_decode>(p, work, start, base, base + S::stage_bytes);
+  copy_tile<T, dim, false>(p, work, start, base, base + S::stage_bytes);
   for (; start < work.end; start += S::tile, stage ^= 1) {
     const uint32_t keys = base + stage * 2 * S::stage_bytes, other = base + (stage ^ 1) * 2 * S::stage_bytes;
     if (start + S::tile < work.end) {
-      copy_tile<T, dim, is_decode>(p, work, start + S::tile, other, other + S::stage_bytes);
+      copy_tile<T, dim, false>(p, work, start + S::tile, other, other + S::stage_bytes);
       await_copies<1>();
     } else {
       await_copies<0>();
     }
     __syncthreads();
     const bool is_masked = start < open_begin || start + S::tile > open_end;
-    attend_tile<T, dim, S::positions>(p, q, keys, keys + S::stage_bytes, stage_row, start, is_masked, first, last, acc);
+    attend_tile<T, dim, S::positions>(p, q, keys, keys + S::stage_bytes, 0, start, is_masked, first, last, acc);
     __syncthreads();
   }
 #pragma unroll
@@ -235,16 +233,16 @@ attend(const attention_parameters &p, const block_work &work, uint8_t *shared, a
   }
 }
 
-/// Where a packed row's output goes; NULL for rows past the last.
-__device__ __forceinline__ float *output_of(const attention_parameters &p, const block_work &work, uint32_t row) {
+/// Where in y a packed row's output goes; no_output for rows past the last.
+constexpr size_t no_output = SIZE_MAX;
+__device__ __forceinline__ size_t output_of(const attention_parameters &p, const block_work &work, uint32_t row) {
   const uint32_t per_kv = p.heads / p.kv.kv_heads, token = row / per_kv;
-  if (token >= work.sequence.row_count) return nullptr;
-  return p.y +
-         ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * p.kv.head_dim;
+  if (token >= work.sequence.row_count) return no_output;
+  return ((size_t)(work.sequence.row_start + token) * p.heads + work.kv_head * per_kv + row % per_kv) * p.kv.head_dim;
 }
 
 __device__ __forceinline__ bool is_decoding(const attention_parameters &p, const mk_attention_sequence &s) {
-  return (uint64_t)s.row_count * (p.heads / p.kv.kv_heads) <= decode_tile;
+  return !p.is_deterministic && (uint64_t)s.row_count * (p.heads / p.kv.kv_heads) <= decode_tile;
 }
 
 template <typename T, int dim> __global__ void __launch_bounds__(threads) prefill_kernel(const attention_parameters p) {
@@ -269,146 +267,28 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads) prefil
     work.begin = first_visible(p.window, position_of(p, work.sequence, work.first_row));
     work.end = position_of(p, work.sequence, work.first_row + S::rows - 1) + 1;
     accumulator<dim> acc;
-    attend<T, dim, false>(p, work, shared, acc);
+    attend<T, dim>(p, work, shared, acc);
     const uint32_t lane = threadIdx.x % 32;
 #pragma unroll
     for (int h = 0; h < 2; h++) {
-      float *y = output_of(p, work, work.first_row + threadIdx.x / 32 * 16 + lane / 4 + 8 * h);
-      if (!y) continue;
+      const size_t y = output_of(p, work, work.first_row + threadIdx.x / 32 * 16 + lane / 4 + 8 * h);
+      if (y == no_output) continue;
       const float inverse = 1 / acc.total[h];
 #pragma unroll
       for (int n = 0; n < dim / 8; n++) {
-        *reinterpret_cast<float2 *>(y + n * 8 + lane % 4 * 2) =
-            make_float2(acc.output[n][2 * h] * inverse, acc.output[n][2 * h + 1] * inverse);
+        store_activation_pair(p.y, p.y_dtype, y + n * 8 + lane % 4 * 2, acc.output[n][2 * h] * inverse,
+                              acc.output[n][2 * h + 1] * inverse);
       }
     }
   }
 }
 
-/// Positions of each part of a decoding sequence, and their number.
-struct split_plan {
-  uint32_t begin, length, count;
-};
-__device__ __forceinline__ split_plan plan_splits(const attention_parameters &p, const mk_attention_sequence &s) {
-  const uint32_t begin = first_visible(p.window, s.kv_length - s.row_count) / 64 * 64, visible = s.kv_length - begin;
-  const uint32_t length = max(128u, ((visible + p.splits - 1) / p.splits + 63) / 64 * 64);
-  return {begin, length, (visible + length - 1) / length};
-}
-
-template <typename T, int dim> __global__ void __launch_bounds__(threads) decode_kernel(const attention_parameters p) {
-  using S = shape<dim, true>;
-  extern __shared__ __align__(128) uint8_t shared[];
-  wait_for_predecessor();
-  release_successor();
-  const uint32_t split = blockIdx.x % p.splits, s = blockIdx.x / p.splits;
-  block_work work;
-  work.sequence = p.sequences[s];
-  work.kv_head = blockIdx.y;
-  work.first_row = 0;
-  if (!is_valid_sequence(work.sequence, p.fault) || !is_decoding(p, work.sequence)) return;
-  const split_plan plan = plan_splits(p, work.sequence);
-  if (split >= plan.count) return;
-  const uint32_t first = first_visible(p.window, work.sequence.kv_length - work.sequence.row_count);
-  work.begin = max(first, plan.begin + split * plan.length);
-  work.end = min(work.sequence.kv_length, plan.begin + (split + 1) * plan.length);
-  accumulator<dim> acc;
-  attend<T, dim, true>(p, work, shared, acc);
-  // The stages are free now: they take the warps' outputs [warp][16][dim], then maxima and sums [warp][16].
-  float *outputs = reinterpret_cast<float *>(shared), *maxima = outputs + warps * 16 * dim,
-        *totals = maxima + warps * 16;
-  static_assert(warps * 16 * (dim + 2) * sizeof(float) <= S::shared_bytes);
-  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-#pragma unroll
-  for (int h = 0; h < 2; h++) {
-    const uint32_t row = lane / 4 + 8 * h;
-    float *to = outputs + (warp * 16 + row) * dim + lane % 4 * 2;
-#pragma unroll
-    for (int n = 0; n < dim / 8; n++) {
-      *reinterpret_cast<float2 *>(to + n * 8) = make_float2(acc.output[n][2 * h], acc.output[n][2 * h + 1]);
-    }
-    if (lane % 4 == 0) {
-      maxima[warp * 16 + row] = acc.largest[h];
-      totals[warp * 16 + row] = acc.total[h];
-    }
-  }
-  __syncthreads();
-  const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
-  const bool is_whole = plan.count == 1;
-  float *partial =
-      p.partial + ((size_t)(s * p.kv.kv_heads + work.kv_head) * p.splits + split) * decode_tile * (dim + 2);
-  for (uint32_t i = threadIdx.x; i < rows * dim; i += threads) {
-    const uint32_t row = i / dim, column = i % dim;
-    float largest = -CUDART_INF_F, total = 0, sum = 0;
-    for (int w = 0; w < warps; w++) largest = fmaxf(largest, maxima[w * 16 + row]);
-    // Some row of a part may see none of its positions.
-    const float base = largest == -CUDART_INF_F ? 0 : largest;
-    for (int w = 0; w < warps; w++) {
-      const float weight = exp2f(maxima[w * 16 + row] - base);
-      total += weight * totals[w * 16 + row];
-      sum += weight * outputs[(w * 16 + row) * dim + column];
-    }
-    if (is_whole) {
-      output_of(p, work, row)[column] = sum / total;
-    } else {
-      partial[row * dim + column] = sum;
-      if (column == 0) {
-        partial[decode_tile * dim + row] = largest;
-        partial[decode_tile * (dim + 1) + row] = total;
-      }
-    }
-  }
-}
-
-/// Merges the parts of each decoding sequence that has several.
-template <int dim> __global__ void __launch_bounds__(dim) merge_kernel(const attention_parameters p) {
-  wait_for_predecessor();
-  release_successor();
-  block_work work;
-  work.sequence = p.sequences[blockIdx.x];
-  work.kv_head = blockIdx.y;
-  if (!is_valid_sequence(work.sequence, p.fault) || !is_decoding(p, work.sequence)) return;
-  const split_plan plan = plan_splits(p, work.sequence);
-  if (plan.count == 1) return;
-  constexpr size_t stride = decode_tile * (dim + 2);
-  const float *partial = p.partial + (size_t)(blockIdx.x * p.kv.kv_heads + work.kv_head) * p.splits * stride;
-  float *y = output_of(p, work, blockIdx.z);
-  if (!y) return;
-  const float *maxima = partial + decode_tile * dim + blockIdx.z, *totals = maxima + decode_tile;
-  float largest = -CUDART_INF_F, total = 0, sum = 0;
-  for (uint32_t i = 0; i < plan.count; i++) largest = fmaxf(largest, maxima[i * stride]);
-  for (uint32_t i = 0; i < plan.count; i++) {
-    const float weight = exp2f(maxima[i * stride] - largest);
-    total += weight * totals[i * stride];
-    sum += weight * partial[i * stride + blockIdx.z * dim + threadIdx.x];
-  }
-  y[threadIdx.x] = sum / total;
-}
-
-template <typename T, int dim> mk_status run(mk_stream *stream, const attention_parameters *p) {
-  constexpr size_t decode_bytes = shape<dim, true>::shared_bytes, prefill_bytes = shape<dim, false>::shared_bytes;
-  static const cudaError_t prepared = [] {
-    const cudaError_t error =
-        cudaFuncSetAttribute(decode_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)decode_bytes);
-    return error != cudaSuccess ? error
-                                : cudaFuncSetAttribute(prefill_kernel<T, dim>,
-                                                       cudaFuncAttributeMaxDynamicSharedMemorySize, (int)prefill_bytes);
-  }();
+template <typename T, int dim> mk_status prefill(mk_stream *stream, const attention_parameters *p) {
+  constexpr size_t bytes = shape<dim, false>::shared_bytes;
+  static const cudaError_t prepared =
+      cudaFuncSetAttribute(prefill_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
   if (prepared != cudaSuccess) return status_of(prepared);
-  mk_status status = launch(stream, prefill_kernel<T, dim>, stream->multiprocessors * 2, threads, prefill_bytes, *p);
-  if (status != MK_OK) return status;
-  status = launch(stream, decode_kernel<T, dim>, dim3(p->sequence_count * p->splits, p->kv.kv_heads), threads,
-                  decode_bytes, *p);
-  if (status != MK_OK || p->splits == 1) return status;
-  return launch(stream, merge_kernel<dim>, dim3(p->sequence_count, p->kv.kv_heads, decode_tile), dim, 0, *p);
-}
-
-template <typename T> mk_status choose(mk_stream *stream, const attention_parameters *p) {
-  switch (p->kv.head_dim) {
-  case 64: return run<T, 64>(stream, p);
-  case 128: return run<T, 128>(stream, p);
-  case 256: return run<T, 256>(stream, p);
-  default: return MK_UNSUPPORTED;
-  }
+  return launch(stream, prefill_kernel<T, dim>, stream->multiprocessors * 2, threads, bytes, *p);
 }
 
 } // namespace tile_attention

@@ -1,6 +1,6 @@
-/// Tensor-core attention over a half-precision KV.
-#include "tile_attention.cuh"
+/// Tensor-core attention over a half KV.
+#include "decode_attention.cuh"
 
-mk_status tile_attention_f16(mk_stream *stream, const attention_parameters *p) {
-  return tile_attention::choose<__half>(stream, p);
+mk_status tile_attention_f16(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope) {
+  return tile_attention::run<__half>(stream, p, rope);
 }

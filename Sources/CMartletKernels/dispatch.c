@@ -8,6 +8,7 @@
 #define MK_CPU_TABLE(V, L, NAME, DESCRIPTION)                                                                 \
   {                                                                                                          \
       .abi_version = MK_ABI_VERSION, .name = NAME, .description = DESCRIPTION,                                 \
+      .activation_dtype = MK_F32, .fused_linear = 0,                                                           \
       .stream_create = mk_cpu_stream_create, .stream_destroy = mk_cpu_stream_destroy,                          \
       .stream_synchronize = mk_cpu_stream_synchronize, .stream_statistics = mk_cpu_stream_statistics,          \
       .memory_allocate = mk_cpu_memory_allocate, .memory_free = mk_cpu_memory_free,                            \
@@ -20,6 +21,7 @@
       .rope_kv = mk_##V##_rope_kv, .attention = mk_##V##_attention, .gated = mk_##V##_gated,                   \
       .gather = mk_plain_gather, .scale = mk_plain_scale, .soft_cap = mk_plain_soft_cap,                       \
       .adjust_logits = mk_##V##_adjust_logits, .sample = mk_##V##_sample, .logprobs = mk_##V##_logprobs,       \
+      .feed_tokens = mk_plain_feed_tokens, .keep_tokens = mk_plain_keep_tokens,                                \
   }
 
 static const mk_table reference_table = MK_CPU_TABLE(reference, reference, "cpu-reference", "scalar C on any processor");

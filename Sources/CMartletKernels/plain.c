@@ -27,6 +27,7 @@ mk_status mk_plain_gather(mk_stream *stream, const mk_gather_args *args) {
   if (!stream || !args) return MK_INVALID_ARGUMENT;
   if (args->count == 0) return MK_OK;
   if (!args->x || !args->indices || !args->y) return MK_INVALID_ARGUMENT;
+  if (args->x_dtype != MK_F32) return MK_UNSUPPORTED;
   for (uint32_t i = 0; i < args->count; i++) {
     if (args->indices[i] < 0 || (uint32_t)args->indices[i] >= args->x_rows) return MK_INVALID_ARGUMENT;
   }
@@ -75,4 +76,28 @@ mk_status mk_plain_scale(mk_stream *stream, float *x, size_t count, float factor
 mk_status mk_plain_soft_cap(mk_stream *stream, float *x, size_t count, float cap) {
   if (!(cap > 0)) return MK_INVALID_ARGUMENT;
   return run_pointwise(stream, (pointwise){x, count, cap}, SOFT_CAP_PIECE, soft_cap_piece);
+}
+
+mk_status mk_plain_feed_tokens(mk_stream *stream, const mk_feed_args *args) {
+  if (!stream || !args || (args->rows > 0 && (!args->ids || !args->last))) return MK_INVALID_ARGUMENT;
+  for (uint32_t i = 0; i < args->rows; i++) {
+    if (args->ids[i] < 0 && (uint32_t)~args->ids[i] >= args->slots) return MK_INVALID_ARGUMENT;
+  }
+  for (uint32_t i = 0; i < args->rows; i++) {
+    if (args->ids[i] >= 0) continue;
+    const int32_t token = args->last[~args->ids[i]];
+    args->ids[i] = token < 0 ? 0 : token;
+  }
+  return MK_OK;
+}
+
+mk_status mk_plain_keep_tokens(mk_stream *stream, const mk_keep_args *args) {
+  if (!stream || !args || (args->rows > 0 && (!args->tokens || !args->slot || !args->last))) return MK_INVALID_ARGUMENT;
+  for (uint32_t i = 0; i < args->rows; i++) {
+    if (args->slot[i] >= 0 && (uint32_t)args->slot[i] >= args->slots) return MK_INVALID_ARGUMENT;
+  }
+  for (uint32_t i = 0; i < args->rows; i++) {
+    if (args->slot[i] >= 0) args->last[args->slot[i]] = args->tokens[i];
+  }
+  return MK_OK;
 }

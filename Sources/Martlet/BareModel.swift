@@ -8,15 +8,17 @@ package struct BareModel {
   package let kernels: String
   package var executor: ModelExecutor
 
+  /// - Parameter isProfiled: ops are timed one by one; `ProfiledTable` has the times.
   /// - Throws: `MartletError`.
-  package init(path: String, options: EngineOptions) throws {
+  package init(path: String, options: EngineOptions, isProfiled: Bool = false) throws {
     let checkpoint = try LoadedModel.open(path: path, options: options)
-    let table = try LoadedModel.kernelTable(options)
-    plan = try LoadedModel.memoryPlan(checkpoint, table: table, options: options)
+    let selection = try DeviceSelection(options)
+    plan = try LoadedModel.memoryPlan(checkpoint, device: selection, options: options)
     configuration = checkpoint.configuration
-    kernels = table.name
+    kernels = selection.table.name
     var device = DeviceOptions()
     device.threads = options.threads ?? 0
+    let table = isProfiled ? ProfiledTable.wrap(selection.table) : selection.table
     do {
       executor = try ModelExecutor(
         device: try Device(table: table, options: device), checkpoint: checkpoint, plan: plan)

@@ -12,14 +12,18 @@ import MartletText
 /// ```
 public final class Engine: Sendable {
   package let model: LoadedModel
+  private let grammars: GrammarCache
 
   /// Loads a GGUF file or a Hugging Face folder.
   /// - Throws: `MartletError`, which names the file, the field and the remedy.
-  public init(modelPath: String, options: EngineOptions = EngineOptions()) async throws {
-    model = try await LoadedModel.load(path: modelPath, options: options)
+  public convenience init(modelPath: String, options: EngineOptions = EngineOptions()) async throws {
+    self.init(try await LoadedModel.load(path: modelPath, options: options))
   }
 
-  package init(_ model: LoadedModel) { self.model = model }
+  package init(_ model: LoadedModel) {
+    self.model = model
+    grammars = GrammarCache(tokenizer: model.tokenizer)
+  }
 
   public var tokenizer: ModelTokenizer { ModelTokenizer(model.tokenizer) }
   /// Longest prompt plus output, in tokens.
@@ -34,11 +38,17 @@ public final class Engine: Sendable {
   func makeRun(_ prompt: Prompt, sampling: Sampling) throws(MartletError) -> GenerationRun {
     do {
       let tokens = try self.tokens(of: prompt)
-      let end = sampling.ignoreEndOfSequence ? [] : model.tokenizer.endTokens
+      let constraint = try sampling.form.map { form in
+        GrammarConstraint(
+          grammar: try grammars.grammar(form.source, namespace: .shared), endTokens: model.tokenizer.endTokens)
+      }
+      // A constrained text must be able to end.
+      let end = sampling.ignoreEndOfSequence && constraint == nil ? [] : model.tokenizer.endTokens
       let stop = try StopCriteria(
         maxTokens: sampling.maxTokens, minTokens: sampling.minTokens,
         stopTokens: Set(end + sampling.stopTokens.map { TokenID($0) }))
-      let request = GenerationRequest(prompt: tokens, sampling: try parameters(sampling), stop: stop)
+      let request = GenerationRequest(
+        prompt: tokens, sampling: try parameters(sampling), stop: stop, constraint: constraint)
       var options = ResponseAssembler.Options()
       options.stopStrings = sampling.stop
       return GenerationRun(
@@ -46,6 +56,8 @@ public final class Engine: Sendable {
         assembler: ResponseAssembler(tokenizer: model.tokenizer, stopTokens: stop.stopTokens, options: options))
     } catch let error as MartletError { throw error } catch let error as InvalidField {
       throw MartletError(.request, "\(error.field) \(error.reason)")
+    } catch let error as GrammarError {
+      throw MartletError(.request, "the output's form cannot be enforced: \(error.message)")
     } catch let error as AdmissionError {
       throw Self.error(error)
     } catch { throw MartletError(.request, "\(error)") }

@@ -44,6 +44,15 @@ public struct EngineOptions: Sendable {
     case random
   }
 
+  /// How tokens are guessed in advance. The output is the same with and without it.
+  public enum SpeculativeAlgorithm: String, Sendable, CaseIterable {
+    /// Prompt lookup on CPUs.
+    case auto
+    case none
+    /// Prompt lookup: what followed the last tokens where they stood before.
+    case ngram = "NGRAM"
+  }
+
   public var loadFormat = LoadFormat.auto
   public var weightType = WeightType.auto
   /// A folder or file whose tokenizer is used in place of the model's own.
@@ -52,22 +61,31 @@ public struct EngineOptions: Sendable {
   public var chatTemplatePath: String?
   /// Prompt plus output tokens of one request.
   public var contextLength: Int?
-  /// Share of the available memory for weights and the KV pool together.
-  public var memoryFraction = 0.8
+  /// Share of the device's available memory for weights, workspace and the KV pool together; nil: 0.8 of the host's,
+  /// 0.9 of a GPU's.
+  public var memoryFraction: Double?
   /// KV pool size in tokens.
   public var maxTotalTokens: Int?
   public var maxRunningRequests: Int?
   public var maxQueuedRequests = 1024
-  /// Tokens of one step; longer prompts are prefilled in chunks.
-  public var chunkedPrefillSize = 512
+  /// Tokens of one step; longer prompts are prefilled in chunks. nil: 512 on a CPU, 8192 on a GPU (2048 under 60 GiB).
+  public var chunkedPrefillSize: Int?
   public var pageSize = 16
   public var schedulePolicy = SchedulePolicy.firstComeFirstServed
   public var prefixCache = true
+  public var speculativeAlgorithm = SpeculativeAlgorithm.auto
+  /// Tokens guessed for one request in one step at most.
+  public var speculativeDraftTokens = 8
   public var kvCacheType = KVCacheType.auto
   /// Worker threads; nil: one for each core this process may use.
   public var threads: Int?
-  /// Kernel set: "auto", "reference", "avx2", "avx512", "neon" or the path of a backend library.
+  /// "auto" (a GPU where one can be used, else the CPU), "cpu", "cuda", one of the CPU's kernel sets ("reference",
+  /// "avx2", "avx512", "neon"), or the path of a backend library.
   public var device = "auto"
+  /// On a GPU: a request's bytes do not depend on its neighbours, on chunking or on cache hits, as on a CPU. Slower.
+  public var deterministic = false
+  /// The CUDA backend's library; nil: beside the program or in the `lib` folder beside its own.
+  public var backendLibrary: String?
 
   public init() {}
 }

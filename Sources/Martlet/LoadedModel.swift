@@ -14,42 +14,67 @@ package struct LoadedModel: Sendable {
   package let configuration: ModelConfiguration
   package let defaults: GenerationDefaults
   package let plan: MemoryPlan
-  package let kernels: String
+  package let device: DeviceSelection
   package let startup: StartupClock
+
+  /// The kernels' name.
+  package var kernels: String { device.table.name }
 
   /// - Throws: `MartletError`.
   package static func load(path: String, options: EngineOptions) async throws -> LoadedModel {
     var clock = StartupClock()
     let checkpoint = try open(path: path, options: options)
     clock.mark("checkpoint")
-    let table = try kernelTable(options)
-    let plan = try memoryPlan(checkpoint, table: table, options: options)
+    let device = try DeviceSelection(options)
+    clock.mark("device")
+    let plan = try memoryPlan(checkpoint, device: device, options: options)
     clock.mark("plan")
     // The text side and the weights are independent: the tokenizer is built while the engine thread packs the weights.
     async let text = readText(checkpoint, options: options)
-    let threads = options.threads ?? 0
-    let engine = MartletEngine.Engine(options: engineOptions(plan, checkpoint, options)) {
-      var device = DeviceOptions()
-      device.threads = threads
-      return try ModelExecutor(device: try Device(table: table, options: device), checkpoint: checkpoint, plan: plan)
-    }
+    let engine = start(checkpoint, device: device, plan: plan, options: options)
     let (tokenizer, template) = try await text
     clock.mark("tokenizer and template")
-    do { try await engine.ready() } catch {
-      throw MartletError(.model, error.underlying.map { "\($0)" } ?? "the engine was stopped while it started")
-    }
+    try await ready(engine)
     clock.mark("weights")
     return LoadedModel(
       path: path, engine: engine, tokenizer: tokenizer, template: template, configuration: checkpoint.configuration,
-      defaults: checkpoint.generationDefaults, plan: plan, kernels: table.name, startup: clock)
+      defaults: checkpoint.generationDefaults, plan: plan, device: device, startup: clock)
   }
 
   /// The memory plan of a model on this machine, without loading it.
-  package static func dryPlan(path: String, options: EngineOptions) throws -> (ModelConfiguration, MemoryPlan) {
+  package static func dryPlan(
+    path: String, options: EngineOptions
+  ) throws -> (ModelConfiguration, MemoryPlan, DeviceSelection) {
     let checkpoint = try open(path: path, options: options)
-    return (
-      checkpoint.configuration, try memoryPlan(checkpoint, table: try kernelTable(options), options: options)
-    )
+    let device = try DeviceSelection(options)
+    return (checkpoint.configuration, try memoryPlan(checkpoint, device: device, options: options), device)
+  }
+
+  /// An engine whose thread loads the weights.
+  static func start(
+    _ checkpoint: Checkpoint, device: DeviceSelection, plan: MemoryPlan, options: EngineOptions
+  ) -> MartletEngine.Engine {
+    var settings = DeviceOptions()
+    settings.threads = options.threads ?? 0
+    settings.isDeterministic = options.deterministic
+    let deviceOptions = settings
+    return MartletEngine.Engine(options: engineOptions(plan, checkpoint, device, options)) {
+      try ModelExecutor(
+        device: try Device(table: device.table, options: deviceOptions), checkpoint: checkpoint, plan: plan)
+    }
+  }
+
+  /// Waits until an engine serves.
+  /// - Throws: `MartletError`.
+  static func ready(_ engine: MartletEngine.Engine) async throws {
+    do { try await engine.ready() } catch {
+      switch error.underlying {
+      case let error as KernelError: throw MartletError(.machine, "\(error)")
+      case ModelError.kernel(let error)?: throw MartletError(.machine, "loading the weights: \(error)")
+      case .some(let error): throw MartletError(.model, "\(error)")
+      case nil: throw MartletError(.model, "the engine was stopped while it started")
+      }
+    }
   }
 
   static func open(path: String, options: EngineOptions) throws -> Checkpoint {
@@ -83,45 +108,35 @@ package struct LoadedModel: Sendable {
     }
   }
 
-  static func kernelTable(_ options: EngineOptions) throws -> KernelTable {
-    if let variant = KernelTable.Variant(rawValue: options.device == "cpu" ? "auto" : options.device) {
-      guard let table = KernelTable(cpu: variant) else {
-        throw MartletError(.machine, "--device \(options.device): this processor cannot run these kernels; use auto")
-      }
-      return table
-    }
-    guard options.device.contains("/") else {
-      let names = KernelTable.Variant.allCases.map(\.rawValue).joined(separator: ", ")
-      throw MartletError(.machine, "--device \(options.device): is not known; use \(names) or a library's path")
-    }
-    do { return try KernelTable(library: options.device) } catch { throw MartletError(.machine, "\(error)") }
-  }
-
   static func memoryPlan(
-    _ checkpoint: Checkpoint, table: KernelTable, options: EngineOptions
+    _ checkpoint: Checkpoint, device: DeviceSelection, options: EngineOptions
   ) throws -> MemoryPlan {
     var wishes = MemoryPlan.Options()
-    wishes.availableBytes = HostMemory.availableBytes
-    wishes.memoryFraction = options.memoryFraction
+    wishes.availableBytes = device.availableBytes
+    wishes.memoryFraction = options.memoryFraction ?? (device.isGPU ? 0.9 : 0.8)
+    if device.isGPU { wishes.cacheLimit = nil }
+    let running = options.maxRunningRequests ?? (device.isGPU ? 256 : 64)
+    let chunk = device.isGPU ? (device.totalBytes < 60 << 30 ? 2048 : 8192) : 512
     wishes.contextLength = options.contextLength
     wishes.maxTotalTokens = options.maxTotalTokens
-    wishes.maxRunningRequests = options.maxRunningRequests
-    wishes.maxBatchedTokens = max(options.chunkedPrefillSize, options.maxRunningRequests ?? 64)
+    wishes.maxRunningRequests = running
+    wishes.maxBatchedTokens = max(options.chunkedPrefillSize ?? chunk, running)
     wishes.pageSize = options.pageSize
     wishes.dequantizes = options.weightType == .float32
     switch options.kvCacheType {
-    case .auto, .float16: wishes.cacheType = .f16
+    case .auto: wishes.cacheType = device.isGPU ? .bf16 : .f16
+    case .float16: wishes.cacheType = .f16
     case .float32: wishes.cacheType = .f32
     case .bfloat16: wishes.cacheType = .bf16
     }
     do {
       return try MemoryPlan(
-        configuration: checkpoint.configuration, checkpoint: checkpoint, table: table, options: wishes)
+        configuration: checkpoint.configuration, checkpoint: checkpoint, table: device.table, options: wishes)
     } catch { throw MartletError(.machine, error.description) }
   }
 
   private static func engineOptions(
-    _ plan: MemoryPlan, _ checkpoint: Checkpoint, _ options: EngineOptions
+    _ plan: MemoryPlan, _ checkpoint: Checkpoint, _ device: DeviceSelection, _ options: EngineOptions
   ) -> MartletEngine.EngineOptions {
     var engine = MartletEngine.EngineOptions(
       pageCount: plan.pageCount, contextLength: plan.contextLength,
@@ -131,6 +146,13 @@ package struct LoadedModel: Sendable {
     engine.maxBatchedTokens = plan.maxBatchedTokens
     engine.maxQueuedRequests = options.maxQueuedRequests
     engine.enablePrefixCache = options.prefixCache
+    // A CPU's launch is the step itself: there would be nothing to overlap.
+    engine.overlap = device.isGPU && options.speculativeAlgorithm != .ngram
+    if !engine.overlap, options.speculativeAlgorithm != .none {
+      var speculation = SpeculationOptions()
+      speculation.maxDraftTokens = options.speculativeDraftTokens
+      engine.speculation = speculation
+    }
     engine.policy =
       switch options.schedulePolicy {
       case .longestPrefixMatch: .longestPrefixMatch

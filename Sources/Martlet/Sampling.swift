@@ -19,6 +19,8 @@ public struct Sampling: Sendable {
   public var stop: [String] = []
   public var stopTokens: [Int32] = []
   public var ignoreEndOfSequence = false
+  /// What the text must look like; nil: anything.
+  public var form: OutputForm?
 
   public init(temperature: Double? = nil, maxTokens: Int = 128, seed: UInt64? = nil) {
     self.temperature = temperature

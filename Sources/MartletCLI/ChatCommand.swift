@@ -32,6 +32,7 @@ struct ChatCommand: AsyncParsableCommand {
 
   func run() async throws {
     let engine = try await Engine(modelPath: try modelFlags.path(), options: engineFlags.options)
+    Terminal.note(engine.model.device)
     let interrupt = Interrupt()
     var conversation = Conversation(system: system)
     if Terminal.inputIsTerminal { Terminal.note("/help lists the commands; Ctrl-D leaves.") }

@@ -8,8 +8,8 @@ struct DoctorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Show what this machine offers and what that means.")
 
-  @Option(help: "Path of a CUDA backend library to try.")
-  var backend = "libmartlet_cuda.so"
+  @Option(help: "The CUDA backend's library. Default: libmartlet_cuda.so beside this program or in ../lib.")
+  var cudaLibrary: String?
 
   func run() async throws {
     Terminal.out("martlet \(martletVersion)")
@@ -25,11 +25,18 @@ struct DoctorCommand: AsyncParsableCommand {
     let available = HostMemory.availableBytes >> 20, total = HostMemory.totalBytes >> 20
     Terminal.out(
       "memory: \(available) of \(total) MiB available\(available < 1024 ? " - too little for most models" : "")")
+    showGPU()
+  }
+
+  private func showGPU() {
+    Terminal.out("NVIDIA driver: \(DeviceSelection.hasGPU ? "loaded" : "none; models run on the CPU")")
+    var options = EngineOptions()
+    options.device = "cuda"
+    options.backendLibrary = cudaLibrary
     do {
-      let table = try KernelTable(library: backend)
-      Terminal.out("CUDA backend: \(table.name), \(table.description)")
-    } catch {
-      Terminal.out("CUDA backend: not used (\(error.reason)); models run on the CPU")
-    }
+      let device = try DeviceSelection(options)
+      Terminal.out("CUDA backend: \(device.table.description)")
+      Terminal.out("GPU memory: \(device.availableBytes >> 20) of \(device.totalBytes >> 20) MiB available")
+    } catch { Terminal.out("CUDA backend: not used (\(error)); models run on the CPU") }
   }
 }

@@ -21,8 +21,8 @@ struct EngineFlags: ParsableArguments {
   @Option(help: "Longest prompt plus output of one request, in tokens. Default: the model's.")
   var contextLength: Int?
 
-  @Option(help: "Share of the available memory for weights and KV cache.")
-  var memFractionStatic = 0.8
+  @Option(help: "Share of the device's available memory for weights and KV cache. Default: 0.8 on a CPU, 0.9 on a GPU.")
+  var memFractionStatic: Double?
 
   @Option(help: "KV cache size in tokens. Default: what memory allows.")
   var maxTotalTokens: Int?
@@ -33,8 +33,11 @@ struct EngineFlags: ParsableArguments {
   @Option(help: "Requests that may wait; more are refused with 503.")
   var maxQueuedRequests = 1024
 
-  @Option(help: "Tokens computed in one step; longer prompts are prefilled in chunks of this size.")
-  var chunkedPrefillSize = 512
+  @Option(
+    help:
+      "Tokens computed in one step; longer prompts are prefilled in chunks of this size. Default: 512 on a CPU, 8192 on a GPU, 2048 on one with less than 60 GiB."
+  )
+  var chunkedPrefillSize: Int?
 
   @Option(help: "Tokens in a page of the KV cache.")
   var pageSize = 16
@@ -45,14 +48,29 @@ struct EngineFlags: ParsableArguments {
   @Flag(help: "Do not reuse the KV cache of earlier requests with the same beginning.")
   var disableRadixCache = false
 
+  @Option(help: "Tokens guessed in advance, without a change to the output: auto, none or NGRAM (prompt lookup).")
+  var speculativeAlgorithm = EngineOptions.SpeculativeAlgorithm.auto
+
+  @Option(help: "Tokens guessed for one request in one step at most.")
+  var speculativeNumDraftTokens = 8
+
   @Option(help: "KV cache element type: auto, float32, float16 or bfloat16.")
   var kvCacheDtype = EngineOptions.KVCacheType.auto
 
   @Option(help: "Worker threads. Default: one for each core this process may use.")
   var threads: Int?
 
-  @Option(help: "Kernels: auto, reference, avx2, avx512, neon, or the path of a backend library.")
+  @Option(
+    help:
+      "Where the model runs: auto (a GPU if one can be used), cpu, cuda, a CPU kernel set (reference, avx2, avx512, neon), or the path of a backend library."
+  )
   var device = "auto"
+
+  @Flag(help: "On a GPU: the same request gives the same bytes whatever else runs beside it, as a CPU always does.")
+  var deterministic = false
+
+  @Option(help: "The CUDA backend's library. Default: libmartlet_cuda.so beside this program or in ../lib.")
+  var cudaLibrary: String?
 
   func validate() throws {
     try Self.check("--context-length", contextLength, 1...Int(Int32.max))
@@ -61,10 +79,11 @@ struct EngineFlags: ParsableArguments {
     try Self.check("--max-queued-requests", maxQueuedRequests, 0...10_000_000)
     try Self.check("--chunked-prefill-size", chunkedPrefillSize, 1...65_536)
     try Self.check("--threads", threads, 1...1024)
+    try Self.check("--speculative-num-draft-tokens", speculativeNumDraftTokens, 1...64)
     guard pageSize % 16 == 0, (16...256).contains(pageSize) else {
       throw ValidationError("--page-size must be a multiple of 16 up to 256, got \(pageSize)")
     }
-    guard memFractionStatic > 0, memFractionStatic <= 0.98 else {
+    if let memFractionStatic, !(memFractionStatic > 0 && memFractionStatic <= 0.98) {
       throw ValidationError("--mem-fraction-static must be over 0 and at most 0.98, got \(memFractionStatic)")
     }
   }
@@ -90,13 +109,18 @@ struct EngineFlags: ParsableArguments {
     options.schedulePolicy = schedulePolicy
     options.prefixCache = !disableRadixCache
     options.kvCacheType = kvCacheDtype
+    options.speculativeAlgorithm = speculativeAlgorithm
+    options.speculativeDraftTokens = speculativeNumDraftTokens
     options.threads = threads
     options.device = device
+    options.backendLibrary = cudaLibrary
+    options.deterministic = deterministic
     return options
   }
 }
 
 extension EngineOptions.LoadFormat: ExpressibleByArgument {}
+extension EngineOptions.SpeculativeAlgorithm: ExpressibleByArgument {}
 extension EngineOptions.WeightType: ExpressibleByArgument {}
 extension EngineOptions.KVCacheType: ExpressibleByArgument {}
 extension EngineOptions.SchedulePolicy: ExpressibleByArgument {}

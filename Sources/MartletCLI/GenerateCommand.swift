@@ -24,6 +24,7 @@ struct GenerateCommand: AsyncParsableCommand {
   var chat = false
 
   @OptionGroup(title: "Sampling") var samplingFlags: SamplingFlags
+  @OptionGroup(title: "Output") var outputFlags: OutputFlags
   @OptionGroup(title: "Engine") var engineFlags: EngineFlags
 
   private struct Result: Encodable {
@@ -53,9 +54,12 @@ struct GenerateCommand: AsyncParsableCommand {
         return .chat([ChatMessage(role: .user, content: text)])
       }
     }
+    var sampling = samplingFlags.sampling(defaultMaxTokens: 128)
+    sampling.form = try outputFlags.form()
     let engine = try await Engine(modelPath: modelPath, options: engineFlags.options)
+    Terminal.note(engine.model.device)
     let bar = ProgressBar(total: all.count, unit: "prompts")
-    let results = try await engine.generate(all, sampling: samplingFlags.sampling(defaultMaxTokens: 128)) { _, result in
+    let results = try await engine.generate(all, sampling: sampling) { _, result in
       bar.advance(tokens: result.tokens.count)
     }
     bar.finish()

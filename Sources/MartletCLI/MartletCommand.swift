@@ -1,7 +1,8 @@
 import ArgumentParser
+import Foundation
 import Martlet
 
-@main struct MartletCommand: AsyncParsableCommand {
+struct MartletCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "martlet",
     abstract: "Serves and runs language models from one native binary.",
@@ -13,7 +14,7 @@ import Martlet
     version: martletVersion,
     subcommands: [
       ServeCommand.self, GenerateCommand.self, ChatCommand.self, TokenizeCommand.self, PlanCommand.self,
-      QuantizeCommand.self, BenchCommand.self,
+      GrammarCommand.self, QuantizeCommand.self, ProfileCommand.self, BenchCommand.self,
       DoctorCommand.self,
     ])
 }

@@ -16,13 +16,14 @@ struct PlanCommand: AsyncParsableCommand {
   func validate() throws { _ = try modelFlags.path() }
 
   func run() async throws {
-    let (configuration, plan) = try LoadedModel.dryPlan(path: try modelFlags.path(), options: engineFlags.options)
+    let (configuration, plan, device) = try LoadedModel.dryPlan(
+      path: try modelFlags.path(), options: engineFlags.options)
     func mebibytes(_ bytes: Int) -> String { String(format: "%10.1f MiB", Double(bytes) / 1_048_576) }
     let full = max(1, plan.totalTokens / max(1, plan.contextLength))
     Terminal.out(
       """
       \(configuration.architecture.rawValue), \(configuration.layerCount) layers, hidden \(configuration.hiddenSize), vocabulary \(configuration.vocabularySize)
-      memory available  \(mebibytes(HostMemory.availableBytes))
+      memory available  \(mebibytes(device.availableBytes)) on \(device.table.name)
       weights           \(mebibytes(plan.weightBytes))
       workspace         \(mebibytes(plan.workspaceBytes))   steps of up to \(plan.maxBatchedTokens) tokens
       KV cache          \(mebibytes(plan.cacheBytes))   \(plan.pageCount) pages of \(plan.pageSize) tokens, \(plan.cacheType)

@@ -29,6 +29,12 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Key for the cache and abort routes.")
   var adminApiKey: String?
 
+  @Option(help: "Format of the model's tool calls: a name, none, or auto (found from the chat template).")
+  var toolCallParser = "auto"
+
+  @Option(help: "Format of the model's reasoning: a name, none, or auto (found from the chat template).")
+  var reasoningParser = "auto"
+
   @Flag(help: "Let requests go before others by their priority field (higher first). Without it the field is ignored.")
   var enablePriorityScheduling = false
 
@@ -39,6 +45,17 @@ struct ServeCommand: AsyncParsableCommand {
 
   func validate() throws {
     _ = try modelFlags.path()
+    let names = ["auto", "none"]
+    guard names.contains(toolCallParser) || ToolFormat.named(toolCallParser) != nil else {
+      throw ValidationError(
+        "--tool-call-parser \(toolCallParser) is not known; use auto, none, \(ToolFormat.names.joined(separator: ", "))"
+      )
+    }
+    guard names.contains(reasoningParser) || ReasoningFormat.named(reasoningParser) != nil else {
+      throw ValidationError(
+        "--reasoning-parser \(reasoningParser) is not known; use auto, none, \(ReasoningFormat.names.joined(separator: ", "))"
+      )
+    }
     guard Logger.Level(rawValue: logLevel) != nil else {
       throw ValidationError("--log-level must be trace, debug, info, warning or error, got \(logLevel)")
     }
@@ -57,12 +74,26 @@ struct ServeCommand: AsyncParsableCommand {
 
     let modelPath = try modelFlags.path()
     let model = try await LoadedModel.load(path: modelPath, options: engineFlags.options)
+    Terminal.note(model.device)
     let name = servedModelName ?? URL(fileURLWithPath: modelPath).deletingPathExtension().lastPathComponent
-    let server = try APIServer(model: served(model, name: name, path: modelPath), options: options, logger: logger) {
+    let served = served(model, name: name, path: modelPath)
+    let server = try APIServer(model: served, options: options, logger: logger) {
       Int(Date().timeIntervalSince1970)
     }
+    Task.detached(priority: .background) { [grammars = served.grammars] in _ = grammars.vocabulary }
+    let watch = Task { await Self.endAfterFailure(of: model.engine) }
     try await server.run { port in announce(model, name: name, port: port) }
     await model.engine.shutdown(drain: false)
+    await watch.value
+  }
+
+  /// A device that fails cannot be had back: the requests under way get their ends, then the process gives way to a new
+  /// one.
+  private static func endAfterFailure(of engine: MartletEngine.Engine) async {
+    guard let failure = await engine.waitForEnd() else { return }
+    Terminal.note("error: the device failed (\(failure)); start the server again")
+    try? await Task.sleep(for: .seconds(1))
+    Foundation.exit(EXIT_FAILURE)
   }
 
   private func served(_ model: LoadedModel, name: String, path modelPath: String) -> ServedModel {
@@ -70,6 +101,13 @@ struct ServeCommand: AsyncParsableCommand {
       name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
       template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)
     served.workers = TextWorkers(count: ProcessInfo.processInfo.activeProcessorCount - 1)
+    let template = model.template?.source ?? ""
+    served.formats = AnswerFormats(
+      tools: toolCallParser == "auto"
+        ? FormatDetection.toolFormat(template: template) : ToolFormat.named(toolCallParser),
+      reasoning: reasoningParser == "auto"
+        ? FormatDetection.reasoningFormat(template: template) : ReasoningFormat.named(reasoningParser),
+      tokenizer: model.tokenizer)
     served.defaults.temperature = model.defaults.temperature
     served.defaults.topP = model.defaults.topP
     served.defaults.topK = model.defaults.topK
@@ -78,13 +116,15 @@ struct ServeCommand: AsyncParsableCommand {
     served.options = JSONObject([
       ("version", .string(martletVersion)), ("model_path", .string(modelPath)), ("served_model_name", .string(name)),
       ("host", .string(host)), ("port", .int(Int64(port))), ("device", .string(model.kernels)),
+      ("tool_call_parser", served.formats.tools.map { .string($0.name) } ?? .null),
+      ("reasoning_parser", served.formats.reasoning.map { .string($0.name) } ?? .null),
       ("load_format", .string(engineFlags.loadFormat.rawValue)),
       ("page_size", .int(Int64(model.plan.pageSize))),
       ("chunked_prefill_size", .int(Int64(model.plan.maxBatchedTokens))),
       ("kv_cache_dtype", .string("\(model.plan.cacheType)")),
       ("schedule_policy", .string(engineFlags.schedulePolicy.rawValue)),
       ("disable_radix_cache", .bool(engineFlags.disableRadixCache)),
-      ("mem_fraction_static", .double(engineFlags.memFractionStatic)),
+      ("mem_fraction_static", engineFlags.memFractionStatic.map { .double($0) } ?? .null),
     ])
     return served
   }

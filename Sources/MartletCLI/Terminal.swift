@@ -1,4 +1,5 @@
 import Foundation
+import Martlet
 
 /// The program's text output: results on standard output, everything for people on standard error.
 enum Terminal {
@@ -12,6 +13,9 @@ enum Terminal {
   static func note(_ text: String, terminator: String = "\n") {
     try? FileHandle.standardError.write(contentsOf: Data((text + terminator).utf8))
   }
+
+  /// What is to be known about the choice of a device.
+  static func note(_ device: DeviceSelection) { if let text = device.note { note(text) } }
 
   static var notesArePeople: Bool { isatty(STDERR_FILENO) == 1 }
   static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }

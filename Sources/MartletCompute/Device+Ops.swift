@@ -16,7 +16,7 @@ extension Device {
   package enum GatedActivation: Sendable { case silu, geluTanh }
 
   package func embedding(
-    _ table: Matrix, ids: DeviceArray<Int32>, rows: Int, scale: Float, into y: DeviceArray<Float>
+    _ table: Matrix, ids: DeviceArray<Int32>, rows: Int, scale: Float, into y: Activation
   ) throws(KernelError) {
     let status = unsafe withUnsafePointer(to: table.native) { native in
       var arguments = unsafe mk_embedding_args(
@@ -27,32 +27,40 @@ extension Device {
   }
 
   package func norm(
-    _ x: DeviceArray<Float>, residual: DeviceArray<Float>?, weight: DeviceArray<Float>, into y: DeviceArray<Float>?,
-    rows: Int, columns: Int, mode: NormMode, epsilon: Float
+    _ x: Activation, residual: Activation?, weight: DeviceArray<Float>, into y: Activation?, rows: Int, columns: Int,
+    mode: NormMode, epsilon: Float
   ) throws(KernelError) {
     var arguments = unsafe mk_norm_args(
       x: x.pointer, residual: residual?.pointer, weight: weight.pointer, y: y?.pointer, rows: UInt32(rows),
-      cols: UInt32(columns), mode: mode.rawValue, epsilon: epsilon)
+      cols: UInt32(columns), mode: mode.rawValue, epsilon: epsilon, y_dtype: y?.dtype.rawValue ?? 0)
     try check(unsafe functions.norm(stream, &arguments), "norm")
   }
 
-  /// y[rows, outputs] = x[rows, columns] * segments^T + biases.
+  /// y[rows, outputs] = x[rows, columns] * segments^T + biases. With `norm`, on tables with fused products, x is normed
+  /// first.
   package func linear(
-    _ x: DeviceArray<Float>, rows: Int, segments: LinearSegments, into y: DeviceArray<Float>, workspace: DeviceMemory
+    _ x: Activation, norm: (weight: DeviceArray<Float>, epsilon: Float)?, rows: Int, segments: LinearSegments,
+    output: LinearOutput, into y: Activation, workspace: DeviceMemory
   ) throws(KernelError) {
+    let isGated =
+      switch output {
+      case .store, .add: false
+      case .silu, .geluTanh: true
+      }
     let status = unsafe segments.native.withUnsafeBufferPointer { native in
       var arguments = unsafe mk_linear_args(
         x: x.pointer, rows: UInt32(rows), x_stride: UInt32(segments.columns), segments: native.baseAddress,
-        segment_count: UInt32(native.count), y: y.pointer, y_stride: UInt32(segments.outputs),
-        workspace: workspace.pointer, workspace_bytes: workspace.bytes)
+        segment_count: UInt32(native.count), y: y.pointer,
+        y_stride: UInt32(isGated ? segments.outputs / 2 : segments.outputs), workspace: workspace.pointer,
+        workspace_bytes: workspace.bytes, x_dtype: x.dtype.rawValue, y_dtype: y.dtype.rawValue,
+        norm_weight: UnsafePointer(norm?.weight.pointer), norm_epsilon: norm?.epsilon ?? 0, output: output.rawValue)
       return unsafe functions.linear(stream, &arguments)
     }
     try check(status, "linear")
   }
 
   package func ropeTable(
-    positions: DeviceArray<Int32>, frequencies: DeviceArray<Float>, rows: Int, magnitude: Float,
-    into table: DeviceArray<Float>
+    positions: DeviceArray<Int32>, frequencies: DeviceArray<Float>, rows: Int, magnitude: Float, into table: Activation
   ) throws(KernelError) {
     var arguments = unsafe mk_rope_table_args(
       positions: positions.pointer, inverse_frequencies: frequencies.pointer, rows: UInt32(rows),
@@ -60,56 +68,74 @@ extension Device {
     try check(unsafe functions.rope_table(stream, &arguments), "rope_table")
   }
 
-  /// Head norms, rotation, and the write of keys and values to the cache.
-  package func ropeAndStore(
-    _ qkv: DeviceArray<Float>, layout: HeadLayout, rows: Int, table: DeviceArray<Float>, half: Int, pairs: Bool,
-    queryNorm: DeviceArray<Float>?, keyNorm: DeviceArray<Float>?, epsilon: Float, slots: DeviceArray<Int32>,
-    cache: KVLayer
-  ) throws(KernelError) {
-    let status = unsafe withUnsafePointer(to: cache.native) { native in
-      var arguments = unsafe mk_rope_kv_args(
-        qkv: qkv.pointer, rows: UInt32(rows), stride: UInt32(layout.stride), heads: UInt32(layout.heads),
-        rope_table: table.pointer, half: UInt32(half), style: UInt32(pairs ? MK_ROPE_PAIRS : MK_ROPE_HALVES),
-        q_norm: UnsafePointer(queryNorm?.pointer), k_norm: UnsafePointer(keyNorm?.pointer), norm_epsilon: epsilon,
-        slots: slots.pointer, kv: native)
-      return unsafe functions.rope_kv(stream, &arguments)
-    }
-    try check(status, "rope_kv")
-  }
-
+  /// Head norms, rotation and the write of keys and values to the cache, then attention. `qkv` is left undefined.
   package func attention(
-    _ qkv: DeviceArray<Float>, layout: HeadLayout, into y: DeviceArray<Float>, sequences: SequenceTable,
+    _ qkv: Activation, layout: HeadLayout, rope: RopeInput, into y: Activation, rows: Int, sequences: SequenceTable,
     cache: KVLayer, scale: Float, softCap: Float, window: Int, workspace: DeviceMemory
   ) throws(KernelError) {
+    var failed = "attention"
     let status = unsafe withUnsafePointer(to: cache.native) { native in
-      var arguments = unsafe mk_attention_args(
-        q: qkv.pointer, q_stride: UInt32(layout.stride), heads: UInt32(layout.heads), y: y.pointer,
-        sequences: sequences.entries.pointer, sequence_count: UInt32(sequences.count),
-        page_table: sequences.pages.pointer, kv: native, scale: scale, soft_cap: softCap, window: UInt32(window),
-        workspace: workspace.pointer, workspace_bytes: workspace.bytes)
-      return unsafe functions.attention(stream, &arguments)
+      var rotation = unsafe mk_rope_kv_args(
+        qkv: qkv.pointer, rows: UInt32(rows), stride: UInt32(layout.stride), heads: UInt32(layout.heads),
+        rope_table: rope.table.pointer, half: UInt32(rope.half),
+        style: UInt32(rope.pairs ? MK_ROPE_PAIRS : MK_ROPE_HALVES), q_norm: UnsafePointer(rope.queryNorm?.pointer),
+        k_norm: UnsafePointer(rope.keyNorm?.pointer), norm_epsilon: rope.epsilon, slots: rope.slots.pointer, kv: native,
+        qkv_dtype: qkv.dtype.rawValue)
+      return unsafe withUnsafePointer(to: &rotation) { rotation in
+        if !table.hasFusedOps {
+          let status = unsafe functions.rope_kv(stream, rotation)
+          guard status == 0 else {
+            failed = "rope_kv"
+            return status
+          }
+        }
+        var arguments = unsafe mk_attention_args(
+          q: qkv.pointer, q_stride: UInt32(layout.stride), heads: UInt32(layout.heads), y: y.pointer,
+          sequences: sequences.entryArray.pointer, sequence_count: UInt32(sequences.count),
+          page_table: sequences.pageArray.pointer, kv: native, scale: scale, soft_cap: softCap, window: UInt32(window),
+          workspace: workspace.pointer, workspace_bytes: workspace.bytes, q_dtype: qkv.dtype.rawValue,
+          y_dtype: y.dtype.rawValue, max_row_count: UInt32(sequences.maxRowCount),
+          rope: table.hasFusedOps ? rotation : nil)
+        return unsafe functions.attention(stream, &arguments)
+      }
     }
-    try check(status, "attention")
+    try check(status, failed)
   }
 
   package func gated(
-    _ x: DeviceArray<Float>, into y: DeviceArray<Float>, rows: Int, width: Int, activation: GatedActivation
+    _ x: Activation, into y: Activation, rows: Int, width: Int, activation: GatedActivation
   ) throws(KernelError) {
     var arguments = unsafe mk_gated_args(
       x: x.pointer, y: y.pointer, rows: UInt32(rows), n: UInt32(width),
-      activation: UInt32(activation == .silu ? MK_SILU : MK_GELU_TANH))
+      activation: UInt32(activation == .silu ? MK_SILU : MK_GELU_TANH), y_dtype: y.dtype.rawValue)
     try check(unsafe functions.gated(stream, &arguments), "gated")
   }
 
-  /// y[i] = x[indices[offset + i]]
+  /// y[i] = x[indices[i]]; y has the type of x.
   package func gather(
-    _ x: DeviceArray<Float>, rows: Int, columns: Int, indices: DeviceArray<Int32>, offset: Int, count: Int,
-    into y: DeviceArray<Float>
+    _ x: Activation, rows: Int, columns: Int, indices: DeviceArray<Int32>, count: Int, into y: Activation
   ) throws(KernelError) {
     var arguments = unsafe mk_gather_args(
-      x: x.pointer, indices: UnsafePointer(indices.pointer + offset), y: y.pointer, count: UInt32(count),
-      cols: UInt32(columns), x_rows: UInt32(rows))
+      x: x.pointer, indices: UnsafePointer(indices.pointer), y: y.pointer, count: UInt32(count),
+      cols: UInt32(columns), x_rows: UInt32(rows), x_dtype: x.dtype.rawValue)
     try check(unsafe functions.gather(stream, &arguments), "gather")
+  }
+
+  /// ids[i] = last[~ids[i]] where ids[i] is negative.
+  package func feedTokens(_ ids: DeviceArray<Int32>, rows: Int, from last: DeviceArray<Int32>) throws(KernelError) {
+    var arguments = unsafe mk_feed_args(
+      ids: ids.pointer, rows: UInt32(rows), last: UnsafePointer(last.pointer), slots: UInt32(last.count))
+    try check(unsafe functions.feed_tokens(stream, &arguments), "feed_tokens")
+  }
+
+  /// last[slots[i]] = tokens[i]; rows with a negative slot are left out.
+  package func keepTokens(
+    _ tokens: DeviceArray<Int32>, slots: DeviceArray<Int32>, rows: Int, in last: DeviceArray<Int32>
+  ) throws(KernelError) {
+    var arguments = unsafe mk_keep_args(
+      tokens: UnsafePointer(tokens.pointer), slot: UnsafePointer(slots.pointer), rows: UInt32(rows),
+      last: last.pointer, slots: UInt32(last.count))
+    try check(unsafe functions.keep_tokens(stream, &arguments), "keep_tokens")
   }
 
   package func softCap(_ x: DeviceArray<Float>, count: Int, cap: Float) throws(KernelError) {

@@ -12,15 +12,19 @@ extension Device {
       unsafe adjustment.biasValues.withUnsafeBufferPointer { biasValues in
         unsafe history.withUnsafeBufferPointer { history in
           unsafe adjustment.suppressed.withUnsafeBufferPointer { suppressed in
-            var native = unsafe mk_adjust_row(
-              bias_tokens: biasTokens.baseAddress, bias_values: biasValues.baseAddress, history: history.baseAddress,
-              suppressed: suppressed.baseAddress, allowed_mask: nil, bias_count: UInt32(biasTokens.count),
-              history_count: UInt32(history.count), suppressed_count: UInt32(suppressed.count),
-              repetition: adjustment.repetition, frequency: adjustment.frequency, presence: adjustment.presence)
-            return unsafe withUnsafePointer(to: &native) { native in
-              var arguments = unsafe mk_adjust_args(
-                logits: logits.pointer + row * vocabulary, rows: 1, vocab: UInt32(vocabulary), row: native)
-              return unsafe functions.adjust_logits(stream, &arguments)
+            unsafe (adjustment.allowed ?? []).withUnsafeBufferPointer { allowed in
+              var native = unsafe mk_adjust_row(
+                bias_tokens: biasTokens.baseAddress, bias_values: biasValues.baseAddress, history: history.baseAddress,
+                suppressed: suppressed.baseAddress, allowed_mask: adjustment.allowed == nil ? nil : allowed.baseAddress,
+                bias_count: UInt32(biasTokens.count), history_count: UInt32(history.count),
+                suppressed_count: UInt32(suppressed.count), repetition: adjustment.repetition,
+                frequency: adjustment.frequency, presence: adjustment.presence)
+              return unsafe withUnsafePointer(to: &native) { native in
+                var arguments = unsafe mk_adjust_args(
+                  logits: logits.pointer + row * vocabulary, rows: 1, vocab: UInt32(vocabulary), row: native,
+                  row_memory: 0)
+                return unsafe functions.adjust_logits(stream, &arguments)
+              }
             }
           }
         }
@@ -29,40 +33,35 @@ extension Device {
     try check(status, "adjust_logits")
   }
 
-  /// Draws a token for each row of logits[rows.count, vocabulary]; -1 where no logit is finite.
+  /// Draws a token for each of `count` rows of logits [count, vocabulary]; -1 where no logit is finite. Row i is drawn as
+  /// `rows` says at `start + i`.
   package func sample(
-    _ logits: DeviceArray<Float>, vocabulary: Int, rows: [SampleRow], into tokens: DeviceArray<Int32>,
-    workspace: DeviceMemory
+    _ logits: DeviceArray<Float>, vocabulary: Int, rows: SampleRows, start: Int, count: Int,
+    into tokens: DeviceArray<Int32>, workspace: DeviceMemory
   ) throws(KernelError) {
-    let native = rows.map { row in
-      mk_sample_row(
-        temperature: row.temperature, top_p: row.topP, min_p: row.minP, top_k: UInt32(clamping: row.topK),
-        seed: row.seed, position: row.position)
-    }
-    let status = unsafe native.withUnsafeBufferPointer { native in
-      var arguments = unsafe mk_sample_args(
-        logits: logits.pointer, rows: UInt32(native.count), vocab: UInt32(vocabulary), row: native.baseAddress,
-        tokens: tokens.pointer, workspace: workspace.pointer, workspace_bytes: workspace.bytes)
-      return unsafe functions.sample(stream, &arguments)
-    }
-    try check(status, "sample")
+    var arguments = unsafe mk_sample_args(
+      logits: logits.pointer, rows: UInt32(count), vocab: UInt32(vocabulary), row: rows.suffix(from: start).pointer,
+      tokens: tokens.pointer, workspace: workspace.pointer, workspace_bytes: workspace.bytes,
+      row_memory: UInt32(MK_DEVICE_MEMORY))
+    try check(unsafe functions.sample(stream, &arguments), "sample")
   }
 
-  /// Log-probability of `token` and the best `topCount` alternatives in logits row `row`.
+  /// For each of the logits rows `firstRow`...: the log-probability of its token, and the best `topCount` alternatives.
+  /// Waits for them.
   package func logprobs(
-    _ logits: DeviceArray<Float>, row: Int, vocabulary: Int, token: Int32, topCount: Int
-  ) throws(KernelError) -> (logprob: Float, top: [(token: Int32, logprob: Float)]) {
-    var token = token
-    var logprob: Float = 0
-    var topTokens = [Int32](repeating: 0, count: topCount)
-    var topLogprobs = [Float](repeating: 0, count: topCount)
+    _ logits: DeviceArray<Float>, firstRow: Int, vocabulary: Int, tokens: [Int32], topCount: Int
+  ) throws(KernelError) -> [(logprob: Float, top: [(token: Int32, logprob: Float)])] {
+    var logprobs = [Float](repeating: 0, count: tokens.count)
+    var topTokens = [Int32](repeating: 0, count: topCount * tokens.count)
+    var topLogprobs = [Float](repeating: 0, count: topCount * tokens.count)
+    let rows = logits.suffix(from: firstRow * vocabulary)
     let status = unsafe topTokens.withUnsafeMutableBufferPointer { topTokens in
       unsafe topLogprobs.withUnsafeMutableBufferPointer { topLogprobs in
-        unsafe withUnsafePointer(to: &token) { token in
-          unsafe withUnsafeMutablePointer(to: &logprob) { logprob in
+        unsafe tokens.withUnsafeBufferPointer { tokens in
+          unsafe logprobs.withUnsafeMutableBufferPointer { logprobs in
             var arguments = unsafe mk_logprob_args(
-              logits: logits.pointer + row * vocabulary, rows: 1, vocab: UInt32(vocabulary), tokens: token,
-              token_logprobs: logprob, top_count: UInt32(topTokens.count), top_tokens: topTokens.baseAddress,
+              logits: rows.pointer, rows: UInt32(tokens.count), vocab: UInt32(vocabulary), tokens: tokens.baseAddress,
+              token_logprobs: logprobs.baseAddress, top_count: UInt32(topCount), top_tokens: topTokens.baseAddress,
               top_logprobs: topLogprobs.baseAddress)
             return unsafe functions.logprobs(stream, &arguments)
           }
@@ -70,6 +69,8 @@ extension Device {
       }
     }
     try check(status, "logprobs")
-    return (logprob, zip(topTokens, topLogprobs).map { ($0, $1) })
+    return logprobs.indices.map { row in
+      (logprobs[row], (row * topCount..<(row + 1) * topCount).map { (topTokens[$0], topLogprobs[$0]) })
+    }
   }
 }

@@ -4,7 +4,9 @@ import CMartletKernels
 @safe package final class DeviceMemory {
   package let bytes: Int
   private let device: Device
-  package let pointer: UnsafeMutableRawPointer
+  let pointer: UnsafeMutableRawPointer
+  /// Whether host code may touch it.
+  var isShared: Bool { !device.table.hasSeparateMemory }
 
   init(device: Device, bytes: Int) throws(KernelError) {
     var pointer: UnsafeMutableRawPointer?

@@ -4,5 +4,7 @@ package struct DeviceOptions: Sendable {
   package var threads = 0
   package var pinsThreads = false
   package var spinMicroseconds = 50
+  /// A result does not depend on what else is in the batch. CPUs always hold to it.
+  package var isDeterministic = false
   package init() {}
 }

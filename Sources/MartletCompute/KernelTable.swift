@@ -1,4 +1,4 @@
-import CMartletKernels
+package import CMartletKernels
 import Glibc
 
 /// A set of ops for one kind of device: compiled in for CPUs, a shared object's for any other.
@@ -13,6 +13,32 @@ import Glibc
 
   package var name: String { unsafe String(cString: pointer.pointee.name) }
   package var description: String { unsafe String(cString: pointer.pointee.description) }
+
+  /// Host code must not touch this table's device memory.
+  package var hasSeparateMemory: Bool { unsafe pointer.pointee.separate_memory != 0 }
+
+  /// The type of activations that are neither the residual nor logits.
+  package var activationType: DType {
+    let dtype = unsafe pointer.pointee.activation_dtype
+    return DType.allCases.first { $0.rawValue == dtype } ?? .f32
+  }
+  /// Whether products norm their input, and add or gate their output; and attention rotates.
+  package var hasFusedOps: Bool { unsafe pointer.pointee.fused_linear != 0 }
+  /// Whether steps can be recorded.
+  package var hasGraphs: Bool { unsafe pointer.pointee.graph_begin != nil }
+
+  /// A table that lives as long as the process.
+  package init(_ table: UnsafePointer<mk_table>) { unsafe pointer = table }
+
+  /// What a device with memory of its own has now.
+  /// - Throws: why it cannot be used, and the remedy.
+  package func deviceInfo() throws(BackendError) -> (freeBytes: Int, totalBytes: Int) {
+    var info = unsafe mk_device_info()
+    let status = unsafe pointer.pointee.device_info?(&info) ?? 3
+    if let problem = unsafe info.problem { throw BackendError(path: name, reason: unsafe String(cString: problem)) }
+    guard status == 0 else { throw BackendError(path: name, reason: "does not answer (status \(status))") }
+    return unsafe (Int(clamping: info.free_bytes), Int(clamping: info.total_bytes))
+  }
 
   /// nil when this processor cannot run the variant.
   package init?(cpu variant: Variant) {

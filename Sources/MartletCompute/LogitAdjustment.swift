@@ -14,6 +14,8 @@ package struct LogitAdjustment: Sendable {
   package var biasValues: [Float] = []
   package var history: [HistoryEntry] = []
   package var suppressed: [Int32] = []
+  /// Bit t of word t / 32: token t may be drawn. Nil: all may; else a bit for every token of the vocabulary.
+  package var allowed: [UInt32]?
   package var repetition: Float = 1
   package var frequency: Float = 0
   package var presence: Float = 0

@@ -38,28 +38,34 @@ package import CMartletKernels
   /// The values as float32, [rows, columns].
   package func values(on device: Device) throws(KernelError) -> DeviceArray<Float> {
     let values = try device.allocate(Float.self, count: rows * columns)
-    let ids = try device.allocate(Int32.self, count: rows)
-    for row in 0..<rows { unsafe ids.host[row] = Int32(row) }
-    try device.embedding(self, ids: ids, rows: rows, scale: 1, into: values)
+    let ids = try device.array((0..<Int32(rows)).map { $0 })
+    try device.embedding(self, ids: ids, rows: rows, scale: 1, into: Activation(values))
     try device.synchronize()
     return values
   }
 
-  /// The same matrix as float32 in the file's layout.
+  /// The same matrix as float32 in the file's layout, in host memory.
   package func dequantized(on device: Device) throws(KernelError) -> Matrix {
-    let values = try values(on: device)
-    return unsafe Matrix(fileData: values.pointer, dtype: .f32, rows: rows, columns: columns, owner: values.memory)
+    guard let table = KernelTable(cpu: .best), device.table.hasSeparateMemory else {
+      let values = try values(on: device)
+      return unsafe Matrix(fileData: values.pointer, dtype: .f32, rows: rows, columns: columns, owner: values.memory)
+    }
+    return try dequantized(on: try Device(table: table))
   }
 
   /// The matrix in the device's preferred form; self when that is the file's own.
   package func packed(on device: Device, dtype: DType) throws(KernelError) -> (matrix: Matrix, bytes: Int) {
     let bytes = try Self.packedBytes(on: device.table, dtype: dtype, rows: rows, columns: columns)
     guard bytes > 0 else { return (self, 0) }
-    let memory = try device.allocate(bytes: bytes)
+    return (try packed(on: device, into: try device.allocate(bytes: bytes), offset: 0), bytes)
+  }
+
+  /// Packs to `offset` bytes into `memory`, where the packed form has room.
+  package func packed(on device: Device, into memory: DeviceMemory, offset: Int) throws(KernelError) -> Matrix {
     var source = unsafe native
     var result = unsafe mk_matrix()
     try device.check(
-      unsafe device.functions.matrix_pack(device.stream, &source, memory.pointer, &result), "matrix_pack")
-    return (unsafe Matrix(native: result, owner: memory), bytes)
+      unsafe device.functions.matrix_pack(device.stream, &source, memory.pointer + offset, &result), "matrix_pack")
+    return unsafe Matrix(native: result, owner: memory)
   }
 }

@@ -7,10 +7,13 @@ package struct GenerationRequest: Sendable {
   package let namespace: CacheNamespace
   /// Higher runs first among the waiting.
   package let priority: Int
+  /// Limits what may be drawn; nil: nothing does.
+  package let constraint: (any TokenConstraint)?
 
   package init(
     prompt: [TokenID], sampling: SamplingParameters, stop: StopCriteria, logprobs: LogprobOptions = .none,
-    namespace: CacheNamespace = .shared, priority: Int = 0
+    namespace: CacheNamespace = .shared, priority: Int = 0,
+    constraint: (any TokenConstraint)? = nil
   ) {
     self.prompt = prompt
     self.sampling = sampling
@@ -18,5 +21,6 @@ package struct GenerationRequest: Sendable {
     self.logprobs = logprobs
     self.namespace = namespace
     self.priority = priority
+    self.constraint = constraint
   }
 }

@@ -89,6 +89,12 @@ package final class Engine: Generator {
     }
   }
 
+  /// Returns when the engine thread has ended: what the executor failed with, or nil after a shutdown.
+  package func waitForEnd() async -> ExecutorError? {
+    await status.waitForEnd()
+    return status.failure
+  }
+
   package func load() -> EngineLoad { status.load }
 
   /// Refuses new requests from now on and returns when the engine thread has ended. Live requests are aborted, or with

@@ -20,6 +20,9 @@ struct EngineLoop<Executor: StepExecutor>: ~Copyable {
     case stopping
   }
 
+  /// Larger pools are not checked when idle: a request that comes meanwhile would wait for it.
+  private static var checkedPages: Int { 16_384 }
+
   private let options: EngineOptions
   private let status: EngineStatus
   private var executor: Executor
@@ -43,12 +46,14 @@ struct EngineLoop<Executor: StepExecutor>: ~Copyable {
       while true {
         let isIdle = scheduler.isIdle && inFlight == nil
         if isIdle, case .draining = phase { break }
-        if isIdle { checkInvariants() }
+        if isIdle, options.pageCount <= Self.checkedPages { checkInvariants() }
+        if isIdle, mailbox.isEmpty, try executor.prepareWhileIdle() { continue }
         handle(isIdle ? mailbox.waitForCommands() : mailbox.drain())
         if isOver { break }
         try step()
       }
     } catch {
+      self.status.fail(error)
       switch error {
       case .kernel(let status, _): reason = .deviceFailed(status: status)
       }

@@ -15,6 +15,7 @@ final class EngineStatus: Sendable {
   private let snapshot = Mutex(EngineLoad())
   private let start = Mutex(Start.starting([]))
   private let end = Mutex(End.alive([]))
+  private let failed = Mutex<ExecutorError?>(nil)
   private let live = Atomic<Int>(0)
   private let refuses = Atomic<Bool>(false)
 
@@ -26,6 +27,10 @@ final class EngineStatus: Sendable {
 
   var isRefusing: Bool { refuses.load(ordering: .acquiring) }
   func refuse() { refuses.store(true, ordering: .releasing) }
+
+  /// What the executor failed with.
+  var failure: ExecutorError? { failed.withLock { $0 } }
+  func fail(_ error: ExecutorError) { failed.withLock { $0 = error } }
 
   func publish(_ load: EngineLoad) { snapshot.withLock { $0 = load } }
 

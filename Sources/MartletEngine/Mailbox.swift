@@ -24,6 +24,8 @@ final class Mailbox: Sendable {
     return accepted
   }
 
+  var isEmpty: Bool { state.withLock { $0.commands.isEmpty } }
+
   func drain() -> [Command] {
     state.withLock { state in
       defer { state.commands = [] }

@@ -18,12 +18,13 @@ struct Speculation {
         after: state.history, limit: min(limit, options.maxDraftTokens), cost: options.cost(rows: rows)))
   }
 
-  /// Whether the draws of one step do not depend on each other: no penalties on what was generated, no least length; and
-  /// no log-probabilities, which cost more than a step saves.
+  /// Whether the draws of one step do not depend on each other: no penalties on what was generated, no constraint, no
+  /// least length; and no log-probabilities, which cost more than a step saves.
   private static func drawsPlainly(_ state: SequenceState) -> Bool {
     let sampling = state.request.sampling
     return sampling.repetitionPenalty == 1 && sampling.frequencyPenalty == 0 && sampling.presencePenalty == 0
       && state.generatedCount >= state.request.stop.minTokens && !state.request.logprobs.output
+      && state.request.constraint == nil
   }
 
   mutating func settle(_ id: RequestID, drafted: Int, accepted: Int, rows: Int) {

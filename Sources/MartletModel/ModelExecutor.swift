@@ -3,15 +3,26 @@ package import MartletCompute
 package import MartletCore
 
 /// Runs a model on one device. Lives on the engine thread.
+///
+/// `launch` only enqueues, so that a step can be launched while the one before it runs: its rows read their input tokens
+/// where that step leaves them, on the device. Two things make `launch` wait: a row that reports log-probabilities waits
+/// for its own step, and a row with penalties or a constraint for the step before it, whose
+/// tokens they depend on.
 package struct ModelExecutor: StepExecutor {
   private let batch: BatchLayout
   private let model: DecoderModel
-  private var sampler: Sampler
-  private var requests: [SlotIndex: GenerationRequest] = [:]
-  private var lastTokens: [SlotIndex: TokenID] = [:]
-  private var finished: [(serial: UInt64, result: StepResult)] = []
-  private var serial: UInt64 = 0
+  private let cache: [KVLayer]
   private let vocabulary: Int
+  /// [rows]: the step's drawn tokens.
+  private let tokens: DeviceArray<Int32>
+  /// [slots]: the last token that each drew.
+  private let lastTokens: DeviceArray<Int32>
+  private var sampler: Sampler
+  private var graphs: DecodeGraphs?
+  /// Last tokens of slots that have drawn nothing since their admission.
+  private var admittedTokens: [SlotIndex: Int32] = [:]
+  private var inFlight: [StepRecord] = []
+  private var serial: UInt64 = 0
 
   /// Loads the weights and takes all memory.
   package init(
@@ -19,11 +30,13 @@ package struct ModelExecutor: StepExecutor {
   ) throws(ModelError) {
     let c = checkpoint.configuration
     vocabulary = c.vocabularySize
+    sampler = Sampler(vocabulary: vocabulary)
     do throws(KernelError) {
       batch = try BatchLayout(
         device: device, configuration: c, maxRows: plan.maxBatchedTokens, maxSequences: plan.maxRunningRequests,
-        pageCount: plan.pageCount, pageSize: plan.pageSize)
-      sampler = try Sampler(device: device, vocabulary: vocabulary, maxRows: batch.logitChunk)
+        pageCount: plan.pageCount, pageSize: plan.pageSize, isExact: plan.dequantizes)
+      tokens = try device.allocate(Int32.self, count: max(plan.maxBatchedTokens, plan.maxRunningRequests))
+      lastTokens = try device.allocate(Int32.self, count: plan.maxRunningRequests)
       var cache: [KVLayer] = []
       for _ in 0..<c.layerCount {
         cache.append(
@@ -36,121 +49,205 @@ package struct ModelExecutor: StepExecutor {
     let loader = WeightLoader(
       device: device, checkpoint: checkpoint, dequantizes: plan.dequantizes, progress: progress)
     model = try ModelCatalog.model(loader, cache: cache, maxRows: plan.maxBatchedTokens)
+    guard device.table.hasGraphs else { return }
+    graphs = DecodeGraphs(largest: min(plan.maxRunningRequests, batch.logitChunk))
+    do throws(KernelError) { try recordFirstGraphs() } catch { throw .kernel(error) }
   }
 
-  private let cache: [KVLayer]
+  // MARK: Steps
 
   package mutating func launch(_ plan: StepPlan) throws(ExecutorError) -> StepTicket {
     for slot in plan.releases {
       sampler.release(slot)
-      requests[slot] = nil
-      lastTokens[slot] = nil
+      admittedTokens[slot] = nil
     }
     for admission in plan.admissions {
       sampler.admit(admission)
-      requests[admission.slot] = admission.request
-      lastTokens[admission.slot] = admission.generated.last
+      admittedTokens[admission.slot] = admission.generated.last?.rawValue ?? 0
     }
     serial += 1
-    do { finished.append((serial, try run(plan))) } catch {
+    do { inFlight.append(try run(plan)) } catch {
       throw .kernel(status: error.status, operation: error.operation)
     }
     return StepTicket(serial: serial)
   }
 
   package mutating func collect(_ ticket: consuming StepTicket) throws(ExecutorError) -> StepResult {
-    guard let index = finished.firstIndex(where: { $0.serial == ticket.serial }) else { return StepResult(rows: []) }
-    return finished.remove(at: index).result
+    guard let index = inFlight.firstIndex(where: { $0.serial == ticket.serial }) else { return StepResult(rows: []) }
+    do { try settle(index) } catch { throw .kernel(status: error.status, operation: error.operation) }
+    return inFlight.remove(at: index).result
   }
 
-  /// Rows of logits to compute: to score a prompt token, or to draw one.
-  private enum Wanted {
-    case score(row: Int, token: Int32)
-    case draw(row: Int)
+  /// Waits for a step's tokens and takes them in.
+  private mutating func settle(_ index: Int) throws(KernelError) {
+    guard let pending = inFlight[index].tokens else { return }
+    inFlight[index].tokens = nil
+    let tokens = try batch.device.finish(pending)
+    for (draw, token) in zip(inFlight[index].draws, tokens) {
+      let sampled = inFlight[index].result.rows[draw.planRow].sampled
+      // A draw behind a guess counts when all guesses up to it were what was drawn.
+      guard sampled.count == draw.depth, draw.guess == nil || sampled.last?.rawValue == draw.guess else { continue }
+      inFlight[index].result.rows[draw.planRow].sampled.append(TokenID(token))
+      if token < 0 { inFlight[index].result.rows[draw.planRow].logprobs = [] }
+      sampler.settle(draw.slot, tenancy: draw.tenancy, token: token)
+    }
   }
 
-  private mutating func run(_ plan: StepPlan) throws(KernelError) -> StepResult {
-    var result = StepResult(rows: plan.rows.map { _ in StepResult.Row() })
-    guard !plan.rows.isEmpty else { return result }
-    batch.removeAll()
-    var wanted: [Wanted] = []
-    for (index, row) in plan.rows.enumerated() {
-      let tokens = inputTokens(row)
-      guard batch.hasRoom(rows: tokens.count, pages: row.pages.count) else {
-        throw KernelError(status: 1, operation: "step larger than its plan")
+  private mutating func run(_ plan: StepPlan) throws(KernelError) -> StepRecord {
+    var record = StepRecord(serial: serial, result: StepResult(rows: plan.rows.map { _ in StepResult.Row() }))
+    guard !plan.rows.isEmpty else { return record }
+    let work = StepWork(plan) { sampler.request($0)?.prompt }
+    if work.onlyDecodes, work.draws.allSatisfy({ sampler.drawsPlainly($0.slot) }),
+      let bucket = graphs?.bucket(for: plan.rows.count)
+    {
+      try fill(plan, work, bucket: bucket)
+      try runGraph(bucket)
+    } else {
+      try fill(plan, work, bucket: nil)
+      let hidden = try forward()
+      // The host waits for earlier tokens, and makes masks of them, while the device computes this step.
+      if plan.rows.contains(where: { $0.samples && sampler.needsHistory($0.slot) }) {
+        for index in inFlight.indices { try settle(index) }
       }
-      let first = batch.append(tokens: tokens, start: row.start, pages: row.pages.map(\.rawValue))
-      for offset in row.promptLogprobs {
-        let next = row.start + offset + 1
-        guard let prompt = requests[row.slot]?.prompt, next < prompt.count else { continue }
-        want(.score(row: index, token: prompt[next].rawValue), at: first + offset, &wanted)
-      }
-      if row.samples { want(.draw(row: index), at: first + tokens.count - 1, &wanted) }
+      try finish(work, hidden: hidden, plan: plan, result: &record.result)
+      try keepTokens(work.draws.count)
     }
-    try model(batch)
-    var done = 0
-    while done < wanted.count {
-      let count = min(batch.logitChunk, wanted.count - done)
-      try finish(wanted[done..<(done + count)], plan: plan, result: &result)
-      done += count
+    guard !work.draws.isEmpty else { return record }
+    record.tokens = try batch.device.startDownload(tokens, count: work.draws.count)
+    for draw in work.draws {
+      record.draws.append(
+        .init(
+          planRow: draw.planRow, slot: draw.slot, tenancy: sampler.tenancy(draw.slot), depth: draw.depth,
+          guess: draw.guess))
+      if draw.depth == 0 { sampler.launched(draw.slot) }
+      admittedTokens[draw.slot] = nil
     }
-    return result
+    return record
   }
 
-  private func want(_ kind: Wanted, at batchRow: Int, _ wanted: inout [Wanted]) {
-    unsafe batch.logitRows.host[wanted.count] = Int32(batchRow)
-    wanted.append(kind)
+  /// Lays the plan's rows out and sends them; `bucket`: filled up to so many single rows.
+  private func fill(_ plan: StepPlan, _ work: StepWork, bucket: Int?) throws(KernelError) {
+    var size = work.size
+    let padding = bucket.map { $0 - plan.rows.count } ?? 0
+    size.rows += padding
+    size.sequences += padding
+    size.logitRows += padding
+    size.draws += padding
+    try batch.begin(size)
+    var firstRows: [Int] = []
+    firstRows.reserveCapacity(plan.rows.count)
+    for row in plan.rows {
+      let known = admittedTokens[row.slot] ?? ~row.slot.rawValue
+      firstRows.append(
+        try batch.append(
+          count: row.input.count, start: row.start, pageCount: row.pages.count,
+          token: { offset in
+            switch row.input {
+            case .tokens(let tokens): tokens[offset].rawValue
+            case .lastSampled: known
+            }
+          }, page: { row.pages[$0].rawValue }))
+    }
+    for (index, draw) in work.draws.enumerated() {
+      batch.inputs.logitRows[index] = Int32(firstRows[draw.planRow] + draw.offset)
+      // Which guesses are right is for the host to see: what follows them names its tokens.
+      batch.inputs.drawSlots[index] = plan.rows[draw.planRow].draftCount == 0 ? draw.slot.rawValue : -1
+      batch.inputs.sampleRows.append(sampler.row(draw.slot, position: draw.position))
+    }
+    for (index, score) in work.scores.enumerated() {
+      batch.inputs.logitRows[work.draws.count + index] = Int32(firstRows[score.planRow] + score.offset)
+    }
+    try appendPadding(padding, after: work.draws.count)
+    try batch.send()
   }
 
-  private func inputTokens(_ row: StepRow) -> [Int32] {
-    switch row.input {
-    case .tokens(let tokens): tokens.map(\.rawValue)
-    case .lastSampled: [max(0, lastTokens[row.slot]?.rawValue ?? 0)]
+  /// Rows that fill a graph up: they attend to nothing, write nothing and draw for nobody.
+  private func appendPadding(_ count: Int, after draws: Int) throws(KernelError) {
+    for index in draws..<draws + count {
+      batch.inputs.logitRows[index] = Int32(try batch.appendIdleRow())
+      batch.inputs.drawSlots[index] = -1
+      batch.inputs.sampleRows.append(
+        SampleRow(temperature: 0, topP: 1, minP: 0, topK: 0, seed: 0, position: 0))
     }
   }
 
-  /// Logits of one chunk of wanted rows: scores first (they need untouched rows), then draws.
+  // MARK: The forward pass
+
+  private func forward() throws(KernelError) -> ProjectionInput {
+    try batch.device.feedTokens(batch.inputs.ids.device, rows: batch.rows, from: lastTokens)
+    return try model(batch)
+  }
+
+  private func keepTokens(_ count: Int) throws(KernelError) {
+    guard count > 0 else { return }
+    try batch.device.keepTokens(tokens, slots: batch.inputs.drawSlots.device, rows: count, in: lastTokens)
+  }
+
+  /// Logits of the wanted rows, a chunk at a time: its scores first, which need untouched rows, then its draws.
   private mutating func finish(
-    _ wanted: ArraySlice<Wanted>, plan: StepPlan, result: inout StepResult
+    _ work: StepWork, hidden: ProjectionInput, plan: StepPlan, result: inout StepResult
   ) throws(KernelError) {
-    let device = batch.device
-    try device.gather(
-      batch.normed, rows: batch.rows, columns: model.finalNorm.columns, indices: batch.logitRows,
-      offset: wanted.startIndex, count: wanted.count, into: batch.logitHidden)
-    try model.head(batch.logitHidden, count: wanted.count, into: batch.logits, batch)
-    try device.synchronize()
-    var draws: [(chunkRow: Int, planRow: Int)] = []
-    for (chunkRow, kind) in wanted.enumerated() {
-      switch kind {
-      case .score(let row, let token):
-        let options = requests[plan.rows[row].slot]?.logprobs ?? .none
-        result.rows[row].promptLogprobs.append(
-          try Sampler.logprobs(
-            batch.logits, row: chunkRow, vocabulary: vocabulary, token: token, options: options, device: device))
-      case .draw(let row): draws.append((chunkRow, row))
+    let total = work.draws.count + work.scores.count
+    for start in stride(from: 0, to: total, by: batch.logitChunk) {
+      let end = min(start + batch.logitChunk, total)
+      try model.logits(
+        of: hidden, indices: batch.inputs.logitRows.device.suffix(from: start), count: end - start, into: batch.logits,
+        batch)
+      let draws = work.draws[min(start, work.draws.count)..<min(end, work.draws.count)]
+      let scores = work.scores[max(0, start - work.draws.count)..<max(0, end - work.draws.count)]
+      let wishes = scores.enumerated().map { index, score in
+        LogprobReader.Wish(
+          row: draws.count + index, token: score.token,
+          options: sampler.request(plan.rows[score.planRow].slot)?.logprobs ?? .none)
       }
+      let answers = try LogprobReader(device: batch.device, logits: batch.logits, vocabulary: vocabulary).read(wishes)
+      for (score, answer) in zip(scores, answers) { result.rows[score.planRow].promptLogprobs.append(answer) }
+      guard !draws.isEmpty else { continue }
+      let logprobs = try sampler.draw(
+        draws.map(\.slot), rows: batch.inputs.sampleRows, start: start, into: tokens.suffix(from: start), batch: batch)
+      for (row, values) in logprobs { result.rows[draws[draws.startIndex + row].planRow].logprobs = [values] }
     }
-    try draw(draws, plan: plan, result: &result)
   }
 
-  private mutating func draw(
-    _ draws: [(chunkRow: Int, planRow: Int)], plan: StepPlan, result: inout StepResult
-  ) throws(KernelError) {
-    guard !draws.isEmpty else { return }
-    // Scored rows stand between drawn ones: close the gaps so that the drawn rows are the first ones.
-    for (place, draw) in draws.enumerated() where place != draw.chunkRow {
-      unsafe (batch.logits.pointer + place * vocabulary).update(
-        from: batch.logits.pointer + draw.chunkRow * vocabulary, count: vocabulary)
+  // MARK: Graphs
+
+  /// Records the smallest and the largest step.
+  private mutating func recordFirstGraphs() throws(KernelError) {
+    guard let buckets = graphs?.buckets, let smallest = buckets.first, let largest = buckets.last else { return }
+    for bucket in Set([smallest, largest]) { try recordIdle(bucket) }
+  }
+
+  package mutating func prepareWhileIdle() throws(ExecutorError) -> Bool {
+    guard inFlight.isEmpty, let bucket = graphs?.nextToRecord else { return false }
+    do throws(KernelError) { try recordIdle(bucket) } catch {
+      throw .kernel(status: error.status, operation: error.operation)
     }
-    let outcomes = try sampler.draw(
-      draws.map { draw in
-        let row = plan.rows[draw.planRow]
-        return Sampler.Draw(slot: row.slot, position: row.start + row.input.count)
-      }, logits: batch.logits, device: batch.device, workspace: batch.workspace)
-    for (draw, outcome) in zip(draws, outcomes) {
-      result.rows[draw.planRow].sampled = [outcome.token]
-      if let logprobs = outcome.logprobs { result.rows[draw.planRow].logprobs = [logprobs] }
-      lastTokens[plan.rows[draw.planRow].slot] = outcome.token
-    }
+    return graphs?.nextToRecord != nil
+  }
+
+  /// Records a step of idle rows: what it will be with others.
+  private mutating func recordIdle(_ bucket: Int) throws(KernelError) {
+    try fill(StepPlan(), StepWork(StepPlan()) { _ in nil }, bucket: bucket)
+    try runGraph(bucket)
+    try batch.device.synchronize()
+  }
+
+  /// Runs the step whose inputs are laid out. The first of its size runs op by op, so that kernels are loaded and
+  /// products find their algorithms, and is recorded then.
+  private mutating func runGraph(_ bucket: Int) throws(KernelError) {
+    if let graph = graphs?.graph(bucket) { return try batch.device.launch(graph) }
+    try decode(bucket)
+    let graph = try batch.device.record { () throws(KernelError) in try decode(bucket) }
+    graphs?.add(graph, bucket: bucket)
+  }
+
+  /// A whole step of single rows that draw plainly.
+  private func decode(_ rows: Int) throws(KernelError) {
+    // Each row is wanted, and in its place.
+    try model.logits(of: try forward(), indices: nil, count: rows, into: batch.logits, batch)
+    try batch.device.sample(
+      batch.logits, vocabulary: vocabulary, rows: batch.inputs.sampleRows, start: 0, count: rows, into: tokens,
+      workspace: batch.workspace)
+    try keepTokens(rows)
   }
 }

@@ -5,7 +5,17 @@ import MartletText
 /// An answer that is not the one asked for: the status and the message of every dialect's error body.
 package struct APIError: HTTPResponseError, Sendable {
   /// Whose error body is sent.
-  package enum Dialect: Sendable { case openAI, native }
+  package enum Dialect: Sendable {
+    case openAI, native, anthropic, ollama
+
+    /// The dialect of a route.
+    init(path: String) {
+      self =
+        path == "/generate"
+        ? .native
+        : path.hasPrefix("/v1/messages") ? .anthropic : path.hasPrefix("/api/") ? .ollama : .openAI
+    }
+  }
 
   package let status: HTTPResponse.Status
   package let message: String
@@ -76,10 +86,25 @@ package struct APIError: HTTPResponseError, Sendable {
     }
   }
 
+  private var anthropicKind: String {
+    switch status.code {
+    case 401: "authentication_error"
+    case 403: "permission_error"
+    case 404: "not_found_error"
+    case 413: "request_too_large"
+    case 429: "rate_limit_error"
+    case 503: "overloaded_error"
+    case 500...: "api_error"
+    default: "invalid_request_error"
+    }
+  }
+
   /// The error's JSON: OpenAI's flat object as SGLang writes it, or the native one.
   var body: JSONValue {
     switch dialect {
     case .native: ["error": ["message": .string(message)]]
+    case .ollama: ["error": .string(message)]
+    case .anthropic: ["type": "error", "error": ["type": .string(anthropicKind), "message": .string(message)]]
     case .openAI:
       [
         "object": "error", "message": .string(message), "type": .string(kind),

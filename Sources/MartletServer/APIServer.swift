@@ -40,6 +40,10 @@ package struct APIServer: Sendable {
     router.get("/flush_cache") { _, _ in await control.flushCache() }
     router.post("/flush_cache") { _, _ in await control.flushCache() }
     router.post("/abort_request") { request, _ in try await control.abort(request) }
+    addDialects(to: router, reader: reader)
+    let parse = ParseRoutes(model: model, reader: reader)
+    router.post("/separate_reasoning") { request, _ in try await parse.separateReasoning(request) }
+    router.post("/parse_function_call") { request, _ in try await parse.parseFunctionCall(request) }
     let tokenize = TokenizeRoutes(model: model, reader: reader)
     for path in ["/tokenize", "/v1/tokenize"] {
       router.post(RouterPath(path)) { request, _ in try await tokenize.tokenize(request) }
@@ -50,9 +54,22 @@ package struct APIServer: Sendable {
     return router
   }
 
+  private func addDialects(to router: Router<ServerContext>, reader: RequestReader) {
+    let messages = MessagesRoute(model: model, reader: reader, connections: connections)
+    router.post("/v1/messages") { request, context in try await messages.handle(request, context) }
+    router.post("/v1/messages/count_tokens") { request, _ in try await messages.countTokens(request) }
+    let ollama = OllamaRoutes(model: model, reader: reader, connections: connections, clock: clock)
+    router.post("/api/chat") { request, context in try await ollama.chat(request, context) }
+    router.post("/api/generate") { request, context in try await ollama.generate(request, context) }
+    router.post("/api/show") { request, _ in try await ollama.show(request) }
+    router.get("/api/tags") { _, _ in ollama.tags() }
+    router.get("/api/ps") { _, _ in ollama.running() }
+    router.get("/api/version") { _, _ in ollama.version() }
+  }
+
   private func addStatus(to router: Router<ServerContext>) {
     let status = StatusRoutes(model: model)
-    router.get("/") { _, _ in Response(text: "Martlet is running\n") }
+    PageRoutes().add(to: router)
     for path in ["/health", "/health_generate", "/ping"] {
       router.get(RouterPath(path)) { _, _ in await status.health() }
     }

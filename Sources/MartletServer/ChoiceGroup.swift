@@ -10,17 +10,25 @@ struct ChoiceGroup: Sendable {
   }
 
   private(set) var choices: [Choice]
+  /// When the engine took the generations.
+  let admitted = ContinuousClock.now
 
-  init(_ requests: [GenerationRequest], fields: SamplingFields, model: ServedModel) throws(AdmissionError) {
-    try self.init(requests, fields: Array(repeating: fields, count: requests.count), model: model)
+  /// - Parameter parser: how the answers are read; nil leaves them plain text.
+  init(
+    _ requests: [GenerationRequest], fields: SamplingFields, parser: ResponseParser.Options? = nil, model: ServedModel
+  ) throws(AdmissionError) {
+    try self.init(requests, fields: Array(repeating: fields, count: requests.count), parser: parser, model: model)
   }
 
   /// `fields` holds an entry for each request.
-  init(_ requests: [GenerationRequest], fields: [SamplingFields], model: ServedModel) throws(AdmissionError) {
+  init(
+    _ requests: [GenerationRequest], fields: [SamplingFields], parser: ResponseParser.Options? = nil,
+    model: ServedModel
+  ) throws(AdmissionError) {
     var choices: [Choice] = []
     do throws(AdmissionError) {
       for (index, (request, fields)) in zip(requests, fields).enumerated() {
-        choices.append(try Choice(index: index, request: request, fields: fields, model: model))
+        choices.append(try Choice(index: index, request: request, fields: fields, parser: parser, model: model))
       }
     } catch {
       for choice in choices { model.generator.cancel(choice.stream.id) }
@@ -48,20 +56,32 @@ struct ChoiceGroup: Sendable {
     }
   }
 
-  /// Feeds every event to `body` with its choice and the text it made certain, as the events come.
+  /// Feeds every event to `body` with its choice and what it made certain of the answer, as the events come.
   @concurrent
-  mutating func forEachPiece(_ body: @concurrent (Choice, String) async throws -> Void) async throws {
+  mutating func forEachUpdate(_ body: @concurrent (Choice, [ResponseDelta]) async throws -> Void) async throws {
     if choices.count == 1 {
+      var last: [ResponseDelta]?
       for await event in choices[0].stream.events {
-        let piece = choices[0].assembler.take(event)
-        try await body(choices[0], piece)
-        if choices[0].isFinished { break }
+        if last != nil {
+          choices[0].note(event)
+          continue
+        }
+        let deltas = choices[0].take(event)
+        if choices[0].isFinished, !event.isLast {
+          last = deltas
+          choices[0].cancel()
+        } else {
+          try await body(choices[0], deltas)
+        }
       }
       try Task.checkCancellation()
+      if let last { try await body(choices[0], last) }
       return
     }
     let (updates, continuation) = AsyncStream.makeStream(of: Update.self)
     var open = choices.count
+    // The last deltas of choices that the text has ended and the engine has not.
+    var last: [Int: [ResponseDelta]] = [:]
     try await withThrowingTaskGroup(of: Void.self) { group in
       for choice in choices {
         let index = choice.index, events = choice.stream.events
@@ -70,17 +90,37 @@ struct ChoiceGroup: Sendable {
         }
       }
       for await update in updates {
-        guard !choices[update.index].isFinished else { continue }
-        let piece = choices[update.index].assembler.take(update.event)
-        try await body(choices[update.index], piece)
-        guard choices[update.index].isFinished else { continue }
-        open -= 1
+        let index = update.index
+        let isLast = update.event.isLast
+        var deltas: [ResponseDelta] = []
+        if let held = last[index] {
+          choices[index].note(update.event)
+          guard isLast else { continue }
+          deltas = held
+        } else {
+          deltas = choices[index].take(update.event)
+          if choices[index].isFinished, !isLast {
+            last[index] = deltas
+            choices[index].cancel()
+            continue
+          }
+        }
+        try await body(choices[index], deltas)
+        if isLast { open -= 1 }
         if open == 0 { break }
       }
-      // What a stop string ended is still running in the engine: cancelling its reader ends it.
       group.cancelAll()
     }
     try Task.checkCancellation()
+  }
+
+  /// The same for plain text.
+  @concurrent
+  mutating func forEachPiece(_ body: @concurrent (Choice, String) async throws -> Void) async throws {
+    try await forEachUpdate { choice, deltas in
+      let pieces = deltas.map { delta in if case .content(let text) = delta { text } else { "" } }
+      try await body(choice, pieces.joined())
+    }
   }
 
   /// OpenAI's usage object over all choices; prompts shared by choices count once.
@@ -91,10 +131,12 @@ struct ChoiceGroup: Sendable {
     let cached = choices.enumerated().reduce(0) {
       $0 + ($1.offset % perPrompt == 0 ? $1.element.assembler.usage.cachedTokens : 0)
     }
+    let reasoning = Int64(choices.reduce(0) { $0 + $1.reasoningTokens })
     return [
       "prompt_tokens": .int(Int64(prompt)), "total_tokens": .int(Int64(prompt + completion)),
       "completion_tokens": .int(Int64(completion)),
-      "prompt_tokens_details": ["cached_tokens": .int(Int64(cached))], "reasoning_tokens": 0,
+      "prompt_tokens_details": ["cached_tokens": .int(Int64(cached))], "reasoning_tokens": .int(reasoning),
+      "completion_tokens_details": ["reasoning_tokens": .int(reasoning)],
     ]
   }
 }

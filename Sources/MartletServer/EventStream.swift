@@ -2,39 +2,58 @@
 import Hummingbird
 import MartletText
 
-/// Writes `data:` frames to one client.
+/// Writes events to one client.
 struct EventStream {
-  private var writer: any ResponseBodyWriter
+  /// How a dialect frames its events.
+  enum Framing: Sendable {
+    /// OpenAI: server-sent events without names, `[DONE]` at the end.
+    case events
+    /// Anthropic: server-sent events with names, that of their `type`.
+    case namedEvents
+    /// Ollama: a line of JSON for each.
+    case lines
+  }
 
-  private init(writer: any ResponseBodyWriter) { self.writer = writer }
+  private let framing: Framing
+  private var writer: any ResponseBodyWriter
 
   @concurrent
   mutating func send(_ value: JSONValue) async throws {
-    var bytes = Array("data: ".utf8)
+    var bytes: [UInt8] = []
+    if framing == .namedEvents, let name = value["type"]?.stringValue { bytes += "event: \(name)\n".utf8 }
+    if framing != .lines { bytes += "data: ".utf8 }
     value.write(to: &bytes)
-    bytes += [0x0A, 0x0A]
+    bytes += framing == .lines ? [0x0A] : [0x0A, 0x0A]
     try await writer.write(ByteBuffer(bytes: bytes))
   }
 
   /// A response that runs `body`, whose generations end when the client leaves. An error inside becomes an error event;
-  /// `[DONE]` ends the stream either way.
+  /// the framing's last event ends the stream either way.
   static func response(
-    watch: ClientConnections.Watch, _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
+    watch: ClientConnections.Watch, framing: Framing = .events,
+    _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
   ) -> Response {
-    let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
+    let type = framing == .lines ? "application/x-ndjson" : "text/event-stream"
+    let headers: HTTPFields = [.contentType: type, .cacheControl: "no-cache"]
     return Response(
       status: .ok, headers: headers,
       body: ResponseBody { writer in
         defer { watch.end() }
-        var stream = EventStream(writer: writer)
+        var stream = EventStream(framing: framing, writer: writer)
         do {
           try await body(&stream)
         } catch is CancellationError {
           throw CancellationError()
         } catch {
-          try await stream.send(["error": APIError(any: error).body])
+          var failure = APIError(any: error)
+          switch framing {
+          case .events: try await stream.send(["error": failure.body])
+          case .namedEvents, .lines:
+            failure.dialect = framing == .lines ? .ollama : .anthropic
+            try await stream.send(failure.body)
+          }
         }
-        try await stream.writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
+        if framing == .events { try await stream.writer.write(ByteBuffer(string: "data: [DONE]\n\n")) }
         try await stream.writer.finish(nil)
       })
   }

@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// Holds each route to its scope: with a key set, everything but liveness needs it.
+/// Holds each route to its scope: with a key set, everything but liveness and the page's own files needs it.
 struct KeyMiddleware<Context: RequestContext>: RouterMiddleware {
   let options: HTTPOptions
 
@@ -12,22 +12,30 @@ struct KeyMiddleware<Context: RequestContext>: RouterMiddleware {
     _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
   ) async throws -> Response {
     let path = request.uri.path
-    if !Self.openPaths.contains(path) {
+    if !Self.openPaths.contains(path) && !PageRoutes.paths.contains(path) {
       let needed = Self.adminPaths.contains(path) ? options.adminAPIKey ?? options.apiKey : options.apiKey
-      let given = request.headers[.authorization].flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil }
+      let given = Self.key(request)
       if let needed {
         let isAdmin = options.adminAPIKey.map { Self.equal($0, given ?? "") } ?? false
         guard Self.equal(needed, given ?? "") || isAdmin else {
-          throw APIError(.unauthorized, "Unauthorized: send the key as \"Authorization: Bearer <key>\"")
+          var refusal = APIError(.unauthorized, "Unauthorized: send the key as \"Authorization: Bearer <key>\"")
+          refusal.dialect = APIError.Dialect(path: path)
+          throw refusal
         }
       }
     }
     do { return try await next(request, context) } catch {
       if error is CancellationError { throw error }
       var mapped = APIError(any: error)
-      if path == "/generate" { mapped.dialect = .native }
+      mapped.dialect = APIError.Dialect(path: path)
       throw mapped
     }
+  }
+
+  /// The key that a request came with: a bearer token, or Anthropic's header.
+  static func key(_ request: Request) -> String? {
+    if let bearer = request.headers[.authorization], bearer.hasPrefix("Bearer ") { return String(bearer.dropFirst(7)) }
+    return HTTPFields.Element.Name("x-api-key").flatMap { request.headers[$0] }
   }
 
   /// Takes the same time wherever the two differ.

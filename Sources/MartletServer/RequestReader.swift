@@ -40,7 +40,7 @@ struct RequestReader: Sendable {
   /// The cache namespace of a request: the key that it came with and the salts that it carries.
   private func namespace(_ request: Request, _ fields: RequestFields) throws(InvalidField) -> CacheNamespace {
     var name = ""
-    if options.apiKey != nil || options.adminAPIKey != nil, let key = request.headers[.authorization] {
+    if options.apiKey != nil || options.adminAPIKey != nil, let key = KeyMiddleware<ServerContext>.key(request) {
       name = "key=\(key.utf8.count):\(key)"
     }
     for key in ["cache_salt", "extra_key"] {

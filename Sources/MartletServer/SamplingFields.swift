@@ -6,21 +6,24 @@ struct SamplingFields {
   var sampling: SamplingParameters.Fields
   var hasSeed: Bool
   var maxTokens: Int?
+  /// A limit that the context has no room for is lowered, not refused: clients of some dialects always send one.
+  var fitsMaxTokens = false
   var minTokens: Int
   var stopTokens: [TokenID]
   var ignoresEnd: Bool
   var n: Int
   var text = ResponseAssembler.Options()
+  var grammar: GrammarFields
+  /// What `grammar` compiles to.
+  var constraint: (any TokenConstraint)?
 
   static let maxChoices = 128
   static let maxStops = 32
 
   /// Reads the fields of an OpenAI body or of native `sampling_params`, which share most names.
   init(_ fields: RequestFields, model: ServedModel, native: Bool) throws(InvalidField) {
-    try fields.refuse([
-      "regex", "ebnf", "json_schema", "structural_tag", "stop_regex", "custom_logit_processor", "beam_width",
-      "lora_path", "watermark",
-    ])
+    try fields.refuse(["stop_regex", "custom_logit_processor", "beam_width", "lora_path", "watermark"])
+    grammar = try GrammarFields(fields)
     let defaults = model.defaults
     var sampling = SamplingParameters.Fields()
     sampling.temperature = try fields.double("temperature") ?? defaults.temperature ?? 1
@@ -74,17 +77,18 @@ struct SamplingFields {
     let context = model.generator.limits.contextLength
     let limit: Int
     if let maxTokens = maxTokens ?? defaultMaxTokens {
-      limit = maxTokens
+      limit = fitsMaxTokens ? min(maxTokens, max(1, context - prompt.count)) : maxTokens
     } else {
       guard prompt.count < context else { throw AdmissionError.promptTooLong(tokens: prompt.count + 1, limit: context) }
       limit = context - prompt.count
     }
     var sampling = sampling
     sampling.seed = sampling.seed &+ UInt64(choice) &* 0x9E37_79B9_7F4A_7C15
-    let end = ignoresEnd ? [] : model.tokenizer.endTokens
+    // A constrained text must be able to end.
+    let end = ignoresEnd && constraint == nil ? [] : model.tokenizer.endTokens
     return GenerationRequest(
       prompt: prompt, sampling: try SamplingParameters(sampling),
       stop: try StopCriteria(maxTokens: limit, minTokens: minTokens, stopTokens: Set(end + stopTokens)),
-      logprobs: logprobs, namespace: namespace, priority: priority)
+      logprobs: logprobs, namespace: namespace, priority: priority, constraint: constraint)
   }
 }

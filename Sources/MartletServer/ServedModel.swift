@@ -21,10 +21,13 @@ package struct ServedModel: Sendable {
   package var generator: any Generator
   package var defaults = Defaults()
   package var architecture: String
+  package var formats = AnswerFormats()
   /// Where prompts are rendered and tokenized.
   package var workers = TextWorkers(count: 1)
   /// Resolved options, for `/server_info`.
   package var options = JSONObject()
+  /// Compiled grammars of constrained requests.
+  package var grammars: GrammarCache
 
   package init(
     name: String, path: String, created: Int, tokenizer: Tokenizer, template: ChatTemplate?,
@@ -37,6 +40,16 @@ package struct ServedModel: Sendable {
     self.template = template
     self.generator = generator
     self.architecture = architecture
+    grammars = GrammarCache(tokenizer: tokenizer)
+  }
+
+  /// Names what computes the answers: the same model under the same options has the same fingerprint.
+  var fingerprint: String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in (path + architecture + (options["version"]?.stringValue ?? "")).utf8 {
+      hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+    }
+    return "fp_" + String(hash, radix: 16)
   }
 
   var prompts: PromptBuilder { PromptBuilder(tokenizer: tokenizer, template: template) }

@@ -30,8 +30,12 @@ package struct PromptBuilder: Sendable {
   }
 
   package func tokens(of conversation: Conversation) throws(Failure) -> [TokenID] {
-    let text = try text(of: conversation)
-    return tokenizer.encode(text, addSpecialTokens: !startsWithBeginToken(text))
+    tokens(rendered: try text(of: conversation))
+  }
+
+  /// The tokens of a rendered conversation.
+  package func tokens(rendered text: String) -> [TokenID] {
+    tokenizer.encode(text, addSpecialTokens: !startsWithBeginToken(text))
   }
 
   /// Templates usually write the begin token themselves; it must not be there twice.
@@ -43,7 +47,9 @@ package struct PromptBuilder: Sendable {
   package func text(of conversation: Conversation) throws(Failure) -> String {
     guard let template else { throw .noTemplate }
     var messages: [JSONValue] = []
-    for (index, message) in conversation.messages.enumerated() { messages.append(try flattened(message, index: index)) }
+    for (index, message) in conversation.messages.enumerated() {
+      messages.append(try MessageNormalizer.normalized(message, index: index))
+    }
     var continuation: String?
     if conversation.continuesFinalMessage {
       guard let last = messages.last, last["role"]?.stringValue == "assistant",
@@ -67,40 +73,5 @@ package struct PromptBuilder: Sendable {
 
   private func spelling(_ token: TokenID?) -> String {
     token.map { String(decoding: tokenizer.bytes(of: $0), as: UTF8.self) } ?? ""
-  }
-
-  /// Content parts become their text; other media are refused.
-  private func flattened(_ message: JSONValue, index: Int) throws(Failure) -> JSONValue {
-    guard var object = message.objectValue, let role = object["role"]?.stringValue else {
-      throw .invalid(InvalidField(field: "messages[\(index)].role", reason: "must be a string"))
-    }
-    object["role"] = .string(role.lowercased() == "developer" ? "system" : role.lowercased())
-    switch object["content"] {
-    case .string: break
-    case nil, .null?:
-      guard role == "assistant" else {
-        throw .invalid(InvalidField(field: "messages[\(index)].content", reason: "is missing"))
-      }
-      object["content"] = .string("")
-    case .array(let parts)?:
-      var text = ""
-      for (place, part) in parts.enumerated() {
-        let field = "messages[\(index)].content[\(place)]"
-        switch part["type"]?.stringValue {
-        case "text":
-          guard let piece = part["text"]?.stringValue else {
-            throw .invalid(InvalidField(field: field + ".text", reason: "must be a string"))
-          }
-          text += piece
-        case let type:
-          throw .invalid(
-            InvalidField(field: field + ".type", reason: "is \(type ?? "missing"); this model reads text only"))
-        }
-      }
-      object["content"] = .string(text)
-    default:
-      throw .invalid(InvalidField(field: "messages[\(index)].content", reason: "must be a string or a list of parts"))
-    }
-    return .object(object)
   }
 }

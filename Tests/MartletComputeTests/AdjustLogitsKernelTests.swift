@@ -69,7 +69,9 @@ import Testing
     let rows: [mk_adjust_row] = unsafe stored.map { unsafe $0.row }
     let status: Int32 = unsafe rows.withUnsafeBufferPointer { rows in
       var arguments = unsafe mk_adjust_args(
-        logits: buffer.base, rows: UInt32(rules.count), vocab: UInt32(logits.count / rules.count), row: rows.baseAddress
+        logits: buffer.base, rows: UInt32(rules.count), vocab: UInt32(logits.count / rules.count),
+        row: rows.baseAddress,
+        row_memory: 0
       )
       return unsafe stream.table.adjust_logits(stream.stream, &arguments)
     }

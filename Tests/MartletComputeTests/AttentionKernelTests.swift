@@ -64,7 +64,7 @@ import Testing
               rope_table: table.withUnsafeBufferPointer { $0.baseAddress }, half: UInt32(half),
               style: UInt32(shape.style), q_norm: shape.hasNorms ? norms.baseAddress : nil,
               k_norm: shape.hasNorms ? norms.baseAddress : nil, norm_epsilon: 1e-5,
-              slots: slots.withUnsafeBufferPointer { $0.baseAddress }, kv: layer)
+              slots: slots.withUnsafeBufferPointer { $0.baseAddress }, kv: layer, qkv_dtype: 0)
             #expect(unsafe stream.table.rope_kv(stream.stream, &rope) == 0)
             let sequences = [
               mk_attention_sequence(
@@ -76,7 +76,8 @@ import Testing
               sequences: sequences.withUnsafeBufferPointer { $0.baseAddress }, sequence_count: 1,
               page_table: order.withUnsafeBufferPointer { $0.baseAddress }, kv: layer, scale: 0.125,
               soft_cap: shape.softCap,
-              window: window, workspace: workspace, workspace_bytes: 1 << 20)
+              window: window, workspace: workspace, workspace_bytes: 1 << 20, q_dtype: 0,
+              y_dtype: 0, max_row_count: 0, rope: nil)
             #expect(unsafe stream.table.attention(stream.stream, &attention) == 0)
             withExtendedLifetime((sequences, slots, positions, frequencies)) {}
           }

@@ -81,7 +81,7 @@ import Testing
               var arguments = unsafe mk_linear_args(
                 x: x.baseAddress, rows: UInt32(rows), x_stride: UInt32(format.columns), segments: segment,
                 segment_count: 1, y: y.baseAddress, y_stride: UInt32(outputs), workspace: workspace,
-                workspace_bytes: max(64, space))
+                workspace_bytes: max(64, space), x_dtype: 0, y_dtype: 0, norm_weight: nil, norm_epsilon: 0, output: 0)
               return unsafe stream.table.linear(stream.stream, &arguments)
             }
           }
@@ -92,7 +92,11 @@ import Testing
     return y
   }
 
-  @Test(arguments: formats) func fastVariantsGiveTheReferenceBitsWhateverTheBatch(format: Format) throws {
+  /// Formats whose packed form is not the file's values bit by bit.
+  private static let codedFormats = [MK_F16, MK_BF16]
+
+  @Test(arguments: formats.filter { !codedFormats.contains($0.dtype) })
+  func fastVariantsGiveTheReferenceBitsWhateverTheBatch(format: Format) throws {
     var random = RandomSource(state: 42)
     let outputs = 37
     let weights = weights(format, rows: outputs, &random)
@@ -109,6 +113,48 @@ import Testing
           result.map(\.bitPattern) == expected.prefix(rows * outputs).map(\.bitPattern),
           "variant \(variant), \(rows) rows")
       }
+    }
+  }
+
+  /// Weights and activations become 16-bit codes: close to the reference, and the same bits whatever the batch.
+  @Test(arguments: formats.filter { codedFormats.contains($0.dtype) }, [96, 77, 576])
+  func codedFormatsStayCloseToTheReferenceWhateverTheBatch(format: Format, columns: Int) throws {
+    var random = RandomSource(state: 42)
+    let outputs = 37
+    let format = Format(
+      name: format.name, dtype: format.dtype, columns: columns, scales: format.scales, block: format.block)
+    let weights = weights(format, rows: outputs, &random)
+    let bias = random.floats(outputs)
+    // Activations of real models have outliers.
+    let x = random.floats(33 * columns).enumerated().map { $0.offset % 61 == 5 ? 30 * $0.element : $0.element }
+    let reference = try #require(CPUStream(MK_CPU_REFERENCE))
+    let expected = try run(reference, format, weights, outputs: outputs, x: x, rows: 33, bias: bias)
+    let size = (expected.map { $0 * $0 }.reduce(0, +) / Float(expected.count)).squareRoot()
+    for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+      guard let stream = CPUStream(variant) else { continue }
+      let whole = try run(stream, format, weights, outputs: outputs, x: x, rows: 33, bias: bias)
+      let worst = zip(whole, expected).map { abs($0 - $1) }.max() ?? .infinity
+      #expect(worst <= 2e-3 * size, "variant \(variant)")
+      for rows in [1, 2, 5, 7, 16] {
+        let result = try run(stream, format, weights, outputs: outputs, x: x, rows: rows, bias: bias)
+        #expect(
+          result.map(\.bitPattern) == whole.prefix(rows * outputs).map(\.bitPattern),
+          "variant \(variant), \(rows) rows")
+      }
+    }
+  }
+
+  @Test(arguments: [Float.nan, .infinity]) func aWeightThatIsNotFiniteReachesItsRowOnly(value: Float) throws {
+    let columns = 64, outputs = 3
+    let format = Format(name: "BF16", dtype: MK_BF16, columns: columns, scales: [], block: 2)
+    var weights = [UInt8](repeating: 0x3c, count: 2 * columns * outputs)
+    weights[2 * (columns + 7)] = UInt8(value.bitPattern >> 16 & 0xff)
+    weights[2 * (columns + 7) + 1] = UInt8(value.bitPattern >> 24)
+    let x = [Float](repeating: 1, count: columns), bias = [Float](repeating: 0, count: outputs)
+    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+      guard let stream = CPUStream(variant) else { continue }
+      let y = try run(stream, format, weights, outputs: outputs, x: x, rows: 1, bias: bias)
+      #expect(y.map(\.isFinite) == [true, false, true], "variant \(variant)")
     }
   }
 

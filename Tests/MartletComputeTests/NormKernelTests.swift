@@ -19,7 +19,7 @@ import Testing
             var arguments = unsafe mk_norm_args(
               x: x.baseAddress, residual: mode == MK_NORM_PLAIN ? nil : residual.baseAddress,
               weight: weight.baseAddress, y: y.baseAddress, rows: UInt32(rows), cols: UInt32(columns),
-              mode: UInt32(mode), epsilon: 1e-5)
+              mode: UInt32(mode), epsilon: 1e-5, y_dtype: 0)
             return unsafe stream.table.norm(stream.stream, &arguments)
           }
         }
@@ -37,7 +37,8 @@ import Testing
     let status = unsafe x.withUnsafeBufferPointer { x in
       unsafe y.withUnsafeMutableBufferPointer { y in
         var arguments = unsafe mk_gated_args(
-          x: x.baseAddress, y: y.baseAddress, rows: UInt32(rows), n: UInt32(width), activation: UInt32(activation))
+          x: x.baseAddress, y: y.baseAddress, rows: UInt32(rows), n: UInt32(width), activation: UInt32(activation),
+          y_dtype: 0)
         return unsafe stream.table.gated(stream.stream, &arguments)
       }
     }

@@ -9,7 +9,7 @@ import Testing
     let y = KernelBuffer<Float>(repeating: -77, count: indices.count * columns)
     var arguments = unsafe mk_gather_args(
       x: input.base, indices: chosen.base, y: y.base, count: UInt32(indices.count), cols: UInt32(columns),
-      x_rows: UInt32(x.count / columns))
+      x_rows: UInt32(x.count / columns), x_dtype: 0)
     let status = unsafe stream.table.gather(stream.stream, &arguments)
     return withExtendedLifetime((input, chosen)) { (status, y.values) }
   }

@@ -11,7 +11,7 @@ import Testing
           unsafe workspace.withUnsafeMutableBytes { workspace in
             var arguments = unsafe mk_sample_args(
               logits: logits.baseAddress, rows: 1, vocab: UInt32(logits.count), row: row, tokens: token,
-              workspace: workspace.baseAddress, workspace_bytes: workspace.count)
+              workspace: workspace.baseAddress, workspace_bytes: workspace.count, row_memory: 0)
             return unsafe stream.table.sample(stream.stream, &arguments)
           }
         }
@@ -74,8 +74,10 @@ import Testing
         row(0.8, position: position), row(1, topP: 0.9, position: position), row(1, topK: 40, position: position),
       ]
       for row in rows {
-        let tokens = [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON].compactMap { CPUStream($0, threads: 1) }
-          .map { draw($0, logits, row) }
+        let tokens = [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON].compactMap {
+          CPUStream($0, threads: 1)
+        }
+        .map { draw($0, logits, row) }
         #expect(Set(tokens).count == 1)
       }
     }

@@ -9,6 +9,18 @@ private struct FailingExecutor: StepExecutor {
   mutating func collect(_ ticket: consuming StepTicket) throws(ExecutorError) -> StepResult { StepResult(rows: []) }
 }
 
+/// Prepares three things, then fails.
+private struct PreparingExecutor: StepExecutor {
+  private var prepared = 0
+  mutating func launch(_ plan: StepPlan) throws(ExecutorError) -> StepTicket { StepTicket(serial: 0) }
+  mutating func collect(_ ticket: consuming StepTicket) throws(ExecutorError) -> StepResult { StepResult(rows: []) }
+  mutating func prepareWhileIdle() throws(ExecutorError) -> Bool {
+    if prepared == 3 { throw .kernel(status: 1, operation: "prepared \(prepared)") }
+    prepared += 1
+    return true
+  }
+}
+
 @Suite(.timeLimit(.minutes(1))) struct EngineTests {
   private func options(pages: Int, batch: Int = 16, running: Int = 8, cache: Bool = true) -> EngineOptions {
     var options = EngineOptions(pageCount: pages, contextLength: 160, vocabularySize: 1000)
@@ -127,6 +139,12 @@ private struct FailingExecutor: StepExecutor {
     let engine = Engine(options: options(pages: 20)) { FailingExecutor() }
     let result = await collect(try engine.generate(try request([1], 9)))
     #expect(result.ends == [.aborted(.deviceFailed(status: 7))])
+    #expect(await engine.waitForEnd() == .kernel(status: 7, operation: "test"))
+  }
+
+  @Test func idleTimeIsUsedUntilNothingIsLeftToPrepare() async throws {
+    let engine = Engine(options: options(pages: 20)) { PreparingExecutor() }
+    #expect(await engine.waitForEnd() == .kernel(status: 1, operation: "prepared 3"))
   }
 
   @Test func refusesWhatCanNeverRun() async throws {

@@ -40,15 +40,18 @@ import Testing
 
   /// Worst error of the prefill's and of the decode steps' logits.
   /// - Parameter gguf: use the GGUF file that `scripts/goldens/gguf_goldens.py` made of the same weights.
+  /// - Parameter dequantizes: convert the files' 16-bit weights to float32, as `--dtype float32` does.
   private static func errors(
-    _ family: String, variant: KernelTable.Variant, cacheType: DType, chunk: Int = 64, gguf: Bool = false
+    _ family: String, variant: KernelTable.Variant, cacheType: DType, chunk: Int = 64, gguf: Bool = false,
+    dequantizes: Bool = true
   ) throws -> (prefill: Float, decode: Float) {
     let folder = try #require(Bundle.module.url(forResource: "Goldens/families/\(family)", withExtension: nil))
     let golden = try JSONDecoder().decode(
       Golden.self, from: try Data(contentsOf: folder.appendingPathComponent("expected.json")))
     let file = Bundle.module.url(forResource: "Goldens/gguf/\(family)", withExtension: "gguf")
     let path = gguf ? try #require(file).path : folder.path
-    let probe = try LogitsProbe(try Checkpoint(path: path), variant: variant, cacheType: cacheType)
+    let probe = try LogitsProbe(
+      try Checkpoint(path: path), variant: variant, cacheType: cacheType, dequantizes: dequantizes)
     let expected = Self.floats(golden.prefill)
     var prefill: Float = 0
     for start in stride(from: 0, to: golden.prompt.count, by: chunk) {
@@ -89,6 +92,11 @@ import Testing
     let (prefill, decode) = try Self.errors(family, variant: .best, cacheType: .f32, gguf: true)
     #expect(prefill < 1e-4)
     #expect(decode < 1e-4)
+  }
+
+  @Test(arguments: families) func sixteenBitWeightsStayNear(family: String) throws {
+    let (prefill, decode) = try Self.errors(family, variant: .best, cacheType: .f32, dequantizes: false)
+    #expect(max(prefill, decode) < 2e-3)
   }
 
   @Test(arguments: families) func aHalfPrecisionCacheStaysNear(family: String) throws {

@@ -8,7 +8,7 @@ struct LogitsProbe {
   let vocabulary: Int
   private let batch: BatchLayout
   private let model: DecoderModel
-  private let allLogits: Activation
+  private let allLogits: DeviceArray<Float>
 
   init(
     _ checkpoint: Checkpoint, variant: KernelTable.Variant = .best, cacheType: DType = .f32, dequantizes: Bool = false,
@@ -37,12 +37,13 @@ struct LogitsProbe {
 
   /// Logits of tokens at positions start..., at most 64; [tokens.count * vocabulary].
   func logits(_ tokens: ArraySlice<Int32>, start: Int) throws -> [Float] {
-    batch.removeAll()
-    let pages = (0..<Int32((start + tokens.count + 15) / 16)).map { $0 }
-    _ = batch.append(tokens: Array(tokens), start: start, pages: pages)
-    try model(batch)
-    try model.head(batch.normed, count: tokens.count, into: allLogits, batch)
-    try batch.device.synchronize()
-    return unsafe Array(allLogits.host[0..<(tokens.count * vocabulary)])
+    let pages = (start + tokens.count + 15) / 16
+    try batch.begin(StepInputs.Size(rows: tokens.count, sequences: 1, pages: pages))
+    _ = try batch.append(
+      count: tokens.count, start: start, pageCount: pages, token: { tokens[tokens.startIndex + $0] },
+      page: { Int32($0) })
+    try batch.send()
+    try model.logits(of: try model(batch), indices: nil, count: tokens.count, into: allLogits, batch)
+    return try batch.device.download(allLogits, count: tokens.count * vocabulary)
   }
 }

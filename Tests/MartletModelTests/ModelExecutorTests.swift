@@ -7,7 +7,7 @@ import Testing
 
 /// Runs dummy models of every family: no goldens, but what must hold for any weights.
 @Suite struct ModelExecutorTests {
-  private static func executor(_ architecture: String, _ overrides: [String: Any] = [:]) throws -> ModelExecutor {
+  static func executor(_ architecture: String, _ overrides: [String: Any] = [:]) throws -> ModelExecutor {
     let model = try TinyModel(overrides, architecture: architecture)
     defer { model.remove() }
     let checkpoint = try Checkpoint(dummyPath: model.folder.path, dtype: .f32)
@@ -80,6 +80,52 @@ import Testing
       #expect(try Self.generate(&executor, prompt: prompt, chunk: chunk, firstPage: page, neighbour: false) == alone)
       #expect(try Self.generate(&executor, prompt: prompt, chunk: chunk, firstPage: page, neighbour: true) == alone)
     }
+  }
+
+  /// Greedy or sampled tokens of one prompt, a step at a time or with guesses of which some are right.
+  private static func draws(temperature: Float, guesses: (_ known: [TokenID]) -> [TokenID]) throws -> [TokenID] {
+    var executor = try Self.executor("LlamaForCausalLM")
+    var fields = SamplingParameters.Fields()
+    fields.temperature = Double(temperature)
+    fields.seed = 11
+    var history = (0..<20).map { TokenID(Int32($0 * 7 % 300)) }
+    let request = GenerationRequest(
+      prompt: history, sampling: try SamplingParameters(fields), stop: try StopCriteria(maxTokens: 100))
+    var plan = StepPlan()
+    plan.admissions = [SlotAdmission(slot: SlotIndex(2), request: request, generated: [])]
+    var drawn: [TokenID] = []
+    var start = 0
+    while drawn.count < 24 {
+      let draft = drawn.isEmpty ? [] : guesses(drawn)
+      let input = Array(history[start...]) + draft
+      let pages = (0..<((start + input.count + 15) / 16)).map { PageIndex(Int32($0)) }
+      plan.rows = [
+        StepRow(
+          request: RequestID(1), slot: SlotIndex(2), input: .tokens(input), start: start, pages: pages, samples: true,
+          draftCount: draft.count)
+      ]
+      let ticket = try executor.launch(plan)
+      let sampled = try executor.collect(ticket).rows[0].sampled
+      #expect((1...draft.count + 1).contains(sampled.count))
+      plan.admissions = []
+      start = history.count - 1 + sampled.count
+      history += sampled
+      drawn += sampled
+    }
+    return Array(drawn.prefix(24))
+  }
+
+  @Test(arguments: [Float(0), 0.9]) func guessesDoNotChangeWhatIsDrawn(temperature: Float) throws {
+    let expected = try Self.draws(temperature: temperature) { _ in [] }
+    let right = try Self.draws(temperature: temperature) { known in
+      Array(expected[min(known.count, 24)..<min(known.count + 5, 24)])
+    }
+    #expect(right == expected)
+    let partly = try Self.draws(temperature: temperature) { known in
+      expected[min(known.count, 24)..<min(known.count + 4, 24)].enumerated()
+        .map { $0.offset == known.count % 4 ? TokenID(299 - $0.element.rawValue) : $0.element }
+    }
+    #expect(partly == expected)
   }
 
   @Test func configurationErrorsNameTheField() throws {

@@ -124,7 +124,10 @@ import Testing
   }
 
   /// Every field of every route with values of every wrong kind: a client error that names the field, or an answer.
-  @Test(arguments: ["/v1/chat/completions", "/v1/completions", "/generate", "/tokenize", "/detokenize"])
+  @Test(arguments: [
+    "/v1/chat/completions", "/v1/completions", "/generate", "/tokenize", "/detokenize", "/v1/messages", "/api/chat",
+    "/api/generate", "/separate_reasoning", "/parse_function_call",
+  ])
   func wrongValuesAreClientErrors(path: String) async throws {
     let server = try TestServer(ScriptedGenerator(text: "abc"))
     let values: [JSONValue] = [
@@ -146,6 +149,7 @@ import Testing
           "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", "logprobs", "top_logprobs",
           "tools", "tool_choice", "response_format", "chat_template_kwargs", "continue_final_message", "seed",
           "input_ids", "cache_salt", "priority", "rid", "model", "add_generation_prompt", "reasoning_effort",
+          "reasoning", "thinking", "separate_reasoning", "stream_reasoning", "parallel_tool_calls", "timing",
         ]
     case "/v1/completions":
       base = ["prompt": "x", "max_tokens": 3]
@@ -160,6 +164,24 @@ import Testing
     case "/tokenize":
       base = ["prompt": "x"]
       fields = ["prompt", "messages", "add_special_tokens", "tools"]
+    case "/v1/messages":
+      base = ["messages": [["role": "user", "content": "hello"]], "max_tokens": 5]
+      fields = [
+        "messages", "max_tokens", "system", "stop_sequences", "stream", "temperature", "top_k", "top_p", "thinking",
+        "tools", "tool_choice", "output_config", "metadata", "model",
+      ]
+    case "/api/chat":
+      base = ["messages": [["role": "user", "content": "hello"]], "options": ["num_predict": 5], "stream": false]
+      fields = ["messages", "options", "stream", "think", "tools", "format", "keep_alive", "model"]
+    case "/api/generate":
+      base = ["prompt": "x", "options": ["num_predict": 5], "stream": false]
+      fields = ["prompt", "system", "options", "stream", "think", "raw", "suffix", "images", "template", "model"]
+    case "/separate_reasoning":
+      base = ["text": "x", "reasoning_parser": "qwen3"]
+      fields = ["text", "reasoning_parser"]
+    case "/parse_function_call":
+      base = ["text": "x", "tool_call_parser": "qwen25"]
+      fields = ["text", "tool_call_parser", "tools"]
     default:
       base = ["tokens": [65]]
       fields = ["tokens", "skip_special_tokens"]
@@ -169,7 +191,9 @@ import Testing
         let reply = try await server.send(path, Self.body(base, field, value))
         #expect([200, 400].contains(reply.status), "\(field): \(reply.text)")
         guard reply.status == 400 else { continue }
-        let message = try reply.json["message"]?.stringValue ?? reply.json["error"]?["message"]?.stringValue ?? ""
+        let json = try reply.json
+        let message =
+          json["message"]?.stringValue ?? json["error"]?["message"]?.stringValue ?? json["error"]?.stringValue ?? ""
         let isAboutSize = message.contains("context holds") || message.contains("prompt is empty")
         #expect(isAboutSize || message.contains(field.split(separator: "_")[0]), "\(field) = \(value): \(message)")
       }

@@ -14,7 +14,13 @@ final class ScriptedGenerator: Generator {
   /// nil: the generation runs until it is cancelled.
   private let answer: @Sendable (GenerationRequest) -> [Int32]?
 
-  init(answer: @escaping @Sendable (GenerationRequest) -> [Int32]?) { self.answer = answer }
+  /// What each generation is said to have cost.
+  private let usage: GenerationUsage
+
+  init(usage: GenerationUsage = GenerationUsage(), answer: @escaping @Sendable (GenerationRequest) -> [Int32]?) {
+    self.usage = usage
+    self.answer = answer
+  }
 
   /// Answers with the bytes of `text`, cut at the request's limit.
   convenience init(text: String) {
@@ -46,14 +52,15 @@ final class ScriptedGenerator: Generator {
         let logprobs = TokenLogprobs(token: TokenID(token), logprob: -0.5, top: [], selected: alternatives)
         continuation.yield(.token(TokenID(token), request.logprobs.output ? logprobs : nil))
       }
-      end(id, .length)
+      // A script that ends with the end token ends the turn, as a model does.
+      end(id, tokens.last == 257 ? .stopToken(TokenID(257)) : .length)
     }
     return GenerationStream(id: id, events: events)
   }
 
   private func end(_ id: RequestID, _ reason: FinishReason) {
     guard let continuation = state.withLock({ $0.open.removeValue(forKey: id) }) else { return }
-    continuation.yield(.finished(reason, GenerationUsage()))
+    continuation.yield(.finished(reason, usage))
     continuation.finish()
   }
 

@@ -9,7 +9,7 @@ import MartletCore
 /// The routes over a scripted engine and a tokenizer whose tokens are single bytes.
 struct TestServer {
   let generator: ScriptedGenerator
-  private let server: APIServer
+  let server: APIServer
 
   struct Reply {
     let status: Int
@@ -24,15 +24,19 @@ struct TestServer {
     }
   }
 
-  init(_ generator: ScriptedGenerator, options: HTTPOptions = HTTPOptions()) throws {
+  init(
+    _ generator: ScriptedGenerator, options: HTTPOptions = HTTPOptions(), formats: AnswerFormats = AnswerFormats(),
+    template: String? = nil
+  ) throws {
     self.generator = generator
-    let template = """
+    let plain = """
       {%- for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if tools %}[{{ tools | length }} tools]{% endif -%}
       {% if add_generation_prompt %}assistant:{% endif %}
       """
-    let model = ServedModel(
+    var model = ServedModel(
       name: "test", path: "/models/test", created: 1, tokenizer: try Self.tokenizer(),
-      template: try ChatTemplate(source: template), generator: generator, architecture: "llama")
+      template: try ChatTemplate(source: template ?? plain), generator: generator, architecture: "llama")
+    model.formats = formats
     server = try APIServer(model: model, options: options, logger: Logger(label: "test")) { 1_700_000_000 }
   }
 

@@ -12,6 +12,7 @@
 static const mk_table *table;
 static mk_stream *stream;
 static double budget = 0.25;
+static size_t spread = (size_t)96 << 20;
 
 /// A single thread is timed by the processor time that it got, which other load disturbs less.
 static clockid_t clock_of_rounds = CLOCK_MONOTONIC;
@@ -92,7 +93,8 @@ static linear_case make_linear(mk_dtype dtype, uint32_t outputs, uint32_t cols, 
   uint8_t *copies = packed ? allocate(packed * work.copies) : NULL;
   for (uint32_t i = 0; i < work.copies; i++) {
     work.segments[i].matrix = matrix;
-    if (packed) check(table->matrix_pack(stream, &matrix, copies + i * packed, &work.segments[i].matrix), "matrix_pack");
+    if (!packed) continue;
+    check(table->matrix_pack(stream, &matrix, copies + i * packed, &work.segments[i].matrix), "matrix_pack");
   }
   *matrix_bytes = packed ? packed : file;
   float *x = allocate((size_t)rows * cols * 4);
@@ -120,7 +122,7 @@ static void bench_linear(uint32_t outputs, uint32_t cols, const char *only) {
     double seconds = 0;
     size_t bytes = 0;
     for (int r = 0; r < 4; r++) {
-      linear_case work = make_linear(formats[f].dtype, outputs, cols, rows[r], rows[r] == 512 ? 0 : (size_t)(getenv("BENCH_MB") ? atoi(getenv("BENCH_MB")) : 96) << 20, &bytes);
+      linear_case work = make_linear(formats[f].dtype, outputs, cols, rows[r], rows[r] == 512 ? 0 : spread, &bytes);
       seconds = best_of(run_linear, &work);
       printf(" %10.1f", 2e-9 * rows[r] * outputs * cols / seconds);
       free_linear(&work, bytes);
@@ -142,14 +144,22 @@ static void run_attention(void *opaque, uint32_t round) {
   check(table->attention(stream, &work->args), "attention");
 }
 
+static const char *name_of(mk_dtype dtype) {
+  for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
+    if (formats[f].dtype == dtype) return formats[f].name;
+  }
+  return "?";
+}
+
 /// `count` sequences of `context` positions of which the last `rows` are computed.
 static void bench_attention(mk_dtype dtype, uint32_t heads, uint32_t kv_heads, uint32_t dim, uint32_t count,
                             uint32_t rows, uint32_t context) {
   enum { PAGE = 16 };
   const uint32_t pages = (context + PAGE - 1) / PAGE, width = (heads + 2 * kv_heads) * dim;
-  mk_kv_layer geometry = {.dtype = dtype, .pages = pages * count, .page_size = PAGE, .kv_heads = kv_heads, .head_dim = dim};
+  mk_kv_layer geometry = {.dtype = dtype, .pages = pages * count, .page_size = PAGE, .kv_heads = kv_heads,
+                          .head_dim = dim};
   const size_t layer_bytes = (table->kv_layer_bytes(&geometry) + 63) / 64 * 64;
-  attention_case work = {.copies = (uint32_t)((rows == 1 ? (uint32_t)(getenv("BENCH_MB") ? atoi(getenv("BENCH_MB")) : 96) << 20 : 0u) / layer_bytes) + 1};
+  attention_case work = {.copies = (uint32_t)((rows == 1 ? spread : 0) / layer_bytes) + 1};
   work.layers = calloc(work.copies, sizeof *work.layers);
   int32_t *page_table = allocate((size_t)pages * count * 4), *slots = allocate((size_t)context * count * 4);
   for (uint32_t i = 0; i < pages * count; i++) page_table[i] = (int32_t)i;
@@ -173,7 +183,7 @@ static void bench_attention(mk_dtype dtype, uint32_t heads, uint32_t kv_heads, u
   work.args.workspace = allocate(work.args.workspace_bytes);
   const double seconds = best_of(run_attention, &work);
   const double pairs = (double)rows * (context - (rows - 1) / 2.0) * count;
-  printf("%-4s %6u %6u %8u %10.3f %10.1f %10.2f\n", dtype == MK_F32 ? "F32" : dtype == MK_F16 ? "F16" : "BF16", count,
+  printf("%-4s %6u %6u %8u %10.3f %10.1f %10.2f\n", name_of(dtype), count,
          rows, context, 1e3 * seconds, 4e-9 * pairs * heads * dim / seconds,
          2e-9 * (double)context * count * kv_heads * dim * (dtype == MK_F32 ? 4 : 2) / seconds);
   table->memory_free(stream, pool, layer_bytes * work.copies);
@@ -202,7 +212,7 @@ static void run_reading(void *opaque, uint32_t round) {
   uint64_t sum = 0;
   const uint64_t *words = (const uint64_t *)(const void *)work->data;
   for (size_t i = 0; i < work->bytes / 8; i += 8) {
-    sum += words[i] + words[i + 1] + words[i + 2] + words[i + 3] + words[i + 4] + words[i + 5] + words[i + 6] + words[i + 7];
+    for (size_t j = 0; j < 8; j++) sum += words[i + j];
   }
   volatile uint64_t sink = sum;
   (void)sink;
@@ -232,7 +242,8 @@ static void run_sample(void *opaque, uint32_t round) {
   for (int i = 0; i < 100; i++) check(table->sample(stream, &((small_case *)opaque)->sample), "sample");
 }
 
-static void bench_small(uint32_t rows, uint32_t hidden, uint32_t wide, uint32_t heads, uint32_t kv_heads, uint32_t dim) {
+static void bench_small(uint32_t rows, uint32_t hidden, uint32_t wide, uint32_t heads, uint32_t kv_heads,
+                        uint32_t dim) {
   enum { VOCABULARY = 49152 };
   const uint32_t width = (heads + 2 * kv_heads) * dim;
   float *x = allocate((size_t)rows * 2 * wide * 4), *y = allocate((size_t)rows * 2 * wide * 4);
@@ -253,8 +264,9 @@ static void bench_small(uint32_t rows, uint32_t hidden, uint32_t wide, uint32_t 
     row[i] = (mk_sample_row){.temperature = 0};
   }
   small_case work = {
-      .norm = {x, residual, weight, y, rows, hidden, MK_NORM_ADD_FIRST, 1e-5f},
-      .gated = {x, y, rows, wide, MK_SILU},
+      .norm = {.x = x, .residual = residual, .weight = weight, .y = y, .rows = rows, .cols = hidden,
+               .mode = MK_NORM_ADD_FIRST, .epsilon = 1e-5f},
+      .gated = {.x = x, .y = y, .rows = rows, .n = wide, .activation = MK_SILU},
       .rope = {.qkv = qkv, .rows = rows, .stride = width, .heads = heads, .rope_table = angles, .half = dim / 2,
                .slots = slots, .kv = &kv},
       .sample = {.logits = logits, .rows = rows, .vocab = VOCABULARY, .row = row, .tokens = tokens},
@@ -271,6 +283,7 @@ int main(int argc, char **argv) {
   const mk_cpu_variant variant = argc > 2 ? (mk_cpu_variant)atoi(argv[2]) : MK_CPU_BEST;
   mk_stream_options options = {.threads = argc > 3 ? (uint32_t)atoi(argv[3]) : 0, .spin_microseconds = 50};
   if (getenv("BENCH_SECONDS")) budget = atof(getenv("BENCH_SECONDS"));
+  if (getenv("BENCH_MB")) spread = (size_t)atoi(getenv("BENCH_MB")) << 20;
   table = mk_cpu_table(variant);
   if (!table) return fprintf(stderr, "this processor does not run variant %u\n", variant), 1;
   check(table->stream_create(&options, &stream), "stream_create");
@@ -289,7 +302,8 @@ int main(int argc, char **argv) {
   }
   if (all || strcmp(what, "attention") == 0) bench_attentions(9, 3, 64);
   if (all || strcmp(what, "small") == 0) {
-    printf("small ops of SmolLM2-135M, microseconds\n%6s %10s %10s %10s %10s\n", "rows", "norm", "gated", "rope_kv", "argmax");
+    printf("small ops of SmolLM2-135M, microseconds\n%6s %10s %10s %10s %10s\n", "rows", "norm", "gated", "rope_kv",
+           "argmax");
     bench_small(1, 576, 1536, 9, 3, 64);
     bench_small(32, 576, 1536, 9, 3, 64);
     bench_small(512, 576, 1536, 9, 3, 64);

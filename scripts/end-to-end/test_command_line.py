@@ -30,6 +30,15 @@ def test_the_float_reference_agrees_with_the_quantised_file():
     assert martlet(*arguments).stdout == martlet(*arguments, "--dtype", "float32").stdout
 
 
+def test_speculation_does_not_change_the_answer():
+    prompt = "one two three four five six one two three four five six one two three"
+    arguments = ["generate", MODEL, prompt, "--max-new-tokens", "48", "--temperature", "0.3", "--seed", "5"]
+    plain = martlet(*arguments, "--speculative-algorithm", "none").stdout
+    assert plain == martlet(*arguments).stdout == martlet(*arguments, "--speculative-num-draft-tokens", "64").stdout
+    assert "--speculative-num-draft-tokens" in martlet(
+        *arguments, "--speculative-num-draft-tokens", "0", expect=1).stderr
+
+
 def test_tokenize_counts_and_shows():
     assert martlet("tokenize", MODEL, "Hello world", "--count").stdout.strip() == "2"
     assert martlet("tokenize", MODEL, stdin="Hello world").stdout.split() == ["19556", "905"]
@@ -63,6 +72,15 @@ def test_bench_throughput_runs_a_load(tmp_path):
     line = json.loads(results.read_text())
     assert (line["successful_requests"], line["total_input_tokens"], line["total_output_tokens"]) == (3, 72, 24)
     assert line["output_throughput"] > 0
+
+
+def test_profile_times_ops_and_writes_a_trace(tmp_path):
+    trace = tmp_path / "trace.json"
+    done = martlet("profile", MODEL, "--input-len", "32", "--steps", "2", "--trace", str(trace))
+    assert "linear" in done.stdout and "attention" in done.stdout and "GOP/s" in done.stdout
+    events = json.loads(trace.read_text())["traceEvents"]
+    # 30 layers, a prefill step and two decode steps.
+    assert sum(event["name"] == "attention" for event in events) == 90
 
 
 def test_bench_scheduler_prints_its_curves():

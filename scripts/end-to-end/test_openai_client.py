@@ -1,8 +1,10 @@
 """What a user of the openai package does."""
 
 import asyncio
+import json
 import math
 import random
+import re
 
 import openai
 import pytest
@@ -108,13 +110,33 @@ def test_models(client):
     (dict(extra_body={"min_p": "high"}), "min_p"),
     (dict(logit_bias={"99999999": 1}), "logit_bias"),
     (dict(max_tokens=10**7), "max"),
-    (dict(extra_body={"regex": "a+"}), "regex"),
-    (dict(response_format={"type": "json_object"}), "response_format"),
+    (dict(extra_body={"regex": "a("}), "regex"),
+    (dict(extra_body={"regex": "a+", "ebnf": "root ::= \"a\""}), "ebnf"),
+    (dict(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {
+        "type": "array", "uniqueItems": True}}}), "uniqueItems"),
 ])
 def test_bad_values_name_the_field(client, change, field):
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(**{**dict(model="default", messages=QUESTION, max_tokens=4), **change})
     assert field in str(caught.value)
+
+
+def test_schema_holds(client):
+    schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "age": {
+        "type": "integer", "minimum": 0, "maximum": 150}}, "required": ["name", "age"], "additionalProperties": False}
+    answers = client.chat.completions.create(
+        model="default", messages=QUESTION, max_tokens=80, n=3, temperature=1,
+        response_format={"type": "json_schema", "json_schema": {"name": "person", "schema": schema}},
+        extra_body={"min_tokens": 60})
+    for choice in answers.choices:
+        if choice.finish_reason == "stop":
+            value = json.loads(choice.message.content)
+            assert list(value) == ["name", "age"] and len(value["name"]) <= 12 and 0 <= value["age"] <= 150
+        else:
+            assert choice.message.content.lstrip().startswith("{")
+    text = client.completions.create(
+        model="default", prompt="The year is", max_tokens=20, extra_body={"regex": "(19|20)[0-9]{2}"}).choices[0].text
+    assert re.fullmatch("(19|20)[0-9]{2}", text)
 
 
 def test_over_long_prompt_is_refused(client):

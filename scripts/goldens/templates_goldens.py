@@ -132,7 +132,9 @@ def conversations():
 
 def outcome(source, context):
     try:
-        return {"expected": ENVIRONMENT.from_string(source).render(**context)}
+        text = ENVIRONMENT.from_string(source).render(**context)
+        text.encode("utf-8")  # Half a surrogate pair cannot be sent.
+        return {"expected": text}
     except Exception as error:  # Whatever jinja2 or Python raises is a refusal.
         return {"error": f"{type(error).__name__}: {error}"[:120]}
 

@@ -8,16 +8,16 @@
 namespace {
 
 /// Microseconds per call; `call(i)` enqueues call i. The best of three rounds.
-double time_calls(harness &h, const std::function<mk_status(int)> &call) {
+double time_calls(harness &h, mk_stream *stream, const std::function<mk_status(int)> &call) {
   using clock = std::chrono::steady_clock;
   int count = 20;
   double best = 1e30;
   for (int i = 0; i < 4; i++) h.expect(call(i) == MK_OK, "a timed call");
-  h.device->stream_synchronize(h.stream);
+  h.device->stream_synchronize(stream);
   for (int round = 0; round < 4; round++) {
     const auto start = clock::now();
     for (int i = 0; i < count; i++) call(i);
-    h.device->stream_synchronize(h.stream);
+    h.device->stream_synchronize(stream);
     const double each = std::chrono::duration<double, std::micro>(clock::now() - start).count() / count;
     if (round == 0) {
       count = std::max(10, std::min(1000, (int)(20000 / each)));
@@ -27,6 +27,7 @@ double time_calls(harness &h, const std::function<mk_status(int)> &call) {
   }
   return best;
 }
+double time_calls(harness &h, const std::function<mk_status(int)> &call) { return time_calls(h, h.stream, call); }
 
 void report(const char *op, const std::string &shape, double microseconds, double bytes, double operations) {
   printf("| %-12s | %-44s | %9.1f us | %6.2f TB/s | %6.0f TFLOP/s |\n", op, shape.c_str(), microseconds,
@@ -35,7 +36,7 @@ void report(const char *op, const std::string &shape, double microseconds, doubl
 }
 
 void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, const std::vector<uint32_t> &outputs,
-                  const std::vector<uint32_t> &rows_list) {
+                  const std::vector<uint32_t> &rows_list, bool has_norm = false, uint32_t output = MK_OUTPUT_STORE) {
   uint32_t total = 0;
   for (uint32_t n : outputs) total += n;
   const size_t bytes = mk_row_bytes(dtype, cols) * total;
@@ -66,18 +67,41 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
   }
   for (uint32_t rows : rows_list) {
     const size_t workspace = h.device->linear_workspace_bytes(rows, cols, total);
-    buffer<float> x(h, h.normals((size_t)rows * cols)), y(h, (size_t)rows * total);
+    std::vector<float> values = h.normals((size_t)rows * cols);
+    const mk_dtype x_dtype = has_norm ? MK_F32 : MK_BF16, y_dtype = output == MK_OUTPUT_ADD ? MK_F32 : MK_BF16;
+    activation x(h, x_dtype, values), y(h, y_dtype, (size_t)rows * total);
+    buffer<float> norm(h, h.normals(cols));
+    if (output == MK_OUTPUT_ADD)
+      h.device->memory_upload(h.stream, y.pointer(), h.normals((size_t)rows * total).data(), 4ull * rows * total);
     buffer<uint8_t> space(h, workspace);
-    const double time = time_calls(h, [&](int i) {
-      const auto &list = segments[i % copies];
-      const mk_linear_args args = {
-          x.pointer(), rows, cols, list.data(), (uint32_t)list.size(), y.pointer(), total, space.pointer(), workspace};
-      return h.device->linear(h.stream, &args);
-    });
-    report("linear",
-           std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) + " rows " +
-               std::to_string(rows),
-           time, (double)bytes, 2.0 * rows * cols * total);
+    for (mk_stream *stream : {h.stream, h.deterministic_stream}) {
+      if (stream != h.stream && (dtype != MK_BF16 || rows > 256)) continue;
+      const double time = time_calls(h, stream, [&](int i) {
+        const auto &list = segments[i % copies];
+        const mk_linear_args args = {x.pointer(),
+                                     rows,
+                                     cols,
+                                     list.data(),
+                                     (uint32_t)list.size(),
+                                     y.pointer(),
+                                     total,
+                                     space.pointer(),
+                                     workspace,
+                                     x_dtype,
+                                     y_dtype,
+                                     has_norm ? norm.pointer() : nullptr,
+                                     1e-5f,
+                                     output};
+        return h.device->linear(stream, &args);
+      });
+      report(stream == h.stream ? "linear" : "invariant",
+             std::string(name) + " " + std::to_string(cols) + "->" + std::to_string(total) + (has_norm ? " norm" : "") +
+                 (output == MK_OUTPUT_ADD ? " add"
+                  : output                ? " gate"
+                                          : "") +
+                 " rows " + std::to_string(rows),
+             time, (double)bytes, 2.0 * rows * cols * total);
+    }
   }
   for (auto *block : memory) delete block;
 }
@@ -100,7 +124,8 @@ void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t len
     h.device->memory_upload(h.stream, memory.back()->pointer(), noise.data(), bytes);
   }
   const uint32_t stride = (heads + 2 * kv_heads) * dim;
-  buffer<float> q(h, h.normals((size_t)sequences * rows * stride)), y(h, (size_t)sequences * rows * heads * dim);
+  std::vector<float> values = h.normals((size_t)sequences * rows * stride);
+  activation q(h, MK_BF16, values), y(h, MK_BF16, (size_t)sequences * rows * heads * dim);
   buffer<mk_attention_sequence> ds(h, list);
   buffer<int32_t> dp(h, table);
   const size_t workspace = h.device->attention_workspace_bytes(sequences * rows, heads, dim);
@@ -119,7 +144,10 @@ void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t len
                                     0,
                                     0,
                                     space.pointer(),
-                                    workspace};
+                                    workspace,
+                                    MK_BF16,
+                                    MK_BF16,
+                                    rows};
     return h.device->attention(h.stream, &args);
   });
   const double seen = rows == 1 ? length : length - rows / 2.0;
@@ -130,6 +158,113 @@ void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t len
   for (auto *block : memory) delete block;
 }
 
+/// The time of one decoder layer of a step that only decodes, with all that can be fused: five launches.
+void bench_layer(harness &h, const char *name, uint32_t hidden, uint32_t wide, uint32_t heads, uint32_t kv_heads,
+                 uint32_t dim, uint32_t batch, uint32_t length) {
+  const uint32_t layers = 6, qkv = (heads + 2 * kv_heads) * dim, pages = length / 16 + 1;
+  const uint32_t shapes[4][2] = {{qkv, hidden}, {hidden, heads * dim}, {2 * wide, hidden}, {hidden, wide}};
+  struct layer_memory {
+    std::vector<buffer<uint8_t> *> weights;
+    std::vector<mk_linear_segment> segments[4];
+    buffer<uint8_t> *kv_memory;
+    mk_kv_layer kv;
+  };
+  std::vector<layer_memory> all(layers);
+  for (layer_memory &layer : all) {
+    for (int i = 0; i < 4; i++) {
+      const uint32_t rows = shapes[i][0], cols = shapes[i][1], parts = i == 2 ? 2 : 1;
+      const std::vector<uint8_t> some = random_weights(h, MK_BF16, 64, cols);
+      layer.weights.push_back(new buffer<uint8_t>(h, (size_t)rows * cols * 2));
+      for (uint32_t row = 0; row < rows; row += 64) {
+        h.device->memory_upload(h.stream, layer.weights.back()->pointer() + (size_t)row * cols * 2, some.data(),
+                                std::min<size_t>(some.size(), (size_t)(rows - row) * cols * 2));
+      }
+      for (uint32_t part = 0; part < parts; part++) {
+        const uint32_t count = rows / parts;
+        layer.segments[i].push_back(
+            {{layer.weights.back()->pointer() + (size_t)part * count * cols * 2, MK_BF16, 2, count, cols}, nullptr});
+      }
+    }
+    layer.kv = {nullptr, MK_BF16, batch * pages, 16, kv_heads, dim};
+    const size_t bytes = h.device->kv_layer_bytes(&layer.kv);
+    layer.kv_memory = new buffer<uint8_t>(h, bytes);
+    h.device->memory_upload(h.stream, layer.kv_memory->pointer(), std::vector<uint8_t>(bytes, 0x3c).data(), bytes);
+    layer.kv.data = layer.kv_memory->pointer();
+  }
+  std::vector<mk_attention_sequence> list;
+  std::vector<int32_t> table(batch * pages), slots;
+  for (uint32_t i = 0; i < table.size(); i++) table[i] = (int32_t)i;
+  std::shuffle(table.begin(), table.end(), h.random);
+  for (uint32_t s = 0; s < batch; s++) {
+    list.push_back({s, 1, length, s * pages});
+    slots.push_back(table[s * pages + (length - 1) / 16] * 16 + (int32_t)((length - 1) % 16));
+  }
+  buffer<mk_attention_sequence> sequences(h, list);
+  buffer<int32_t> page_table(h, table), slot_list(h, slots);
+  buffer<float> residual(h, h.normals((size_t)batch * hidden)), norm(h, h.normals(hidden)),
+      rope(h, h.normals((size_t)batch * dim));
+  std::vector<float> nothing((size_t)batch * std::max(qkv, wide));
+  activation states(h, MK_BF16, nothing), mixed(h, MK_BF16, nothing);
+  const size_t linear_bytes = h.device->linear_workspace_bytes(batch, std::max(wide, hidden), 2 * wide),
+               attention_bytes = h.device->attention_workspace_bytes(batch, heads, dim);
+  buffer<uint8_t> linear_space(h, linear_bytes), attention_space(h, attention_bytes);
+  const auto multiply = [&](const layer_memory &layer, int i, const float *x, mk_dtype x_dtype, float *y,
+                            mk_dtype y_dtype, bool has_norm, uint32_t output) {
+    const mk_linear_args args = {x,
+                                 batch,
+                                 shapes[i][1],
+                                 layer.segments[i].data(),
+                                 (uint32_t)layer.segments[i].size(),
+                                 y,
+                                 output == MK_OUTPUT_SILU ? shapes[i][0] / 2 : shapes[i][0],
+                                 linear_space.pointer(),
+                                 linear_bytes,
+                                 x_dtype,
+                                 y_dtype,
+                                 has_norm ? norm.pointer() : nullptr,
+                                 1e-5f,
+                                 output};
+    h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear of a layer");
+  };
+  const double time = time_calls(h, [&](int i) {
+    const layer_memory &layer = all[i % layers];
+    multiply(layer, 0, residual.pointer(), MK_F32, states.pointer(), MK_BF16, true, MK_OUTPUT_STORE);
+    const mk_rope_kv_args turn = {states.pointer(), batch,   qkv,     heads, rope.pointer(),      dim / 2,
+                                  MK_ROPE_HALVES,   nullptr, nullptr, 1e-5f, slot_list.pointer(), &layer.kv,
+                                  MK_BF16};
+    const mk_attention_args args = {states.pointer(),
+                                    qkv,
+                                    heads,
+                                    mixed.pointer(),
+                                    sequences.pointer(),
+                                    batch,
+                                    page_table.pointer(),
+                                    &layer.kv,
+                                    0.1f,
+                                    0,
+                                    0,
+                                    attention_space.pointer(),
+                                    attention_bytes,
+                                    MK_BF16,
+                                    MK_BF16,
+                                    1,
+                                    &turn};
+    const mk_status status = h.device->attention(h.stream, &args);
+    multiply(layer, 1, mixed.pointer(), MK_BF16, residual.pointer(), MK_F32, false, MK_OUTPUT_ADD);
+    multiply(layer, 2, residual.pointer(), MK_F32, states.pointer(), MK_BF16, true, MK_OUTPUT_SILU);
+    multiply(layer, 3, states.pointer(), MK_BF16, residual.pointer(), MK_F32, false, MK_OUTPUT_ADD);
+    return status;
+  });
+  double bytes = 0;
+  for (const auto &shape : shapes) bytes += 2.0 * shape[0] * shape[1];
+  report("layer", std::string(name) + ", batch " + std::to_string(batch) + " at " + std::to_string(length), time,
+         bytes + 4.0 * batch * length * kv_heads * dim, 0);
+  for (layer_memory &layer : all) {
+    for (auto *memory : layer.weights) delete memory;
+    delete layer.kv_memory;
+  }
+}
+
 void bench_rest(harness &h, uint32_t rows) {
   const uint32_t hidden = 4096, wide = 14336, vocab = 128256, heads = 32, kv_heads = 8, dim = 128;
   buffer<float> x(h, h.normals((size_t)rows * wide * 2)), y(h, (size_t)rows * wide),
@@ -138,21 +273,22 @@ void bench_rest(harness &h, uint32_t rows) {
   const std::string shape = "rows " + std::to_string(rows);
   report(
       "norm", shape + ", add first",
-      time_calls(h,
-                 [&](int) {
-                   const mk_norm_args args = {
-                       x.pointer(), residual.pointer(), weight.pointer(), y.pointer(), rows, hidden, MK_NORM_ADD_FIRST,
-                       1e-5f};
-                   return h.device->norm(h.stream, &args);
-                 }),
-      16.0 * rows * hidden, 0);
+      time_calls(
+          h,
+          [&](int) {
+            const mk_norm_args args = {
+                x.pointer(), residual.pointer(), weight.pointer(), y.pointer(), rows, hidden, MK_NORM_ADD_FIRST, 1e-5f,
+                MK_BF16};
+            return h.device->norm(h.stream, &args);
+          }),
+      14.0 * rows * hidden, 0);
   report("gated", shape,
          time_calls(h,
                     [&](int) {
-                      const mk_gated_args args = {x.pointer(), y.pointer(), rows, wide, MK_SILU};
+                      const mk_gated_args args = {x.pointer(), y.pointer(), rows, wide, MK_SILU, MK_BF16};
                       return h.device->gated(h.stream, &args);
                     }),
-         12.0 * rows * wide, 0);
+         10.0 * rows * wide, 0);
   mk_kv_layer layer = {nullptr, MK_BF16, rows / 16 + 1, 16, kv_heads, dim};
   buffer<uint8_t> kv(h, h.device->kv_layer_bytes(&layer));
   layer.data = kv.pointer();
@@ -173,10 +309,11 @@ void bench_rest(harness &h, uint32_t rows) {
                                                     nullptr,
                                                     0,
                                                     ds.pointer(),
-                                                    &layer};
+                                                    &layer,
+                                                    MK_BF16};
                       return h.device->rope_kv(h.stream, &args);
                     }),
-         rows * dim * (8.0 * (heads + kv_heads) + 4 * kv_heads + 4 * kv_heads), 0);
+         rows * dim * (4.0 * heads + 8.0 * kv_heads), 0);
   if (rows > 256) return;
   buffer<float> logits(h, h.normals((size_t)rows * vocab, 3));
   buffer<int32_t> tokens(h, rows);
@@ -200,12 +337,23 @@ void bench_rest(harness &h, uint32_t rows) {
 void bench(harness &h, const std::string &only) {
   const auto wants = [&](const char *name) { return only.empty() || only == name; };
   if (wants("linear")) {
-    const std::vector<uint32_t> rows = {1, 2, 4, 8, 16, 32, 64, 128, 256, 4096};
+    const std::vector<uint32_t> rows = {1, 8, 16, 32, 64, 128, 256, 4096};
     bench_linear(h, MK_BF16, "qkv BF16", 4096, {4096, 1024, 1024}, rows);
     bench_linear(h, MK_BF16, "o BF16", 4096, {4096}, rows);
     bench_linear(h, MK_BF16, "gate+up BF16", 4096, {14336, 14336}, rows);
     bench_linear(h, MK_BF16, "down BF16", 14336, {4096}, rows);
     bench_linear(h, MK_BF16, "head BF16", 4096, {128256}, {1, 8, 64, 256});
+  }
+  if (wants("fused")) {
+    const std::vector<uint32_t> rows = {1, 8, 16, 32, 64, 128};
+    bench_linear(h, MK_BF16, "8B qkv", 4096, {4096, 1024, 1024}, rows, true);
+    bench_linear(h, MK_BF16, "8B o", 4096, {4096}, rows, false, MK_OUTPUT_ADD);
+    bench_linear(h, MK_BF16, "8B gate+up", 4096, {14336, 14336}, rows, true, MK_OUTPUT_SILU);
+    bench_linear(h, MK_BF16, "8B down", 14336, {4096}, rows, false, MK_OUTPUT_ADD);
+    bench_linear(h, MK_BF16, "1B qkv", 2048, {2048, 512, 512}, rows, true);
+    bench_linear(h, MK_BF16, "1B o", 2048, {2048}, rows, false, MK_OUTPUT_ADD);
+    bench_linear(h, MK_BF16, "1B gate+up", 2048, {8192, 8192}, rows, true, MK_OUTPUT_SILU);
+    bench_linear(h, MK_BF16, "1B down", 8192, {2048}, rows, false, MK_OUTPUT_ADD);
   }
   if (wants("quantized")) {
     for (const format_name &format : all_formats) {
@@ -214,6 +362,9 @@ void bench(harness &h, const std::string &only) {
     }
   }
   if (wants("attention")) {
+    bench_attention(h, 1, 1, 256, 32, 8, 64);
+    bench_attention(h, 1, 1, 1024, 32, 8, 64);
+    bench_attention(h, 1, 1, 256, 32, 8, 128);
     bench_attention(h, 1, 1, 1024, 32, 8, 128);
     bench_attention(h, 1, 1, 16384, 32, 8, 128);
     bench_attention(h, 8, 1, 1024, 32, 8, 128);
@@ -223,6 +374,15 @@ void bench(harness &h, const std::string &only) {
     bench_attention(h, 1, 4096, 4096, 32, 8, 128);
     bench_attention(h, 8, 1024, 4096, 32, 8, 128);
     bench_attention(h, 256, 1, 1024, 32, 8, 64);
+    bench_attention(h, 1, 4096, 4096, 32, 8, 64);
+    bench_attention(h, 8, 512, 512, 32, 8, 128);
+    bench_attention(h, 32, 128, 2176, 32, 8, 128);
+  }
+  if (wants("layer")) {
+    for (uint32_t batch : {1u, 8u, 32u, 64u, 128u, 256u}) {
+      bench_layer(h, "Llama-3.2-1B", 2048, 8192, 32, 8, 64, batch, 256);
+      bench_layer(h, "Llama-3.1-8B", 4096, 14336, 32, 8, 128, batch, 256);
+    }
   }
   if (wants("rest")) {
     for (uint32_t rows : {1u, 64u, 256u, 4096u}) bench_rest(h, rows);

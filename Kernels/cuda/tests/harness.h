@@ -14,13 +14,22 @@ extern "C" {
 
 struct harness {
   const mk_table *device, *reference;
-  mk_stream *stream, *reference_stream;
+  mk_stream *stream, *deterministic_stream, *reference_stream;
   std::mt19937 random{12345};
+  uint64_t state = 88172645463325252u;
   bool is_quick = false; ///< under a sanitizer: fewer and smaller cases
   int passed = 0, failed = 0;
 
   float uniform(float low, float high) { return std::uniform_real_distribution<float>(low, high)(random); }
-  float normal() { return std::normal_distribution<float>()(random); }
+  /// Nearly normal, and fast: four uniform numbers of 16 bits from xorshift64, added.
+  float normal() {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    const uint32_t sum = (uint32_t)(state & 0xffff) + (uint32_t)(state >> 16 & 0xffff) +
+                         (uint32_t)(state >> 32 & 0xffff) + (uint32_t)(state >> 48);
+    return ((float)sum - 131070.0f) * (1.7320508f / 65536.0f);
+  }
   uint32_t below(uint32_t n) { return random() % n; }
   std::vector<float> normals(size_t count, float deviation = 1) {
     std::vector<float> values(count);
@@ -110,6 +119,55 @@ inline uint16_t bfloat_bits(float value) {
   return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+inline std::vector<uint16_t> bfloats(const std::vector<float> &values) {
+  std::vector<uint16_t> bits(values.size());
+  for (size_t i = 0; i < values.size(); i++) bits[i] = bfloat_bits(values[i]);
+  return bits;
+}
+inline std::vector<float> floats(const std::vector<uint16_t> &bits) {
+  std::vector<float> values(bits.size());
+  for (size_t i = 0; i < bits.size(); i++) {
+    const uint32_t wide = (uint32_t)bits[i] << 16;
+    memcpy(&values[i], &wide, 4);
+  }
+  return values;
+}
+
+/// An activation on the device, in either dtype. Values of a bf16 one are rounded in `values` too.
+struct activation {
+  mk_dtype dtype;
+  buffer<uint8_t> memory;
+
+  activation(harness &h, mk_dtype dtype, size_t count) : dtype(dtype), memory(h, count * (dtype == MK_F32 ? 4 : 2)) {}
+  activation(harness &h, mk_dtype dtype, std::vector<float> &values) : activation(h, dtype, values.size()) {
+    set(values);
+  }
+  float *pointer() const { return reinterpret_cast<float *>(memory.pointer()); }
+  void set(std::vector<float> &values) {
+    if (dtype == MK_F32) {
+      memory.h.device->memory_upload(memory.h.stream, pointer(), values.data(), memory.bytes());
+      return;
+    }
+    const std::vector<uint16_t> bits = bfloats(values);
+    memory.h.device->memory_upload(memory.h.stream, pointer(), bits.data(), memory.bytes());
+    values = floats(bits);
+  }
+  std::vector<float> get() const {
+    const std::vector<uint8_t> bytes = memory.get();
+    if (dtype == MK_F32) {
+      std::vector<float> values(bytes.size() / 4);
+      memcpy(values.data(), bytes.data(), bytes.size());
+      return values;
+    }
+    std::vector<uint16_t> bits(bytes.size() / 2);
+    memcpy(bits.data(), bytes.data(), bytes.size());
+    return floats(bits);
+  }
+};
+
+/// What rounding to bf16 adds to a tolerance.
+inline double tolerance_of(mk_dtype dtype, double exact) { return dtype == MK_BF16 ? exact + 3e-3 : exact; }
+
 struct format_name {
   mk_dtype dtype;
   const char *name;
@@ -122,4 +180,6 @@ void test_pointwise(harness &h);
 void test_embedding_and_linear(harness &h);
 void test_attention(harness &h);
 void test_sampling(harness &h);
+void test_deterministic_linear(harness &h);
+void test_deterministic_attention(harness &h);
 void bench(harness &h, const std::string &only);

@@ -105,7 +105,40 @@ struct linear_case {
   std::vector<uint32_t> outputs;
   bool has_bias;
   uint32_t padding; ///< between rows of x and of y
+  mk_dtype x_dtype = MK_F32, y_dtype = MK_F32;
+  bool has_norm = false;
+  uint32_t output = MK_OUTPUT_STORE;
 };
+
+/// What the reference makes of it, norm and output included. `y` holds what is added to.
+static void reference_linear(harness &h, const linear_case &c, const std::vector<float> &x, uint32_t x_stride,
+                             const std::vector<mk_linear_segment> &segments, const std::vector<float> &norm,
+                             std::vector<float> &y, uint32_t y_stride) {
+  uint32_t total = 0;
+  for (const mk_linear_segment &segment : segments) total += segment.matrix.rows;
+  std::vector<float> normed = x, product((size_t)c.rows * total);
+  if (c.has_norm) {
+    const mk_norm_args args = {x.data(), nullptr, norm.data(), normed.data(), c.rows, c.cols, MK_NORM_PLAIN, 1e-5f};
+    h.expect(h.reference->norm(h.reference_stream, &args) == MK_OK, "reference norm");
+  }
+  const mk_linear_args args = {
+      normed.data(), c.rows, x_stride, segments.data(), (uint32_t)segments.size(), product.data(), total, nullptr, 0};
+  h.expect(h.reference->linear(h.reference_stream, &args) == MK_OK, "reference linear");
+  if (c.output >= MK_OUTPUT_SILU) {
+    std::vector<float> gated((size_t)c.rows * total / 2);
+    const mk_gated_args gate = {product.data(), gated.data(), c.rows, total / 2,
+                                c.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH};
+    h.expect(h.reference->gated(h.reference_stream, &gate) == MK_OK, "reference gated");
+    product = gated;
+    total /= 2;
+  }
+  for (uint32_t row = 0; row < c.rows; row++) {
+    for (uint32_t j = 0; j < total; j++) {
+      float &to = y[(size_t)row * y_stride + j];
+      to = product[(size_t)row * total + j] + (c.output == MK_OUTPUT_ADD ? to : 0);
+    }
+  }
+}
 
 /// `formats` are taken in turn by the segments.
 static void test_linear(harness &h, const std::vector<format_name> &formats, const linear_case &c) {
@@ -125,25 +158,43 @@ static void test_linear(harness &h, const std::vector<format_name> &formats, con
     host.push_back({{values[s].data(), MK_F32, 0, c.outputs[s], c.cols}, c.has_bias ? host_biases[s].data() : nullptr});
     device.push_back({matrices[s]->device, c.has_bias ? biases[s]->pointer() : nullptr});
   }
-  const uint32_t x_stride = c.cols + c.padding, y_stride = total + c.padding;
-  const std::vector<float> x = h.normals((size_t)c.rows * x_stride);
-  std::vector<float> wanted((size_t)c.rows * y_stride, 0), out;
-  mk_linear_args args = {x.data(), c.rows,  x_stride, host.data(), (uint32_t)host.size(), wanted.data(),
-                         y_stride, nullptr, 0};
-  h.expect(h.reference->linear(h.reference_stream, &args) == MK_OK, "reference linear");
+  const uint32_t columns = c.output >= MK_OUTPUT_SILU ? total / 2 : total;
+  const uint32_t x_stride = c.cols + c.padding, y_stride = columns + c.padding;
+  std::vector<float> x = h.normals((size_t)c.rows * x_stride), out;
+  const std::vector<float> norm = h.normals(c.cols);
+  std::vector<float> wanted = c.output == MK_OUTPUT_ADD ? h.normals((size_t)c.rows * y_stride, 10)
+                                                        : std::vector<float>((size_t)c.rows * y_stride, NAN);
   {
     const size_t workspace = h.device->linear_workspace_bytes(c.rows, c.cols, total);
-    buffer<float> dx(h, x), dy(h, wanted.size());
+    activation dx(h, c.x_dtype, x), dy(h, c.y_dtype, wanted.size());
+    if (c.output == MK_OUTPUT_ADD) dy.set(wanted);
+    buffer<float> dn(h, norm);
     buffer<uint8_t> space(h, workspace);
-    args = {dx.pointer(), c.rows,   x_stride,        device.data(), (uint32_t)device.size(),
-            dy.pointer(), y_stride, space.pointer(), workspace};
+    mk_linear_args args = {dx.pointer(),
+                           c.rows,
+                           x_stride,
+                           device.data(),
+                           (uint32_t)device.size(),
+                           dy.pointer(),
+                           y_stride,
+                           space.pointer(),
+                           workspace,
+                           c.x_dtype,
+                           c.y_dtype,
+                           c.has_norm ? dn.pointer() : nullptr,
+                           1e-5f,
+                           c.output};
     h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear");
     out = dy.get();
   }
+  reference_linear(h, c, x, x_stride, host, norm, wanted, y_stride);
   for (uint32_t row = 0; row < c.rows; row++) {
-    for (uint32_t j = total; j < y_stride; j++) {
-      if (!std::isnan(out[(size_t)row * y_stride + j])) h.expect(false, "linear wrote between rows");
-      out[(size_t)row * y_stride + j] = 0;
+    for (uint32_t j = columns; j < y_stride; j++) {
+      const size_t at = (size_t)row * y_stride + j;
+      if (c.output == MK_OUTPUT_ADD ? out[at] != wanted[at] : !std::isnan(out[at])) {
+        h.expect(false, "linear wrote between rows");
+      }
+      out[at] = wanted[at] = 0;
     }
   }
   bool is_exact = true, is_quantized = false;
@@ -153,11 +204,71 @@ static void test_linear(harness &h, const std::vector<format_name> &formats, con
   }
   std::string what = "linear";
   for (const format_name &format : formats) what += std::string(" ") + format.name;
-  what += " rows " + std::to_string(c.rows) + " cols " + std::to_string(c.cols) + " outputs " + std::to_string(total);
-  // 16-bit weights multiply x rounded to 16 bits; quantised ones are rounded to bf16 as well.
-  h.compare(out, wanted, is_exact ? 2e-6 : is_quantized ? 6e-3 : 4e-3, what);
+  what += " rows " + std::to_string(c.rows) + " cols " + std::to_string(c.cols) + " outputs " + std::to_string(total) +
+          " dtypes " + std::to_string(c.x_dtype) + " " + std::to_string(c.y_dtype) + (c.has_norm ? " norm" : "") +
+          " output " + std::to_string(c.output);
+  // 16-bit weights multiply x rounded to 16 bits; quantised ones are rounded to bf16 as well. A gate adds the error of
+  // two products, and in the workspace both are rounded.
+  const double tolerance = (is_exact ? 2e-6 : is_quantized ? 6e-3 : 4e-3) * (c.output >= MK_OUTPUT_SILU ? 2 : 1);
+  h.compare(out, wanted, tolerance_of(c.y_dtype, tolerance), what);
   for (auto *matrix : matrices) delete matrix;
   for (auto *bias : biases) delete bias;
+}
+
+/// Activations of 16 bits, the norm before and what may come after a product.
+static void test_fusions(harness &h, const format_name &format, const std::vector<uint32_t> &row_counts) {
+  for (uint32_t rows : row_counts) {
+    const uint32_t cols = h.is_quick ? 512 : 1280;
+    for (mk_dtype x_dtype : {MK_F32, MK_BF16}) {
+      const bool has_norm = x_dtype == MK_F32;
+      test_linear(h, {format}, {rows, cols, {256, 64}, false, 0, x_dtype, MK_BF16, has_norm, MK_OUTPUT_STORE});
+      test_linear(h, {format}, {rows, cols, {192}, true, 0, x_dtype, MK_F32, has_norm, MK_OUTPUT_ADD});
+      test_linear(h, {format}, {rows, cols, {320}, false, 8, x_dtype, MK_F32, false, MK_OUTPUT_ADD});
+      test_linear(h, {format}, {rows, cols, {256, 256}, rows % 2 == 0, 0, x_dtype, MK_BF16, has_norm, MK_OUTPUT_SILU});
+      test_linear(h, {format}, {rows, cols, {100, 100}, false, 0, x_dtype, MK_F32, has_norm, MK_OUTPUT_GELU_TANH});
+      test_linear(h, {format}, {rows, cols, {96, 32, 32}, true, 0, x_dtype, MK_F32, has_norm, MK_OUTPUT_STORE});
+    }
+  }
+}
+
+/// A row's result has the same bits whatever else is in the batch.
+static void test_invariance(harness &h, const format_name &format, uint32_t cols, uint32_t outputs) {
+  const uint32_t rows = 150;
+  device_matrix matrix(h, format.dtype, outputs, cols);
+  const mk_linear_segment segment = {matrix.device, nullptr};
+  std::vector<float> x = h.normals((size_t)rows * cols);
+  activation dx(h, MK_BF16, x);
+  const size_t workspace = h.device->linear_workspace_bytes(rows, cols, outputs);
+  buffer<uint8_t> space(h, workspace);
+  const auto multiply = [&](uint32_t first, uint32_t count) {
+    buffer<float> y(h, (size_t)count * outputs);
+    const float *from =
+        reinterpret_cast<const float *>(reinterpret_cast<const uint16_t *>(dx.pointer()) + first * cols);
+    const mk_linear_args args = {from,    count,           cols,      &segment, 1, y.pointer(),
+                                 outputs, space.pointer(), workspace, MK_BF16};
+    h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear");
+    return y.get();
+  };
+  const std::vector<float> all = multiply(0, rows);
+  const uint32_t slices[][2] = {{0, 1}, {3, 1}, {149, 1}, {5, 12}, {20, 30}, {60, 64}, {10, 100}, {0, 129}};
+  for (const auto &[first, count] : slices) {
+    const std::vector<float> some = multiply(first, count);
+    h.expect(memcmp(some.data(), &all[(size_t)first * outputs], some.size() * sizeof(float)) == 0,
+             std::string("invariant linear ") + format.name + ", " + std::to_string(cols) + " columns, rows " +
+                 std::to_string(first) + " + " + std::to_string(count));
+  }
+}
+
+/// On a deterministic stream.
+void test_deterministic_linear(harness &h) {
+  const format_name bf16 = {MK_BF16, "BF16"}, half = {MK_F16, "F16"}, q4 = {MK_Q4_K, "Q4_K"};
+  test_fusions(h, bf16, h.is_quick ? std::vector<uint32_t>{3} : std::vector<uint32_t>{1, 8, 17, 40, 140});
+  test_fusions(h, half, {3});
+  for (const format_name &format : {bf16, half, q4}) {
+    test_invariance(h, format, 512, 192);
+    if (!h.is_quick) test_invariance(h, format, 2048, 1000);
+  }
+  if (!h.is_quick) test_invariance(h, bf16, 4096, 6144);
 }
 
 void test_embedding_and_linear(harness &h) {
@@ -177,6 +288,14 @@ void test_embedding_and_linear(harness &h) {
     test_linear(h, {{MK_Q4_K, "Q4_K"}, {MK_Q4_K, "Q4_K"}, {MK_Q6_K, "Q6_K"}}, {rows, 512, {64, 32, 32}, true, 0});
     test_linear(h, {{MK_BF16, "BF16"}, {MK_F32, "F32"}, {MK_F16, "F16"}},
                 {rows, 512, {64, 32, 32, 16, 16, 8}, true, 8});
+  }
+  for (const format_name &format : all_formats) {
+    if (format.dtype <= MK_BF16 || format.dtype == MK_Q8_0 || format.dtype == MK_Q4_K) {
+      const bool is_main = format.dtype == MK_BF16 && !h.is_quick;
+      test_fusions(h, format,
+                   is_main ? std::vector<uint32_t>{1, 3, 8, 11, 16, 17, 33, 64, 100, 200}
+                           : std::vector<uint32_t>{3, 17});
+    }
   }
   if (h.is_quick) return;
   test_linear(h, {{MK_BF16, "BF16"}}, {1, 4096, {4096, 1024, 1024}, false, 0});

@@ -1,8 +1,8 @@
 /// Norms, rope tables, gates, gathers, scaling and soft capping.
 #include "harness.h"
 
-static void test_norm(harness &h) {
-  for (uint32_t cols : {1u, 7u, 64u, 576u, 4096u, 8192u, 9001u}) {
+static void test_norm(harness &h, mk_dtype y_dtype) {
+  for (uint32_t cols : {1u, 7u, 64u, 576u, 4096u, 8192u, 9001u, 9004u}) {
     for (uint32_t mode : {MK_NORM_PLAIN, MK_NORM_ADD_FIRST, MK_NORM_ADD_AFTER}) {
       const uint32_t rows = cols > 4096 ? 3 : 17;
       const std::vector<float> x = h.normals(rows * cols, 3), residual = h.normals(rows * cols),
@@ -11,11 +11,14 @@ static void test_norm(harness &h) {
       mk_norm_args args = {
           x.data(), mode ? wanted_residual.data() : nullptr, weight.data(), wanted.data(), rows, cols, mode, 1e-5f};
       h.expect(h.reference->norm(h.reference_stream, &args) == MK_OK, "reference norm");
-      buffer<float> dx(h, x), dr(h, residual), dw(h, weight), dy(h, x.size());
-      args = {dx.pointer(), mode ? dr.pointer() : nullptr, dw.pointer(), dy.pointer(), rows, cols, mode, 1e-5f};
+      buffer<float> dx(h, x), dr(h, residual), dw(h, weight);
+      activation dy(h, y_dtype, x.size());
+      args = {dx.pointer(), mode ? dr.pointer() : nullptr, dw.pointer(), dy.pointer(), rows, cols, mode, 1e-5f,
+              y_dtype};
       h.expect(h.device->norm(h.stream, &args) == MK_OK, "norm");
-      const std::string what = "norm of " + std::to_string(cols) + " columns, mode " + std::to_string(mode);
-      if (mode != MK_NORM_ADD_AFTER) h.compare(dy.get(), wanted, 1e-6, what);
+      const std::string what = "norm of " + std::to_string(cols) + " columns, mode " + std::to_string(mode) +
+                               ", dtype " + std::to_string(y_dtype);
+      if (mode != MK_NORM_ADD_AFTER) h.compare(dy.get(), wanted, tolerance_of(y_dtype, 1e-6), what);
       if (mode != MK_NORM_PLAIN) h.compare(dr.get(), wanted_residual, 1e-6, what + ", residual");
     }
   }
@@ -37,34 +40,36 @@ static void test_rope_table(harness &h) {
   h.compare(dt.get(), wanted, 1e-7, "rope_table");
 }
 
-static void test_gated(harness &h) {
+static void test_gated(harness &h, mk_dtype y_dtype) {
   for (uint32_t n : {1u, 33u, 1536u, 14336u}) {
-    for (uint32_t activation : {MK_SILU, MK_GELU_TANH}) {
+    for (uint32_t kind : {MK_SILU, MK_GELU_TANH}) {
       const uint32_t rows = 5;
       const std::vector<float> x = h.normals(rows * n * 2, 4);
       std::vector<float> wanted(rows * n);
-      mk_gated_args args = {x.data(), wanted.data(), rows, n, activation};
+      mk_gated_args args = {x.data(), wanted.data(), rows, n, kind};
       h.reference->gated(h.reference_stream, &args);
-      buffer<float> dx(h, x), dy(h, wanted.size());
-      args = {dx.pointer(), dy.pointer(), rows, n, activation};
+      buffer<float> dx(h, x);
+      activation dy(h, y_dtype, wanted.size());
+      args = {dx.pointer(), dy.pointer(), rows, n, kind, y_dtype};
       h.expect(h.device->gated(h.stream, &args) == MK_OK, "gated");
-      h.compare(dy.get(), wanted, 2e-6, "gated " + std::to_string(n) + ", activation " + std::to_string(activation));
+      h.compare(dy.get(), wanted, tolerance_of(y_dtype, 2e-6),
+                "gated " + std::to_string(n) + ", activation " + std::to_string(kind));
     }
   }
 }
 
-static void test_gather(harness &h) {
+static void test_gather(harness &h, mk_dtype dtype) {
   const uint32_t x_rows = 19, count = 8;
   for (uint32_t cols : {1u, 576u, 4099u}) {
-    const std::vector<float> x = h.normals(x_rows * cols);
+    std::vector<float> x = h.normals(x_rows * cols);
+    activation dx(h, dtype, x), dy(h, dtype, (size_t)count * cols);
     std::vector<int32_t> indices(count);
     for (int32_t &index : indices) index = (int32_t)h.below(x_rows);
     std::vector<float> wanted(count * cols);
     mk_gather_args args = {x.data(), indices.data(), wanted.data(), count, cols, x_rows};
     h.reference->gather(h.reference_stream, &args);
-    buffer<float> dx(h, x), dy(h, wanted.size());
     buffer<int32_t> di(h, indices);
-    args = {dx.pointer(), di.pointer(), dy.pointer(), count, cols, x_rows};
+    args = {dx.pointer(), di.pointer(), dy.pointer(), count, cols, x_rows, dtype};
     h.expect(h.device->gather(h.stream, &args) == MK_OK, "gather");
     h.compare(dy.get(), wanted, 0, "gather");
     di.set(std::vector<int32_t>(count, (int32_t)x_rows));
@@ -85,9 +90,11 @@ static void test_scaling(harness &h) {
 }
 
 void test_pointwise(harness &h) {
-  test_norm(h);
+  for (mk_dtype dtype : {MK_F32, MK_BF16}) {
+    test_norm(h, dtype);
+    test_gated(h, dtype);
+    test_gather(h, dtype);
+  }
   test_rope_table(h);
-  test_gated(h);
-  test_gather(h);
   test_scaling(h);
 }

@@ -53,6 +53,29 @@ static void test_adjust(harness &h) {
   args.logits = device.pointer();
   h.expect(h.device->adjust_logits(h.stream, &args) == MK_OK, "adjust_logits");
   h.compare(device.get(), wanted, 1e-6, "adjust_logits");
+  {
+    // The same with rows and lists in device memory.
+    std::vector<buffer<uint8_t> *> lists;
+    const auto upload = [&](const void *list, size_t bytes) -> void * {
+      lists.push_back(new buffer<uint8_t>(h, bytes + 1));
+      h.device->memory_upload(h.stream, lists.back()->pointer(), list, bytes);
+      return lists.back()->pointer();
+    };
+    std::vector<mk_adjust_row> own = all;
+    for (mk_adjust_row &row : own) {
+      row.bias_tokens = (const int32_t *)upload(row.bias_tokens, row.bias_count * 4);
+      row.bias_values = (const float *)upload(row.bias_values, row.bias_count * 4);
+      row.history = (const mk_history_entry *)upload(row.history, row.history_count * sizeof *row.history);
+      row.suppressed = (const int32_t *)upload(row.suppressed, row.suppressed_count * 4);
+      if (row.allowed_mask) row.allowed_mask = (const uint32_t *)upload(row.allowed_mask, (vocab + 31) / 32 * 4);
+    }
+    buffer<mk_adjust_row> rows_there(h, own);
+    buffer<float> again(h, logits);
+    const mk_adjust_args there = {again.pointer(), rows, vocab, rows_there.pointer(), MK_DEVICE_MEMORY};
+    h.expect(h.device->adjust_logits(h.stream, &there) == MK_OK, "adjust_logits by rows in device memory");
+    h.compare(again.get(), wanted, 1e-6, "adjust_logits by rows in device memory");
+    for (auto *list : lists) delete list;
+  }
   suppressed[5][0] = (int32_t)vocab;
   h.expect(h.device->adjust_logits(h.stream, &args) == MK_INVALID_ARGUMENT,
            "a token outside the vocabulary is refused");
@@ -81,6 +104,11 @@ static void test_sample(harness &h, uint32_t vocab, bool has_ties) {
   args = {dx.pointer(), rows, vocab, all.data(), dt.pointer(), ds.pointer(), space};
   h.expect(h.device->sample(h.stream, &args) == MK_OK, "sample");
   const std::vector<int32_t> tokens = dt.get();
+  buffer<mk_sample_row> rows_there(h, all);
+  dt.set(std::vector<int32_t>(rows, -7));
+  args.row = rows_there.pointer();
+  args.row_memory = MK_DEVICE_MEMORY;
+  h.expect(h.device->sample(h.stream, &args) == MK_OK && dt.get() == tokens, "sample by rows in device memory");
   for (uint32_t r = 0; r < rows; r++) {
     char text[200];
     snprintf(text, sizeof text, "sample of %u%s, temperature %g, top_p %g, min_p %g, top_k %u: %d instead of %d", vocab,

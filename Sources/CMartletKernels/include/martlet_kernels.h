@@ -3,14 +3,22 @@
 /// The CPU backend is compiled in (`mk_cpu_table`). Any other device is a shared object that exports
 /// `const mk_table *mk_backend_table(void)` with the same table.
 ///
-/// Rules for every op: row-major, no aliasing unless said, never allocates, prints, exits or touches globals; checks its
-/// sizes and returns a status. Activations are float32 on the CPU. The order of float accumulation for one output element
-/// depends on the weights' shape only, never on the number of rows, threads or neighbours.
+/// A device with memory of its own (`separate_memory`) must not have that memory read or written by host code. There,
+/// arguments' structs and the lists that an op's text calls host memory are read before the call returns; all other
+/// pointers are device memory, and ops are enqueued: they run in call order.
+///
+/// Rules for every op: row-major, no aliasing unless said, never allocates, prints, exits or touches globals; checks
+/// its sizes and returns a status. The order of float accumulation for one output element depends on the weights' shape
+/// only, never on the number of rows, threads or neighbours (other devices: with `mk_stream_options.deterministic`).
+///
+/// Activations are float32 unless an op's args name another dtype for them: then the pointer, its stride in elements,
+/// is to values of that dtype. MK_F32 always works; a table's `activation_dtype` is what the device prefers for what only
+/// `linear`, `gather`, `rope_kv` and `attention` read. The residual and logits are always float32.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-#define MK_ABI_VERSION 1u
+#define MK_ABI_VERSION 2u
 
 typedef int32_t mk_status;
 enum { MK_OK = 0, MK_INVALID_ARGUMENT = 1, MK_OUT_OF_MEMORY = 2, MK_UNSUPPORTED = 3, MK_DEVICE_LOST = 4 };
@@ -39,6 +47,7 @@ typedef struct mk_stream_options {
   uint32_t threads;           ///< Worker count including the caller; 0 chooses.
   uint32_t pin;               ///< Non-zero pins helpers to cores.
   uint32_t spin_microseconds; ///< How long an idle helper spins before it parks.
+  uint32_t deterministic;     ///< Non-zero: a result does not depend on what else is in the batch. CPUs always hold to it.
 } mk_stream_options;
 
 /// Counters since the stream was made; times in nanoseconds of the calling thread.
@@ -68,6 +77,7 @@ typedef struct mk_norm_args {
   float *y;
   uint32_t rows, cols, mode;
   float epsilon;
+  mk_dtype y_dtype; ///< MK_F32 or the table's activation_dtype
 } mk_norm_args;
 
 /// For each segment s in order: y[row, offset_s + j] = sum_k x[row, k] * w_s[j, k] (+ bias_s[j]).
@@ -78,6 +88,9 @@ typedef struct mk_linear_segment {
   mk_matrix matrix;
   const float *bias; ///< [matrix.rows] or NULL
 } mk_linear_segment;
+/// What becomes of the product. The gated outputs take two segments of n rows each, gate then up, and have n columns:
+/// y[row, j] = act(gate_j) * up_j, as the op `gated` does.
+enum { MK_OUTPUT_STORE = 0, MK_OUTPUT_ADD = 1, MK_OUTPUT_SILU = 2, MK_OUTPUT_GELU_TANH = 3 };
 typedef struct mk_linear_args {
   const float *x;
   uint32_t rows, x_stride;
@@ -87,6 +100,12 @@ typedef struct mk_linear_args {
   uint32_t y_stride;
   void *workspace;
   size_t workspace_bytes;
+  mk_dtype x_dtype, y_dtype; ///< MK_F32 or the table's activation_dtype; y of MK_OUTPUT_ADD is MK_F32
+  /// [cols] or NULL. Where the table has `fused_linear`, x (MK_F32) is normed first:
+  /// x[row, k] / sqrt(mean(x[row]^2) + norm_epsilon) * norm_weight[k]
+  const float *norm_weight;
+  float norm_epsilon;
+  uint32_t output; ///< MK_OUTPUT_STORE, or with `fused_linear` any. MK_OUTPUT_ADD adds to what y holds (x is not y).
 } mk_linear_args;
 
 /// table[row, 0:half] = magnitude * cos(position * f), table[row, half:2*half] = magnitude * sin(position * f),
@@ -107,8 +126,9 @@ typedef struct mk_kv_layer {
 } mk_kv_layer;
 
 /// Per row: optional RMS norm of each q and k head, rotation of the first 2*half dims of q and k, then k and v are
-/// written to the KV slot slots[row] = page * page_size + offset. qkv is [rows, stride] holding
-/// heads*head_dim q values, then kv_heads*head_dim k values, then kv_heads*head_dim v values; q is changed in place.
+/// written to the KV slot slots[row] = page * page_size + offset. Devices leave out a row whose slot is -1. qkv is
+/// [rows, stride] holding heads*head_dim q values, then kv_heads*head_dim k values, then kv_heads*head_dim v values; q
+/// is changed in place, and k may be.
 enum { MK_ROPE_HALVES = 0, MK_ROPE_PAIRS = 1 }; ///< partner of dim i: i + half (HF checkpoints), or 2i, 2i+1 (GGUF llama)
 typedef struct mk_rope_kv_args {
   float *qkv;
@@ -119,11 +139,14 @@ typedef struct mk_rope_kv_args {
   float norm_epsilon;
   const int32_t *slots;
   const mk_kv_layer *kv;
+  mk_dtype qkv_dtype; ///< MK_F32 or the table's activation_dtype
 } mk_rope_kv_args;
 
 /// Causal attention with online softmax. Sequence s owns rows [row_start, row_start + row_count); its row i sits at
 /// position kv_length - row_count + i and sees positions [max(0, position - window + 1), position] (window 0: all).
-/// page_table[page_offset + p] is the page of positions [p * page_size, (p + 1) * page_size).
+/// page_table[page_offset + p] is the page of positions [p * page_size, (p + 1) * page_size). Devices leave out a
+/// sequence of no rows. They read `sequences`, `page_table` and keys and values older than the sequences' rows ahead of
+/// the stream: the op just before must not write them.
 typedef struct mk_attention_sequence {
   uint32_t row_start, row_count, kv_length, page_offset;
 } mk_attention_sequence;
@@ -140,6 +163,11 @@ typedef struct mk_attention_args {
   uint32_t window;
   void *workspace; ///< at least attention_workspace_bytes
   size_t workspace_bytes;
+  mk_dtype q_dtype, y_dtype; ///< MK_F32 or the table's activation_dtype
+  uint32_t max_row_count;    ///< bound on the sequences' row_count where the caller knows one, else 0
+  /// NULL, or on a table with `fused_linear`: done first, on the same kv and with q at the start of its qkv. qkv is left
+  /// in an undefined state.
+  const mk_rope_kv_args *rope;
 } mk_attention_args;
 
 /// y[row, j] = act(x[row, j]) * x[row, n + j], x is [rows, 2n].
@@ -148,15 +176,23 @@ typedef struct mk_gated_args {
   const float *x;
   float *y;
   uint32_t rows, n, activation;
+  mk_dtype y_dtype; ///< MK_F32 or the table's activation_dtype
 } mk_gated_args;
 
-/// y[i, :] = x[indices[i], :]
+/// y[i, :] = x[indices[i], :]; y has the dtype of x.
 typedef struct mk_gather_args {
   const float *x;
   const int32_t *indices;
   float *y;
   uint32_t count, cols, x_rows;
+  mk_dtype x_dtype; ///< MK_F32 or the table's activation_dtype
 } mk_gather_args;
+
+/// Where the row parameters of adjust_logits and sample lie, with the lists that they point to. Host memory is read
+/// before the call returns and checked first. Device memory is read in stream order and suits recording in a graph: what
+/// is invalid there is skipped and reported by stream_synchronize. CPUs make no difference.
+enum { MK_HOST_MEMORY = 0, MK_DEVICE_MEMORY = 1 };
+
 
 /// In order, on one row's logits: logit bias; repetition, frequency and presence penalties from the row's history;
 /// tokens in `suppressed` to -inf; then the allowed-token bit mask. A positive logit is divided by the repetition
@@ -179,6 +215,7 @@ typedef struct mk_adjust_args {
   float *logits; ///< [rows, vocab], changed in place
   uint32_t rows, vocab;
   const mk_adjust_row *row;
+  uint32_t row_memory; ///< MK_HOST_MEMORY or MK_DEVICE_MEMORY
 } mk_adjust_args;
 
 /// Draws one token per row. temperature 0 is argmax (lowest id wins ties). Otherwise top_k (0: all), then top_p over
@@ -203,6 +240,7 @@ typedef struct mk_sample_args {
   int32_t *tokens; ///< [rows]
   void *workspace; ///< at least sample_workspace_bytes
   size_t workspace_bytes;
+  uint32_t row_memory; ///< MK_HOST_MEMORY or MK_DEVICE_MEMORY
 } mk_sample_args;
 
 /// log softmax of selected tokens and the `top_count` best (ties: lowest id first) of each row. Logits that are not
@@ -217,10 +255,40 @@ typedef struct mk_logprob_args {
   float *top_logprobs;            ///< [rows, top_count]
 } mk_logprob_args;
 
+/// ids[i] = last[~ids[i]] where ids[i] is negative: rows whose token only the device knows yet. A token below 0 feeds 0.
+typedef struct mk_feed_args {
+  int32_t *ids; ///< [rows], changed in place
+  uint32_t rows;
+  const int32_t *last; ///< [slots]
+  uint32_t slots;
+} mk_feed_args;
+
+/// last[slot[i]] = tokens[i]; rows with a negative slot are left out.
+typedef struct mk_keep_args {
+  const int32_t *tokens, *slot; ///< [rows]
+  uint32_t rows;
+  int32_t *last; ///< [slots]
+  uint32_t slots;
+} mk_keep_args;
+
+/// Recorded ops that run again as one.
+typedef struct mk_graph mk_graph;
+
+/// Downloads that may be under way at once.
+enum { MK_DOWNLOAD_CHANNELS = 4, MK_DOWNLOAD_BYTES = 1 << 18 };
+
+/// What a device has now. `problem` is NULL, or says in one line why it cannot be used and the remedy.
+typedef struct mk_device_info {
+  uint64_t free_bytes, total_bytes;
+  const char *problem;
+} mk_device_info;
+
 typedef struct mk_table {
   uint32_t abi_version;
   const char *name;        ///< "cpu-reference", "cpu-avx2", "cpu-avx512", "cuda" ...
   const char *description; ///< what was found, for `martlet doctor`
+  mk_dtype activation_dtype; ///< for activations that are not the residual or logits; MK_F32 on CPUs
+  uint32_t fused_linear;     ///< non-zero: `linear` takes norm_weight and every output, `attention` takes rope
 
   mk_status (*stream_create)(const mk_stream_options *options, mk_stream **out);
   void (*stream_destroy)(mk_stream *stream);
@@ -254,6 +322,24 @@ typedef struct mk_table {
   mk_status (*adjust_logits)(mk_stream *stream, const mk_adjust_args *args);
   mk_status (*sample)(mk_stream *stream, const mk_sample_args *args);
   mk_status (*logprobs)(mk_stream *stream, const mk_logprob_args *args);
+  mk_status (*feed_tokens)(mk_stream *stream, const mk_feed_args *args);
+  mk_status (*keep_tokens)(mk_stream *stream, const mk_keep_args *args);
+
+  /// Non-zero: the device has memory of its own. The rest of the table is there on such devices only, NULL on others.
+  uint32_t separate_memory;
+  mk_status (*device_info)(mk_device_info *out);
+
+  /// Starts a copy of at most MK_DOWNLOAD_BYTES to the host; `download_end` waits for it, and reports the faults of
+  /// what ran before it. One copy at a time in each channel (below MK_DOWNLOAD_CHANNELS).
+  mk_status (*download_begin)(mk_stream *stream, uint32_t channel, const void *source, size_t bytes);
+  mk_status (*download_end)(mk_stream *stream, uint32_t channel, void *destination, size_t bytes);
+
+  /// From `graph_begin` on ops are recorded, not run, until `graph_end` makes a graph of them (`out` NULL: drops them).
+  /// What they stage from host memory must not be recorded. A graph runs with the pointers and sizes that it recorded.
+  mk_status (*graph_begin)(mk_stream *stream);
+  mk_status (*graph_end)(mk_stream *stream, mk_graph **out);
+  mk_status (*graph_launch)(mk_stream *stream, mk_graph *graph);
+  void (*graph_destroy)(mk_stream *stream, mk_graph *graph);
 } mk_table;
 
 /// The CPU implementations. MK_CPU_BEST picks what this processor runs; a variant it cannot run gives NULL.

@@ -17,6 +17,14 @@ static inline size_t mk_activation_bytes(size_t tokens, uint32_t cols) {
   return tokens * (cols / MK_BLOCK) * MK_TOKEN_BLOCK_BYTES;
 }
 
+/// Activations for matrices of 16-bit codes (packed.h): a block of a group of n tokens is int16 codes[n][32], float
+/// scale[n]; the last block is padded with zeros.
+enum { MK_CODED_TOKEN_BLOCK_BYTES = MK_BLOCK * 2 + 4 };
+
+static inline size_t mk_coded_activation_bytes(size_t tokens, uint32_t cols) {
+  return tokens * (((size_t)cols + MK_BLOCK - 1) / MK_BLOCK) * MK_CODED_TOKEN_BLOCK_BYTES;
+}
+
 /// Floats order like these integers; the mapping is its own inverse.
 static inline int32_t mk_order_of_bits(int32_t bits) { return bits ^ ((bits >> 31) & 0x7FFFFFFF); }
 

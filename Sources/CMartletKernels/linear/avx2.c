@@ -24,6 +24,12 @@ static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint3
   mk_quantize_group(x, stride, cols, first, count, out);
 }
 
+#include "../ops/codes.h"
+
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, first, count, out);
+}
+
 INLINE __m256i load_bytes(const uint8_t *from) { return _mm256_loadu_si256((const __m256i *)(const void *)from); }
 
 /// Byte i is `value` where bit i is set, else 0.
@@ -219,20 +225,13 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   UNROLL for (int half = 0; half < 2; half++) store_half(tile, n, half, sums[half]);
 }
 
-INLINE __m256 load_column(mk_dtype dtype, const uint8_t *from) {
-  if (dtype == MK_F32) return _mm256_loadu_ps((const float *)(const void *)from);
-  if (dtype == MK_F16) return load_halves(from);
-  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)from));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
-}
-
 INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
-  const size_t bytes = mk_formats[dtype].bytes;
-  const uint8_t *strip = tile->strip;
+  (void)dtype;
+  const float *strip = (const float *)(const void *)tile->strip;
   __m256 sums[2][GROUP];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = _mm256_setzero_ps();
-  for (uint32_t k = 0; k < tile->cols; k++, strip += MK_STRIP * bytes) {
-    const __m256 low = load_column(dtype, strip), high = load_column(dtype, strip + 8 * bytes);
+  for (uint32_t k = 0; k < tile->cols; k++, strip += MK_STRIP) {
+    const __m256 low = _mm256_loadu_ps(strip), high = _mm256_loadu_ps(strip + 8);
     UNROLL for (uint32_t t = 0; t < n; t++) {
       const __m256 x = _mm256_set1_ps(tile->x[(size_t)t * tile->x_stride + k]);
       sums[0][t] = _mm256_fmadd_ps(low, x, sums[0][t]);
@@ -242,14 +241,40 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   UNROLL for (int half = 0; half < 2; half++) store_half(tile, n, half, sums[half]);
 }
 
+/// A block's products are exact; the blocks are added in order, each with its activations' scale.
+INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
+  (void)dtype;
+  UNROLL for (int half = 0; half < 2; half++) {
+    const uint8_t *at = tile->strip + MK_CODED_SCALES + 32 * half, *x = tile->group;
+    __m256 sums[GROUP];
+    UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm256_setzero_ps();
+    for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+      __m256i dots[GROUP];
+      UNROLL for (uint32_t t = 0; t < n; t++) dots[t] = _mm256_setzero_si256();
+      UNROLL for (int p = 0; p < MK_BLOCK / 2; p++) {
+        const __m256i w = load_bytes(at + 64 * p);
+        UNROLL for (uint32_t t = 0; t < n; t++) {
+          dots[t] = _mm256_add_epi32(dots[t], _mm256_madd_epi16(w, broadcast_integer(x + 64 * t + 4 * p)));
+        }
+      }
+      UNROLL for (uint32_t t = 0; t < n; t++) {
+        sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[t]), broadcast_float(x + 64 * n + 4 * t), sums[t]);
+      }
+    }
+    const __m256 scale = _mm256_loadu_ps((const float *)(const void *)tile->strip + 8 * half);
+    UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm256_mul_ps(sums[t], scale);
+    store_half(tile, n, half, sums);
+  }
+}
+
 #define KERNEL(D, N, KIND) \
   static void tile_##D##_##N(const mk_tile *tile) { KIND##_tile(MK_##D, N, tile); }
 #define KERNELS(D, KIND) KERNEL(D, 1, KIND) KERNEL(D, 2, KIND) KERNEL(D, 3, KIND) KERNEL(D, 4, KIND)
 #define ENTRY(D) [MK_##D] = {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4}
 
 KERNELS(F32, float)
-KERNELS(F16, float)
-KERNELS(BF16, float)
+KERNELS(F16, coded)
+KERNELS(BF16, coded)
 KERNELS(Q4_0, quantized)
 KERNELS(Q4_1, quantized)
 KERNELS(Q5_0, quantized)
@@ -267,6 +292,7 @@ mk_status mk_avx2_linear(mk_stream *stream, const mk_linear_args *args) {
   static const mk_strip_variant variant = {
       .group = GROUP,
       .quantize_group = quantize_group,
+      .encode_group = encode_group,
       .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
                   ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)},
   };

@@ -25,6 +25,12 @@ static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint3
   mk_quantize_group(x, stride, cols, first, count, out);
 }
 
+#include "../ops/codes.h"
+
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, first, count, out);
+}
+
 /// Planes of a block to eight vectors of unsigned bytes; see packed.h.
 INLINE void unpack(uint8_t bits, const uint8_t *planes, __m512i *w) {
   if (bits == 8) {
@@ -193,24 +199,41 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   store(tile, n, sums);
 }
 
-INLINE __m512 load_column(mk_dtype dtype, const uint8_t *from) {
-  if (dtype == MK_F32) return _mm512_loadu_ps(from);
-  if (dtype == MK_F16) return load_halves(from);
-  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)from));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
-
 INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
-  const size_t step = (size_t)MK_STRIP * mk_formats[dtype].bytes;
+  (void)dtype;
   const uint8_t *strip = tile->strip;
   __m512 sums[MK_GROUP_MAX];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
-  for (uint32_t k = 0; k < tile->cols; k++, strip += step) {
-    const __m512 w = load_column(dtype, strip);
+  for (uint32_t k = 0; k < tile->cols; k++, strip += 64) {
+    const __m512 w = _mm512_loadu_ps(strip);
     UNROLL for (uint32_t t = 0; t < n; t++) {
       sums[t] = _mm512_fmadd_ps(w, _mm512_set1_ps(tile->x[(size_t)t * tile->x_stride + k]), sums[t]);
     }
   }
+  store(tile, n, sums);
+}
+
+/// A block's products are exact; the blocks are added in order, each with its activations' scale.
+INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
+  (void)dtype;
+  const uint8_t *at = tile->strip + MK_CODED_SCALES, *x = tile->group;
+  __m512 sums[MK_GROUP_MAX];
+  UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
+  for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+    __m512i dots[MK_GROUP_MAX];
+    UNROLL for (uint32_t t = 0; t < n; t++) dots[t] = _mm512_setzero_si512();
+    UNROLL for (int p = 0; p < MK_BLOCK / 2; p++) {
+      const __m512i w = _mm512_loadu_si512(at + 64 * p);
+      UNROLL for (uint32_t t = 0; t < n; t++) {
+        dots[t] = _mm512_dpwssd_epi32(dots[t], w, broadcast_integer(x + 64 * t + 4 * p));
+      }
+    }
+    UNROLL for (uint32_t t = 0; t < n; t++) {
+      sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), broadcast_float(x + 64 * n + 4 * t), sums[t]);
+    }
+  }
+  const __m512 scale = _mm512_loadu_ps(tile->strip);
+  UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_mul_ps(sums[t], scale);
   store(tile, n, sums);
 }
 
@@ -224,8 +247,8 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
               tile_##D##_7, tile_##D##_8}
 
 KERNELS(F32, float)
-KERNELS(F16, float)
-KERNELS(BF16, float)
+KERNELS(F16, coded)
+KERNELS(BF16, coded)
 KERNELS(Q4_0, quantized)
 KERNELS(Q4_1, quantized)
 KERNELS(Q5_0, quantized)
@@ -243,6 +266,7 @@ mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
   static const mk_strip_variant variant = {
       .group = 8,
       .quantize_group = quantize_group,
+      .encode_group = encode_group,
       .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
                   ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)},
   };

@@ -138,22 +138,70 @@ static void pack_quantized_strip(const mk_matrix *source, uint32_t strip, uint8_
 }
 
 static void pack_float_strip(const mk_matrix *source, uint32_t strip, uint8_t *out) {
-  const size_t width = mk_format_of(source->dtype)->bytes, row_bytes = width * source->cols;
+  const size_t row_bytes = 4 * (size_t)source->cols;
   const uint32_t first = strip * MK_STRIP, left = source->rows - first;
   const uint32_t lanes = left < MK_STRIP ? left : MK_STRIP;
   const uint8_t *rows = (const uint8_t *)source->data + first * row_bytes;
   if (lanes < MK_STRIP) memset(out, 0, row_bytes * MK_STRIP);
-  for (uint32_t start = 0; start < source->cols; start += MK_STRIP) {
-    const uint32_t rest = source->cols - start, count = rest < MK_STRIP ? rest : MK_STRIP;
-    for (uint32_t lane = 0; lane < lanes; lane++) {
-      const uint8_t *from = rows + lane * row_bytes + start * width;
-      uint8_t *to = out + ((size_t)start * MK_STRIP + lane) * width;
-      if (width == 4) {
-        for (uint32_t k = 0; k < count; k++) memcpy(to + (size_t)k * MK_STRIP * 4, from + (size_t)k * 4, 4);
-      } else {
-        for (uint32_t k = 0; k < count; k++) memcpy(to + (size_t)k * MK_STRIP * 2, from + (size_t)k * 2, 2);
-      }
+  for (uint32_t lane = 0; lane < lanes; lane++) {
+    const uint8_t *from = rows + lane * row_bytes;
+    for (uint32_t k = 0; k < source->cols; k++) memcpy(out + 4 * ((size_t)k * MK_STRIP + lane), from + 4 * (size_t)k, 4);
+  }
+}
+
+/// Values of 32 columns from `start` on, zeros past the last; vectorises. Infinities and NaNs become NaN.
+static void load_coded_block(const mk_matrix *source, const uint8_t *row, uint32_t start, float *out) {
+  uint16_t bits[MK_BLOCK] = {0};
+  const uint32_t left = source->cols - start;
+  memcpy(bits, row + 2 * (size_t)start, 2 * (left < MK_BLOCK ? left : MK_BLOCK));
+  for (int i = 0; i < MK_BLOCK; i++) {
+    const bool half = source->dtype == MK_F16;
+    // A half's exponent and mantissa, moved to their places in a float, lack 112 in the exponent.
+    const uint32_t magnitude = bits[i] & 0x7fffu, sign = (uint32_t)(bits[i] & 0x8000u) << 16;
+    const float value = half ? mk_float_from_bits(magnitude << 13) * 0x1p112f : mk_float_from_bits(magnitude << 16);
+    const float special = value - value, finite = half && magnitude >= 0x7c00u ? __builtin_nanf("") : value + special;
+    out[i] = sign ? -finite : finite;
+  }
+}
+
+static void pack_coded_row(const mk_matrix *source, const uint8_t *row, uint8_t *strip, uint32_t lane) {
+  float values[MK_BLOCK], longest = 0;
+  bool finite = true;
+  for (uint32_t start = 0; start < source->cols; start += MK_BLOCK) {
+    float squares[4] = {0};
+    load_coded_block(source, row, start, values);
+    for (int i = 0; i < MK_BLOCK; i++) squares[i % 4] += values[i] * values[i];
+    const float length = __builtin_sqrtf((squares[0] + squares[1]) + (squares[2] + squares[3]));
+    finite &= length < 1e30f;
+    longest = length > longest ? length : longest;
+  }
+  const bool usable = finite && longest > 1e-30f;
+  const float scale = usable ? longest / 32767.0f : finite ? 0.0f : __builtin_nanf("");
+  const float inverse = usable ? 32767.0f / longest : 0.0f;
+  memcpy(strip + 4 * lane, &scale, 4);
+  for (uint32_t start = 0; start < source->cols; start += MK_BLOCK) {
+    int16_t codes[MK_BLOCK];
+    uint8_t *to = strip + MK_CODED_SCALES + (size_t)start * MK_STRIP * 2 + 4 * lane;
+    load_coded_block(source, row, start, values);
+    for (int i = 0; i < MK_BLOCK; i++) {
+      // Rounds to the nearest; see mk_nearest in activations.h.
+      const float shifted = (usable ? values[i] * inverse : 0.0f) + 12582912.0f;
+      int32_t code;
+      memcpy(&code, &shifted, 4);
+      code -= 0x4B400000;
+      codes[i] = (int16_t)(code > 32767 ? 32767 : code);
     }
+    for (int i = 0; i < MK_BLOCK; i += 2) memcpy(to + (size_t)i * MK_STRIP * 2, codes + i, 4);
+  }
+}
+
+static void pack_coded_strip(const mk_matrix *source, uint32_t strip, uint8_t *out) {
+  const size_t row_bytes = 2 * (size_t)source->cols;
+  const uint32_t first = strip * MK_STRIP, left = source->rows - first;
+  const uint32_t lanes = left < MK_STRIP ? left : MK_STRIP;
+  if (lanes < MK_STRIP) memset(out, 0, mk_strip_shape_of(mk_format_of(source->dtype), source->cols).bytes);
+  for (uint32_t lane = 0; lane < lanes; lane++) {
+    pack_coded_row(source, (const uint8_t *)source->data + (first + lane) * row_bytes, out, lane);
   }
 }
 
@@ -169,11 +217,13 @@ static void pack_piece(void *opaque, uint32_t piece, uint32_t worker) {
   const pack_context *context = opaque;
   const uint32_t first = piece * context->strips_per_piece, left = context->strips - first;
   const uint32_t end = first + (left < context->strips_per_piece ? left : context->strips_per_piece);
-  const bool quantized = mk_format_of(context->source->dtype)->quantized;
+  const mk_dtype dtype = context->source->dtype;
   for (uint32_t strip = first; strip < end; strip++) {
     uint8_t *out = context->destination + strip * context->strip_bytes;
-    if (quantized) {
+    if (mk_format_of(dtype)->quantized) {
       pack_quantized_strip(context->source, strip, out);
+    } else if (mk_is_coded(dtype)) {
+      pack_coded_strip(context->source, strip, out);
     } else {
       pack_float_strip(context->source, strip, out);
     }
@@ -211,24 +261,32 @@ void mk_matrix_block(const mk_matrix *matrix, const mk_strip_shape *shape, uint3
   load_scales(format, shape, strip, index, row % MK_STRIP, out);
 }
 
-static void read_float_row(const mk_matrix *matrix, uint32_t row, float *out) {
+void mk_matrix_floats(const mk_matrix *matrix, uint32_t row, uint32_t start, uint32_t count, float *out) {
   const uint8_t *data = matrix->data;
-  const size_t width = mk_format_of(matrix->dtype)->bytes;
+  const mk_format *format = mk_format_of(matrix->dtype);
   if (matrix->layout == MK_LAYOUT_FILE) {
-    mk_file_floats(matrix->dtype, data + row * width * matrix->cols, 0, matrix->cols, out);
+    mk_file_floats(matrix->dtype, data + (size_t)row * format->bytes * matrix->cols, start, count, out);
     return;
   }
-  const size_t strip_bytes = mk_strip_shape_of(mk_format_of(matrix->dtype), matrix->cols).bytes;
-  const uint8_t *lane = data + row / MK_STRIP * strip_bytes + row % MK_STRIP * width;
-  for (uint32_t k = 0; k < matrix->cols; k++) {
-    mk_file_floats(matrix->dtype, lane + (size_t)k * MK_STRIP * width, 0, 1, out + k);
+  const uint8_t *strip = data + row / MK_STRIP * mk_strip_shape_of(format, matrix->cols).bytes;
+  const uint32_t lane = row % MK_STRIP;
+  if (!mk_is_coded(matrix->dtype)) {
+    for (uint32_t k = 0; k < count; k++) memcpy(out + k, strip + 4 * ((size_t)(start + k) * MK_STRIP + lane), 4);
+    return;
+  }
+  float scale;
+  memcpy(&scale, strip + 4 * lane, 4);
+  for (uint32_t k = start; k < start + count; k++) {
+    int16_t code;
+    memcpy(&code, strip + MK_CODED_SCALES + 2 * ((size_t)(k / 2 * MK_STRIP + lane) * 2 + k % 2), 2);
+    out[k - start] = scale * (float)code;
   }
 }
 
 void mk_matrix_row(const mk_matrix *matrix, uint32_t row, float *out) {
   const mk_format *format = mk_format_of(matrix->dtype);
   if (!format->quantized) {
-    read_float_row(matrix, row, out);
+    mk_matrix_floats(matrix, row, 0, matrix->cols, out);
     return;
   }
   const mk_strip_shape shape = mk_strip_shape_of(format, matrix->cols);

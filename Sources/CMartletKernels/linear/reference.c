@@ -66,17 +66,11 @@ static void quantized_row(const mk_linear_args *args, const mk_matrix *matrix, u
 
 static void float_row(const mk_linear_args *args, const mk_matrix *matrix, uint32_t row, float *y) {
   enum { CHUNK = 64 };
-  const size_t width = mk_format_of(matrix->dtype)->bytes;
-  const bool packed = matrix->layout == MK_LAYOUT_STRIPS;
-  const size_t step = packed ? MK_STRIP * width : width;
-  const size_t strip_bytes = mk_strip_shape_of(mk_format_of(matrix->dtype), matrix->cols).bytes;
-  const uint8_t *weights = matrix->data;
-  weights += packed ? row / MK_STRIP * strip_bytes + row % MK_STRIP * width : row * width * matrix->cols;
   for (uint32_t token = 0; token < args->rows; token++) y[(size_t)token * args->y_stride] = 0;
   for (uint32_t start = 0; start < matrix->cols; start += CHUNK) {
     float w[CHUNK];
     const uint32_t left = matrix->cols - start, count = left < CHUNK ? left : CHUNK;
-    for (uint32_t k = 0; k < count; k++) mk_file_floats(matrix->dtype, weights + (start + k) * step, 0, 1, w + k);
+    mk_matrix_floats(matrix, row, start, count, w);
     for (uint32_t token = 0; token < args->rows; token++) {
       const float *x = args->x + (size_t)token * args->x_stride + start;
       float sum = y[(size_t)token * args->y_stride];

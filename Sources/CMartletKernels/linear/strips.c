@@ -7,6 +7,7 @@ enum { PIECE_MAX_NANOSECONDS = 40000, PIECE_MIN_NANOSECONDS = 4000, PIECES_PER_W
 typedef struct {
   const mk_linear_args *args;
   const mk_strip_variant *variant;
+  mk_linear_needs needs;
   uint32_t cols, groups, strips;
   uint32_t strips_per_piece, groups_per_piece, group_chunks;
 } strips_context;
@@ -23,8 +24,16 @@ static void quantize_piece(void *opaque, uint32_t piece, uint32_t worker) {
   const strips_context *context = opaque;
   const mk_linear_args *args = context->args;
   const uint32_t first = piece * context->variant->group;
-  uint8_t *out = (uint8_t *)args->workspace + mk_activation_bytes(first, context->cols);
-  context->variant->quantize_group(args->x, args->x_stride, context->cols, first, tokens_in_group(context, piece), out);
+  const uint32_t count = tokens_in_group(context, piece);
+  uint8_t *out = args->workspace;
+  if (context->needs.quantized) {
+    context->variant->quantize_group(args->x, args->x_stride, context->cols, first, count,
+                                     out + mk_activation_bytes(first, context->cols));
+  }
+  if (context->needs.coded) {
+    context->variant->encode_group(args->x, args->x_stride, context->cols, first, count,
+                                   out + context->needs.coded_offset + mk_coded_activation_bytes(first, context->cols));
+  }
 }
 
 /// Multiplies strips [first, end) of a segment with groups [group_first, group_end); a group's activations stay in the
@@ -38,7 +47,10 @@ static void multiply(const strips_context *context, const mk_linear_segment *seg
     const uint32_t token = group * context->variant->group, tokens = tokens_in_group(context, group);
     const mk_tile_kernel kernel = context->variant->kernels[matrix->dtype][tokens - 1];
     mk_tile tile = {
-        .group = (const uint8_t *)args->workspace + mk_activation_bytes(token, context->cols),
+        .group = (const uint8_t *)args->workspace +
+                 (mk_is_coded(matrix->dtype)
+                      ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
+                      : mk_activation_bytes(token, context->cols)),
         .x = args->x + (size_t)token * args->x_stride,
         .x_stride = args->x_stride,
         .cols = context->cols,
@@ -83,7 +95,9 @@ static uint64_t tile_cost(const strips_context *context, const mk_matrix *matrix
   const mk_format *format = mk_format_of(matrix->dtype);
   const uint64_t reading = mk_strip_shape_of(format, matrix->cols).bytes / 10;
   const uint64_t cols = context->cols;
-  const uint64_t multiplying = format->quantized ? cols / 32 * (4 + 3 * tokens) : cols * (1 + tokens) / 3;
+  const uint64_t multiplying = format->quantized              ? cols / 32 * (4 + 3 * tokens)
+                               : mk_is_coded(matrix->dtype) ? cols * (1 + tokens) / 6
+                                                            : cols * (1 + tokens) / 3;
   return 1 + (reading > multiplying ? reading : multiplying);
 }
 
@@ -118,10 +132,10 @@ mk_status mk_strips_linear(mk_stream *stream, const mk_linear_args *args, const 
   if (status != MK_OK || !needs.work) return status;
   if (!stream) return MK_INVALID_ARGUMENT;
   if (needs.unpacked) return mk_reference_linear(stream, args);
-  strips_context context = {.args = args, .variant = variant, .cols = needs.cols};
+  strips_context context = {.args = args, .variant = variant, .needs = needs, .cols = needs.cols};
   context.groups = quotient_up(args->rows, variant->group);
   const uint32_t pieces = plan_pieces(&context, mk_stream_width(stream));
-  if (needs.quantized) {
+  if (needs.quantized || needs.coded) {
     if (context.groups == 1) {
       quantize_piece(&context, 0, 0);
     } else {

@@ -4,6 +4,7 @@
 /// columns.
 #pragma once
 #include "../linear/strips.h"
+#include "../ops/codes.h"
 
 #include <arm_neon.h>
 

@@ -3,6 +3,10 @@
 /// dots[t] the products of its rows with token t.
 #include "tile.h"
 
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, first, count, out);
+}
+
 /// sums[t] gains the block's share, in the order of operations of the reference.
 INLINE void add_block(const mk_format format, uint32_t n, const int8x16_t *w, const vector_scales scales,
                       const uint8_t *x, float32x4_t *sums) {
@@ -63,23 +67,18 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   }
 }
 
-INLINE float32x4_t load_floats(mk_dtype dtype, const uint8_t *column, int quarter) {
-  if (dtype == MK_F32) return vld1q_f32((const float *)(const void *)column + 4 * quarter);
-  const uint16x4_t bits = vld1_u16((const uint16_t *)(const void *)column + 4 * quarter);
-  return dtype == MK_F16 ? vcvt_f32_f16(vreinterpret_f16_u16(bits)) : vreinterpretq_f32_u32(vshll_n_u16(bits, 16));
-}
-
 INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
+  (void)dtype;
   const int span = quarters_at_once(n);
   for (int base = 0; base < 4; base += span) {
-    const uint8_t *column = tile->strip;
+    const float *column = (const float *)(const void *)tile->strip + 4 * base;
     float32x4_t sums[4][MK_GROUP_MAX];
     UNROLL for (int q = 0; q < span; q++) {
       UNROLL for (uint32_t t = 0; t < n; t++) sums[q][t] = vdupq_n_f32(0);
     }
-    for (uint32_t k = 0; k < tile->cols; k++, column += (size_t)MK_STRIP * mk_formats[dtype].bytes) {
+    for (uint32_t k = 0; k < tile->cols; k++, column += MK_STRIP) {
       UNROLL for (int q = 0; q < span; q++) {
-        const float32x4_t w = load_floats(dtype, column, base + q);
+        const float32x4_t w = vld1q_f32(column + 4 * q);
         UNROLL for (uint32_t t = 0; t < n; t++) {
           sums[q][t] = vfmaq_n_f32(sums[q][t], w, tile->x[(size_t)t * tile->x_stride + k]);
         }
@@ -89,18 +88,61 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   }
 }
 
+/// dots of eight rows gain their products with columns [2 * P, 2 * P + 2) of one token.
+#define ADD_PAIR(P)                                                                            \
+  dots[t][0] = vmlal_laneq_s16(dots[t][0], vget_low_s16(w[P].val[0]), codes, 2 * (P));          \
+  dots[t][1] = vmlal_high_laneq_s16(dots[t][1], w[P].val[0], codes, 2 * (P));                   \
+  dots[t][0] = vmlal_laneq_s16(dots[t][0], vget_low_s16(w[P].val[1]), codes, 2 * (P) + 1);      \
+  dots[t][1] = vmlal_high_laneq_s16(dots[t][1], w[P].val[1], codes, 2 * (P) + 1);
+
+/// Matrices of 16-bit codes: a block's products are exact; the blocks are added in order, each with its activations'
+/// scale. A pass over the strip takes half of its rows.
+INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
+  (void)dtype;
+  for (int half = 0; half < 2; half++) {
+    const uint8_t *at = tile->strip + MK_CODED_SCALES + 32 * half, *x = tile->group;
+    float32x4_t sums[2][MK_GROUP_MAX];
+    UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = vdupq_n_f32(0);
+    for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+      int32x4_t dots[MK_GROUP_MAX][2];
+      UNROLL for (uint32_t t = 0; t < n; t++) dots[t][0] = dots[t][1] = vdupq_n_s32(0);
+      UNROLL for (int part = 0; part < MK_BLOCK / 8; part++) {
+        // Even and odd columns of eight rows, four times.
+        int16x8x2_t w[4];
+        UNROLL for (int p = 0; p < 4; p++) w[p] = vld2q_s16((const int16_t *)(const void *)(at + 64 * (4 * part + p)));
+        UNROLL for (uint32_t t = 0; t < n; t++) {
+          const int16x8_t codes = vreinterpretq_s16_u8(vld1q_u8(x + 2 * MK_BLOCK * t + 16 * part));
+          ADD_PAIR(0)
+          ADD_PAIR(1)
+          ADD_PAIR(2)
+          ADD_PAIR(3)
+        }
+      }
+      UNROLL for (uint32_t t = 0; t < n; t++) {
+        const float scale = load_float(x + 2 * MK_BLOCK * n + 4 * t);
+        UNROLL for (int q = 0; q < 2; q++) sums[q][t] = vfmaq_n_f32(sums[q][t], vcvtq_f32_s32(dots[t][q]), scale);
+      }
+    }
+    UNROLL for (int q = 0; q < 2; q++) {
+      const float32x4_t scale = vld1q_f32((const float *)(const void *)tile->strip + 4 * (2 * half + q));
+      UNROLL for (uint32_t t = 0; t < n; t++) sums[q][t] = vmulq_f32(sums[q][t], scale);
+      store_quarter(tile, n, 2 * half + q, sums[q]);
+    }
+  }
+}
+
 #define KERNEL(D, N, KIND) \
   static void tile_##D##_##N(const mk_tile *tile) { KIND##_tile(MK_##D, N, tile); }
 #define KERNELS(D, KIND)                                                                        \
   KERNEL(D, 1, KIND) KERNEL(D, 2, KIND) KERNEL(D, 3, KIND) KERNEL(D, 4, KIND) KERNEL(D, 5, KIND) \
   KERNEL(D, 6, KIND) KERNEL(D, 7, KIND) KERNEL(D, 8, KIND)
-#define ENTRY(D)                                                                                 \
-  [MK_##D] = {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4, tile_##D##_5, tile_##D##_6, \
-              tile_##D##_7, tile_##D##_8}
+#define ENTRY(D) [MK_##D] = TILES(D)
+#define TILES(D)                                                                          \
+  {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4, tile_##D##_5, tile_##D##_6,      \
+   tile_##D##_7, tile_##D##_8}
 
 KERNELS(F32, float)
-KERNELS(F16, float)
-KERNELS(BF16, float)
+KERNELS(F16, coded)
 KERNELS(Q4_0, quantized)
 KERNELS(Q4_1, quantized)
 KERNELS(Q5_0, quantized)
@@ -115,6 +157,7 @@ KERNELS(Q6_K, quantized)
 static const mk_strip_variant strip_variant = {
     .group = MK_GROUP_MAX,
     .quantize_group = quantize_group,
-    .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
+    .encode_group = encode_group,
+    .kernels = {ENTRY(F32), ENTRY(F16), [MK_BF16] = TILES(F16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
                 ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)},
 };

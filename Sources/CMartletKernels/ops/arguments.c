@@ -6,7 +6,8 @@ mk_status mk_check_norm(const mk_stream *stream, const mk_norm_args *args) {
   if (args->rows == 0) return MK_OK;
   if (!args->x || !args->weight) return MK_INVALID_ARGUMENT;
   if ((args->mode == MK_NORM_PLAIN) != (args->residual == NULL)) return MK_INVALID_ARGUMENT;
-  return args->mode != MK_NORM_ADD_AFTER && !args->y ? MK_INVALID_ARGUMENT : MK_OK;
+  if (args->mode != MK_NORM_ADD_AFTER && !args->y) return MK_INVALID_ARGUMENT;
+  return args->y_dtype == MK_F32 ? MK_OK : MK_UNSUPPORTED;
 }
 
 static mk_status check_kv(const mk_kv_layer *kv) {
@@ -29,7 +30,7 @@ mk_status mk_check_rope_kv(const mk_stream *stream, const mk_rope_kv_args *args)
   for (uint32_t row = 0; row < args->rows; row++) {
     if (args->slots[row] < 0 || (uint32_t)args->slots[row] / kv->page_size >= kv->pages) return MK_INVALID_ARGUMENT;
   }
-  return MK_OK;
+  return args->qkv_dtype == MK_F32 ? MK_OK : MK_UNSUPPORTED;
 }
 
 mk_status mk_check_attention(const mk_stream *stream, const mk_attention_args *args) {
@@ -53,12 +54,13 @@ mk_status mk_check_attention(const mk_stream *stream, const mk_attention_args *a
       if (page < 0 || (uint32_t)page >= kv->pages) return MK_INVALID_ARGUMENT;
     }
   }
-  return MK_OK;
+  return args->q_dtype == MK_F32 && args->y_dtype == MK_F32 && !args->rope ? MK_OK : MK_UNSUPPORTED;
 }
 
 mk_status mk_check_gated(const mk_stream *stream, const mk_gated_args *args) {
   if (!stream || !args || args->n == 0 || args->activation > MK_GELU_TANH) return MK_INVALID_ARGUMENT;
-  return args->rows > 0 && (!args->x || !args->y) ? MK_INVALID_ARGUMENT : MK_OK;
+  if (args->rows > 0 && (!args->x || !args->y)) return MK_INVALID_ARGUMENT;
+  return args->y_dtype == MK_F32 ? MK_OK : MK_UNSUPPORTED;
 }
 
 static int is_token(int32_t token, uint32_t vocab) { return token >= 0 && (uint32_t)token < vocab; }

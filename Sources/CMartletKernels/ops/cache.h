@@ -14,7 +14,7 @@
 /// Dimensions are padded with zeros to 16. A vector of keys holds a value of each of the sixteen positions: float
 /// [dim][16], codes [dim / 2][16][2]. Values are float [16][dim], codes [8][dim][2]: both operands of a product of pairs.
 #pragma once
-#include "lanes.h"
+#include "codes.h"
 
 typedef struct {
   uint32_t dim;         ///< padded
@@ -39,49 +39,6 @@ MK_INLINE uint8_t *mk_kv_keys(const mk_kv_layer *kv, const mk_kv_shape *shape, s
 }
 MK_INLINE uint8_t *mk_kv_values(const mk_kv_layer *kv, const mk_kv_shape *shape, size_t slot, uint32_t head) {
   return mk_kv_keys(kv, shape, slot, kv->kv_heads + head);
-}
-
-/// Integers nearest to values below 2^22, ties to even.
-MK_INLINE mk_i32x16 mk_round(mk_f32x16 x) {
-  const mk_f32x16 shifted = x + mk_splat(12582912.0f);
-  mk_i32x16 bits;
-  memcpy(&bits, &shifted, sizeof bits);
-  return bits - 0x4B400000;
-}
-
-/// Codes of x, which is scaled so that `magnitude`, its length or largest element, becomes 32767. Returns their scale.
-MK_INLINE float mk_encode(const float *x, uint32_t dim, uint32_t padded, float magnitude, int16_t *codes) {
-  const int usable = magnitude > 1e-30f && magnitude < 1e30f;
-  const mk_f32x16 inverse = mk_splat(usable ? 32767.0f / magnitude : 0.0f);
-  for (uint32_t i = 0; i < padded; i += LANES) {
-    const mk_f32x16 v = i + LANES <= dim ? mk_load(x + i) : mk_load_part(x + i, dim - i, 0);
-    // The division may have rounded up.
-    mk_i32x16 code = usable ? mk_round(v * inverse) : (mk_i32x16)(0);
-    code = code > 32767 ? (mk_i32x16)(32767) : code;
-    const mk_i16x16 narrow = __builtin_convertvector(code, mk_i16x16);
-    memcpy(codes + i, &narrow, sizeof narrow);
-  }
-  return usable ? magnitude / 32767.0f : magnitude <= 1e-30f ? 0.0f : NAN;
-}
-
-MK_INLINE float mk_length(const float *x, uint32_t dim) {
-  mk_f32x16 sum = mk_splat(0);
-  for (uint32_t i = 0; i < dim; i += LANES) {
-    const mk_f32x16 v = i + LANES <= dim ? mk_load(x + i) : mk_load_part(x + i, dim - i, 0);
-    sum = mk_fma(v, v, sum);
-  }
-  return sqrtf(mk_sum_lanes(sum));
-}
-
-/// NaN where an element is NaN.
-MK_INLINE float mk_largest(const float *x, uint32_t dim) {
-  mk_f32x16 most = mk_splat(0), sum = mk_splat(0);
-  for (uint32_t i = 0; i < dim; i += LANES) {
-    const mk_f32x16 v = i + LANES <= dim ? mk_load(x + i) : mk_load_part(x + i, dim - i, 0);
-    most = mk_max(most, __builtin_elementwise_abs(v));
-    sum = sum + v * mk_splat(0);
-  }
-  return mk_max_lanes(most) + mk_sum_lanes(sum);
 }
 
 /// Writes one position's key and value to their slot.

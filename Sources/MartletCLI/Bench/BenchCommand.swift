@@ -5,7 +5,7 @@ struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure models and servers.",
     subcommands: [
-      BenchLatencyCommand.self, BenchThroughputCommand.self, BenchServingCommand.self, BenchSchedulerCommand.self,
-      BenchCompareCommand.self,
+      BenchLatencyCommand.self, BenchThroughputCommand.self, BenchOfflineCommand.self, BenchServingCommand.self,
+      BenchSchedulerCommand.self, BenchCompareCommand.self, BenchGoldenCommand.self,
     ])
 }

@@ -19,7 +19,9 @@ struct StepTimer {
   }
 
   /// Prompts of `inputLength` pseudo-random tokens in `batchSize` rows, then `outputLength` greedy steps.
-  mutating func run(batchSize: Int, inputLength: Int, outputLength: Int) throws -> Measurement {
+  mutating func run(
+    batchSize: Int, inputLength: Int, outputLength: Int, afterPrefill: () -> Void = {}
+  ) throws -> Measurement {
     let vocabulary = model.configuration.vocabularySize
     let perSequence = (inputLength + outputLength + pageSize - 1) / pageSize
     var fields = SamplingParameters.Fields()
@@ -56,6 +58,7 @@ struct StepTimer {
         }
       }
     }
+    afterPrefill()
     var steps: [Double] = []
     for position in inputLength..<(inputLength + outputLength - 1) {
       var plan = StepPlan()

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import MartletCore
 
@@ -55,19 +56,21 @@ import MartletCore
     let storage = try RandomWeights(count: total)
     var tensors: [String: CheckpointTensor] = [:]
     var offset = 0
+    var fills: [@Sendable () -> Void] = []
     for (name, shape) in shapes {
       let type = shape.count == 1 ? CheckpointDType.f32 : dtype
       let range = offset..<(offset + bytes(of: shape, type))
       if type.block.elements == 1 {
-        storage.fill(
-          range, type: type, norm: name.hasSuffix("norm.weight"), seed: hash(name),
-          offset: configuration.normWeightOffset)
+        let norm = name.hasSuffix("norm.weight"), offset = configuration.normWeightOffset
+        fills.append { storage.fill(range, type: type, norm: norm, seed: hash(name), offset: offset) }
       } else {
-        storage.fillBlocks(range, type: type, seed: hash(name))
+        fills.append { storage.fillBlocks(range, type: type, seed: hash(name)) }
       }
       tensors[name] = CheckpointTensor(name: name, dtype: type, shape: shape, storage: .memory(storage), range: range)
       offset = (range.upperBound + 63) / 64 * 64
     }
+    let all = fills
+    DispatchQueue.concurrentPerform(iterations: all.count) { all[$0]() }
     return tensors
   }
 

@@ -3,58 +3,56 @@ import MartletCompute
 /// One step's rows on the device, and every buffer of the forward pass. Allocated once for the largest step.
 final class BatchLayout {
   let device: Device
-  let maxRows: Int
-  private let maxSequences: Int
   private let pageSize: Int
+  private let block: StagingBlock
 
   private(set) var rows = 0
-  let tokens: DeviceArray<Int32>
-  let positions: DeviceArray<Int32>
-  /// Cache slot of each row: page * pageSize + offset.
-  let slots: DeviceArray<Int32>
-  private(set) var sequences: SequenceTable
-  /// Rows whose logits are wanted.
-  let logitRows: DeviceArray<Int32>
+  var inputs: StepInputs
 
-  /// [maxRows, hidden]
+  /// [maxRows, hidden], float32
   let residual: Activation
-  let normed: Activation
   let branch: Activation
-  /// [maxRows, widest fused projection]
-  let wide: Activation
+  /// [maxRows, hidden], as products take it
+  let normed: Activation
+  /// [maxRows, fused q, k and v], in the memory of `gateUp`
+  let qkv: Activation
+  /// [maxRows, widest fused projection], float32
+  let gateUp: Activation
   /// [maxRows, heads * head dimension]
   let heads: Activation
   /// [maxRows, intermediate]
   let gated: Activation
-  /// [logit chunk, hidden] and [logit chunk, vocabulary]
+  /// [logit chunk, hidden], as the head takes it, and [logit chunk, vocabulary]
   let logitHidden: Activation
-  let logits: Activation
+  let logits: DeviceArray<Float>
   let logitChunk: Int
   let workspace: DeviceMemory
 
+  /// - Parameter isExact: all activations are float32.
   init(
-    device: Device, configuration c: ModelConfiguration, maxRows: Int, maxSequences: Int, pageCount: Int, pageSize: Int
+    device: Device, configuration c: ModelConfiguration, maxRows: Int, maxSequences: Int, pageCount: Int, pageSize: Int,
+    isExact: Bool = false
   ) throws(KernelError) {
     self.device = device
-    self.maxRows = maxRows
-    self.maxSequences = maxSequences
     self.pageSize = pageSize
     let sizes = Sizes(c, table: device.table, maxRows: maxRows, maxSequences: maxSequences)
-    tokens = try device.allocate(Int32.self, count: maxRows)
-    positions = try device.allocate(Int32.self, count: maxRows)
-    slots = try device.allocate(Int32.self, count: maxRows)
-    logitRows = try device.allocate(Int32.self, count: maxRows + maxSequences)
     let contextPages = (c.contextLength + pageSize - 1) / pageSize + 1
-    sequences = try SequenceTable(
-      on: device, sequences: maxSequences, pages: maxSequences * min(contextPages, pageCount))
-    residual = try device.allocate(Float.self, count: maxRows * c.hiddenSize)
-    normed = try device.allocate(Float.self, count: maxRows * c.hiddenSize)
-    branch = try device.allocate(Float.self, count: maxRows * c.hiddenSize)
-    wide = try device.allocate(Float.self, count: maxRows * sizes.wide)
-    heads = try device.allocate(Float.self, count: maxRows * c.headCount * c.headDimension)
-    gated = try device.allocate(Float.self, count: maxRows * c.intermediateSize)
+    let largest = StepInputs.Size(
+      rows: maxRows, sequences: maxSequences, pages: maxSequences * min(contextPages, pageCount),
+      logitRows: maxRows + max(maxRows, maxSequences), draws: max(maxRows, maxSequences))
+    block = try StagingBlock(on: device, bytes: StepInputs.bytes(largest))
+    inputs = try StepInputs(in: block, StepInputs.Size())
+    let narrow = isExact ? .f32 : device.table.activationType
+    residual = try Activation(on: device, count: maxRows * c.hiddenSize)
+    branch = try Activation(on: device, count: maxRows * c.hiddenSize)
+    normed = try Activation(on: device, count: maxRows * c.hiddenSize, dtype: narrow)
+    gateUp = try Activation(on: device, count: maxRows * sizes.wide)
+    qkv = Activation(sharing: gateUp, dtype: narrow)
+    heads = try Activation(on: device, count: maxRows * c.headCount * c.headDimension, dtype: narrow)
+    gated = try Activation(on: device, count: maxRows * c.intermediateSize, dtype: narrow)
     logitChunk = sizes.logitChunk
-    logitHidden = try device.allocate(Float.self, count: logitChunk * c.hiddenSize)
+    logitHidden = try Activation(
+      on: device, count: logitChunk * c.hiddenSize, dtype: device.table.hasFusedOps ? .f32 : narrow)
     logits = try device.allocate(Float.self, count: logitChunk * c.vocabularySize)
     workspace = try device.allocate(bytes: sizes.workspace)
   }
@@ -67,12 +65,17 @@ final class BatchLayout {
 
     init(_ c: ModelConfiguration, table: KernelTable, maxRows: Int, maxSequences: Int) {
       let query = c.headCount * c.headDimension
-      wide = max(2 * c.intermediateSize, query + 2 * c.keyValueHeadCount * c.headDimension)
-      // Logits of a large vocabulary are computed in chunks of rows, so that they take 64 MiB at most.
-      logitChunk = max(1, min(max(maxSequences, 16), (64 << 20) / (4 * c.vocabularySize)))
+      let queryKeyValue = query + 2 * c.keyValueHeadCount * c.headDimension
+      // Gate and up exist as such only where products do not gate their output.
+      wide = table.hasFusedOps ? queryKeyValue : max(2 * c.intermediateSize, queryKeyValue)
+      let outputs = max(2 * c.intermediateSize, queryKeyValue, c.hiddenSize)
+      // Logits of a large vocabulary are computed in chunks of rows, so that they take little memory. A device with
+      // memory of its own has enough to draw for all sequences at once.
+      let most = table.hasSeparateMemory ? 512 << 20 : 64 << 20
+      logitChunk = max(1, min(max(maxSequences, 16), most / (4 * c.vocabularySize)))
       let columns = max(c.hiddenSize, query, c.intermediateSize)
       workspace = [
-        Workspace.linear(table, rows: maxRows, columns: columns, outputs: max(wide, c.hiddenSize)),
+        Workspace.linear(table, rows: maxRows, columns: columns, outputs: outputs),
         Workspace.linear(table, rows: logitChunk, columns: c.hiddenSize, outputs: c.vocabularySize),
         Workspace.attention(table, rows: maxRows, heads: c.headCount, headDimension: c.headDimension),
         Workspace.sample(table, rows: logitChunk, vocabulary: c.vocabularySize), 64,
@@ -87,25 +90,47 @@ final class BatchLayout {
     return 4 * (maxRows * perRow + sizes.logitChunk * (c.hiddenSize + c.vocabularySize)) + sizes.workspace
   }
 
-  func removeAll() {
+  /// Starts a step of this size.
+  func begin(_ size: StepInputs.Size) throws(KernelError) {
     rows = 0
-    sequences.removeAll()
+    inputs = try StepInputs(in: block, size)
   }
 
-  /// Whether a sequence of this size fits behind the ones already there.
-  func hasRoom(rows count: Int, pages: Int) -> Bool { rows + count <= maxRows && sequences.hasRoom(pages: pages) }
-
-  /// Adds one sequence's rows; returns the first row's index. The caller has checked `hasRoom`.
-  func append(tokens rowTokens: [Int32], start: Int, pages: [Int32]) -> Int {
+  /// Adds a sequence's rows at positions `start`...; returns the first row's index.
+  /// - Parameters:
+  ///   - token: the input at an offset, 0..<count.
+  ///   - page: the sequence's page at an index, 0..<pageCount.
+  func append(
+    count: Int, start: Int, pageCount: Int, token: (Int) -> Int32, page: (Int) -> Int32
+  ) throws(KernelError) -> Int {
     let first = rows
-    for (offset, token) in rowTokens.enumerated() {
-      let position = start + offset
-      unsafe tokens.host[rows] = token
-      unsafe positions.host[rows] = Int32(position)
-      unsafe slots.host[rows] = pages[position / pageSize] * Int32(pageSize) + Int32(position % pageSize)
-      rows += 1
+    guard first + count <= inputs.ids.count, (start + count - 1) / pageSize < pageCount else {
+      throw KernelError(status: 1, operation: "step larger than its plan")
     }
-    sequences.append(rowStart: first, rowCount: rowTokens.count, length: start + rowTokens.count, pages: pages)
+    for offset in 0..<count {
+      let position = start + offset
+      inputs.ids[first + offset] = token(offset)
+      inputs.positions[first + offset] = Int32(position)
+      inputs.cacheSlots[first + offset] = page(position / pageSize) * Int32(pageSize) + Int32(position % pageSize)
+    }
+    rows += count
+    try inputs.sequences.append(
+      rowStart: first, rowCount: count, length: start + count, pageCount: pageCount, page: page)
     return first
   }
+
+  /// Adds a row that belongs to no sequence; only for devices that leave such rows out.
+  func appendIdleRow() throws(KernelError) -> Int {
+    let row = rows
+    guard row < inputs.ids.count else { throw KernelError(status: 1, operation: "step larger than its plan") }
+    inputs.ids[row] = 0
+    inputs.positions[row] = 0
+    inputs.cacheSlots[row] = -1
+    rows += 1
+    try inputs.sequences.append(rowStart: row, rowCount: 0, length: 0, pageCount: 0, page: { _ in 0 })
+    return row
+  }
+
+  /// Sends the step's inputs to the device.
+  func send() throws(KernelError) { try block.send() }
 }

@@ -10,6 +10,8 @@ package struct MemoryPlan: Sendable, Equatable {
     package var maxRunningRequests: Int?
     package var maxBatchedTokens = 512
     package var pageSize = 16
+    /// The KV cache takes no more without a wish, unless one request needs it; nil: all that is left.
+    package var cacheLimit: Int? = 4 << 30
     package var cacheType = DType.f16
     /// Weights are converted to float32.
     package var dequantizes = false
@@ -68,9 +70,9 @@ package struct MemoryPlan: Sendable, Equatable {
     guard left > pageBytes else {
       throw .weightsDoNotFit(needed: weightBytes + workspaceBytes + pageBytes, budget: budget)
     }
-    // Without a wish: every running request at full context, but no more than 4 GiB unless one request needs it.
+    // Without a wish: every running request at full context, up to the limit.
     let contextPages = (context + options.pageSize - 1) / options.pageSize
-    let cap = max(contextPages + 1, min(running * contextPages, (4 << 30) / max(1, pageBytes)))
+    let cap = max(contextPages + 1, min(running * contextPages, (options.cacheLimit ?? .max) / max(1, pageBytes)))
     let wished = options.maxTotalTokens.map { ($0 + options.pageSize - 1) / options.pageSize } ?? cap
     pageCount = min(wished, left / max(1, pageBytes))
     pageSize = options.pageSize

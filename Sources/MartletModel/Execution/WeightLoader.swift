@@ -26,6 +26,24 @@ package final class WeightLoader {
 
   /// A matrix [rows, columns] in the device's preferred form.
   func matrix(_ name: String, _ rows: Int, _ columns: Int) throws(ModelError) -> Matrix {
+    let source = try source(name, rows, columns)
+    do {
+      let (matrix, bytes) = try source.matrix.packed(on: device, dtype: source.dtype)
+      packedBytes += bytes
+      if bytes > 0 { source.tensor.storage.release(source.tensor.range) }
+      advance(source.tensor)
+      return matrix
+    } catch { throw .kernel(error) }
+  }
+
+  private struct Source {
+    let tensor: CheckpointTensor
+    let matrix: Matrix
+    let dtype: DType
+  }
+
+  /// A matrix where the checkpoint has it.
+  private func source(_ name: String, _ rows: Int, _ columns: Int) throws(ModelError) -> Source {
     let tensor = try find(name, [rows, columns])
     guard let base = unsafe tensor.bytes.baseAddress else {
       throw .checkpoint(CheckpointError(file: checkpoint.path, field: name, problem: "is empty"))
@@ -35,27 +53,51 @@ package final class WeightLoader {
       case .file(let file): file
       case .memory(let weights): weights
       }
-    var dtype = DType(tensor.dtype)
-    var source = unsafe Matrix(fileData: base, dtype: dtype, rows: rows, columns: columns, owner: owner)
-    do {
-      if dequantizes, dtype != .f32 {
-        source = try source.dequantized(on: device)
-        dtype = .f32
-      }
-      let (matrix, bytes) = try source.packed(on: device, dtype: dtype)
-      packedBytes += bytes
-      if bytes > 0 { tensor.storage.release(tensor.range) }
-      advance(tensor)
-      return matrix
-    } catch { throw .kernel(error) }
+    let dtype = DType(tensor.dtype)
+    let matrix = unsafe Matrix(fileData: base, dtype: dtype, rows: rows, columns: columns, owner: owner)
+    guard dequantizes, dtype != .f32 else { return Source(tensor: tensor, matrix: matrix, dtype: dtype) }
+    do { return Source(tensor: tensor, matrix: try matrix.dequantized(on: device), dtype: .f32) } catch {
+      throw .kernel(error)
+    }
   }
 
-  /// A vector as float32 on the device, with `offset` added; nil when the checkpoint has none and it may be missing.
+  /// Matrices side by side in one piece of device memory, where a device can run them as one.
+  private func neighbours(_ parts: [(name: String, rows: Int)], columns: Int) throws(ModelError) -> [Matrix] {
+    var matrices: [Matrix] = []
+    guard device.table.hasSeparateMemory, parts.count > 1 else {
+      for part in parts { matrices.append(try matrix(part.name + ".weight", part.rows, columns)) }
+      return matrices
+    }
+    var sources: [Source] = []
+    for part in parts { sources.append(try source(part.name + ".weight", part.rows, columns)) }
+    do throws(KernelError) {
+      var offsets: [Int] = [], total = 0
+      for (part, source) in zip(parts, sources) {
+        offsets.append(total)
+        total += try Matrix.packedBytes(on: device.table, dtype: source.dtype, rows: part.rows, columns: columns)
+      }
+      let memory = try device.allocate(bytes: total)
+      for (source, offset) in zip(sources, offsets) {
+        matrices.append(try source.matrix.packed(on: device, into: memory, offset: offset))
+        source.tensor.storage.release(source.tensor.range)
+        advance(source.tensor)
+      }
+      packedBytes += total
+    } catch { throw .kernel(error) }
+    return matrices
+  }
+
+  /// A vector as float32 on the device, with `offset` added.
   func vector(_ name: String, _ count: Int, offset: Float = 0) throws(ModelError) -> DeviceArray<Float> {
+    let values = try hostVector(name, count).map { $0 + offset }
+    do { return try device.array(values) } catch { throw .kernel(error) }
+  }
+
+  /// A vector's values on the host.
+  func hostVector(_ name: String, _ count: Int) throws(ModelError) -> [Float] {
     let tensor = try find(name, [count])
-    let values: DeviceArray<Float>
-    do { values = try device.allocate(Float.self, count: count) } catch { throw .kernel(error) }
-    let host = unsafe values.host
+    var values: [Float] = []
+    values.reserveCapacity(count)
     let bytes = unsafe tensor.bytes
     for index in 0..<count {
       let value: Float
@@ -76,16 +118,10 @@ package final class WeightLoader {
             file: checkpoint.path, field: name, problem: "is a vector in a quantised format",
             remedy: "vectors must be F32, F16 or BF16"))
       }
-      unsafe host[index] = value + offset
+      values.append(value)
     }
     advance(tensor)
     return values
-  }
-
-  /// A vector's values on the host.
-  func hostVector(_ name: String, _ count: Int) throws(ModelError) -> [Float] {
-    let values = try vector(name, count)
-    return unsafe Array(values.host)
   }
 
   func norm(_ name: String, _ count: Int) throws(ModelError) -> Norm {
@@ -97,8 +133,7 @@ package final class WeightLoader {
   /// Weight matrices that share their input, run as one op; their biases are added where the checkpoint has them.
   func linear(_ parts: [(name: String, rows: Int)], columns: Int) throws(ModelError) -> Linear {
     var segments: [LinearSegments.Segment] = []
-    for part in parts {
-      let matrix = try matrix(part.name + ".weight", part.rows, columns)
+    for (part, matrix) in zip(parts, try neighbours(parts, columns: columns)) {
       let bias = checkpoint.has(part.name + ".bias") ? try vector(part.name + ".bias", part.rows) : nil
       segments.append(LinearSegments.Segment(matrix: matrix, bias: bias))
     }

@@ -26,12 +26,13 @@ struct Gemma3Block: TransformerBlock {
   }
 
   /// h = x + norm(attention(norm(x))); y = h + norm(mlp(norm(h)))
-  func callAsFunction(nextNorm: Norm, _ batch: BatchLayout) throws(KernelError) {
-    try attention(batch.normed, into: batch.branch, batch)
-    try postAttentionNorm.added(batch.branch, to: batch.residual, batch)
-    try preMLPNorm(batch.residual, into: batch.normed, batch)
-    try mlp(batch.normed, into: batch.branch, batch)
-    try postMLPNorm.added(batch.branch, to: batch.residual, batch)
-    try nextNorm(batch.residual, into: batch.normed, batch)
+  func callAsFunction(
+    _ input: ProjectionInput, nextNorm: Norm, _ batch: BatchLayout
+  ) throws(KernelError) -> ProjectionInput {
+    try attention(input, intoBranch: true, batch)
+    try postAttentionNorm.addBranch(batch)
+    try mlp(try preMLPNorm.input(batch), intoBranch: true, batch)
+    try postMLPNorm.addBranch(batch)
+    return try nextNorm.input(batch)
   }
 }

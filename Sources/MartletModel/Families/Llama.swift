@@ -20,10 +20,11 @@ struct LlamaBlock: TransformerBlock {
   }
 
   /// h = x + attention(norm(x)); y = h + mlp(norm(h))
-  func callAsFunction(nextNorm: Norm, _ batch: BatchLayout) throws(KernelError) {
-    try attention(batch.normed, into: batch.branch, batch)
-    try postNorm.adding(batch.branch, to: batch.residual, into: batch.normed, batch)
-    try mlp(batch.normed, into: batch.branch, batch)
-    try nextNorm.adding(batch.branch, to: batch.residual, into: batch.normed, batch)
+  func callAsFunction(
+    _ input: ProjectionInput, nextNorm: Norm, _ batch: BatchLayout
+  ) throws(KernelError) -> ProjectionInput {
+    try attention(input, batch)
+    try mlp(try postNorm.inputAfterBranch(batch), batch)
+    return try nextNorm.inputAfterBranch(batch)
   }
 }

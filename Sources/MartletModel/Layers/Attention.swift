@@ -28,17 +28,21 @@ struct Attention {
     window = c.window(layer: layer)
   }
 
-  /// y = attention(x), both [rows, hidden].
-  func callAsFunction(_ x: Activation, into y: Activation, _ batch: BatchLayout) throws(KernelError) {
-    let c = configuration, device = batch.device
-    let layout = HeadLayout(heads: c.headCount, stride: qkv.outputs)
-    try qkv(x, into: batch.wide, rows: batch.rows, batch)
-    try device.ropeAndStore(
-      batch.wide, layout: layout, rows: batch.rows, table: rope.table, half: rope.half, pairs: c.ropeStyle == .pairs,
-      queryNorm: queryNorm?.weight, keyNorm: keyNorm?.weight, epsilon: c.normEpsilon, slots: batch.slots, cache: cache)
-    try device.attention(
-      batch.wide, layout: layout, into: batch.heads, sequences: batch.sequences, cache: cache, scale: c.attentionScale,
+  /// Attention of the input's rows, as `Linear.addToResidual` or, with `intoBranch`, in `batch.branch`.
+  func callAsFunction(_ input: ProjectionInput, intoBranch: Bool = false, _ batch: BatchLayout) throws(KernelError) {
+    let c = configuration
+    try qkv(input, into: batch.qkv, rows: batch.rows, batch)
+    let rotation = RopeInput(
+      table: rope.table, half: rope.half, pairs: c.ropeStyle == .pairs, queryNorm: queryNorm?.weight,
+      keyNorm: keyNorm?.weight, epsilon: c.normEpsilon, slots: batch.inputs.cacheSlots.device)
+    try batch.device.attention(
+      batch.qkv, layout: HeadLayout(heads: c.headCount, stride: qkv.outputs), rope: rotation, into: batch.heads,
+      rows: batch.rows, sequences: batch.inputs.sequences, cache: cache, scale: c.attentionScale,
       softCap: c.attentionSoftCap, window: window, workspace: batch.workspace)
-    try output(batch.heads, into: y, rows: batch.rows, batch)
+    if intoBranch {
+      try output(ProjectionInput(x: batch.heads, norm: nil), into: batch.branch, rows: batch.rows, batch)
+    } else {
+      try output.addToResidual(batch.heads, batch)
+    }
   }
 }

@@ -12,6 +12,6 @@ struct Embedding {
   }
 
   func callAsFunction(into y: Activation, _ batch: BatchLayout) throws(KernelError) {
-    try batch.device.embedding(table, ids: batch.tokens, rows: batch.rows, scale: scale, into: y)
+    try batch.device.embedding(table, ids: batch.inputs.ids.device, rows: batch.rows, scale: scale, into: y)
   }
 }

@@ -15,11 +15,21 @@ struct GatedMLP {
     down = try loader.linear([(prefix + "down_proj", c.hiddenSize)], columns: width)
   }
 
-  func callAsFunction(_ x: Activation, into y: Activation, _ batch: BatchLayout) throws(KernelError) {
-    try gateUp(x, into: batch.wide, rows: batch.rows, batch)
-    try batch.device.gated(
-      batch.wide, into: batch.gated, rows: batch.rows, width: width, activation: activation == .silu ? .silu : .geluTanh
-    )
-    try down(batch.gated, into: y, rows: batch.rows, batch)
+  /// The branch of the input's rows, as `Linear.addToResidual` or, with `intoBranch`, in `batch.branch`.
+  func callAsFunction(_ input: ProjectionInput, intoBranch: Bool = false, _ batch: BatchLayout) throws(KernelError) {
+    if batch.device.table.hasFusedOps {
+      try gateUp(
+        input, into: batch.gated, rows: batch.rows, output: activation == .silu ? .silu : .geluTanh, batch)
+    } else {
+      try gateUp(input, into: batch.gateUp, rows: batch.rows, batch)
+      try batch.device.gated(
+        batch.gateUp, into: batch.gated, rows: batch.rows, width: width,
+        activation: activation == .silu ? .silu : .geluTanh)
+    }
+    if intoBranch {
+      try down(ProjectionInput(x: batch.gated, norm: nil), into: batch.branch, rows: batch.rows, batch)
+    } else {
+      try down.addToResidual(batch.gated, batch)
+    }
   }
 }

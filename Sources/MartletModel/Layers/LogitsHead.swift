@@ -18,9 +18,9 @@ struct LogitsHead {
 
   /// logits[count, vocabulary] of `count` hidden rows.
   func callAsFunction(
-    _ hidden: Activation, count: Int, into logits: Activation, _ batch: BatchLayout
+    _ hidden: ProjectionInput, count: Int, into logits: DeviceArray<Float>, _ batch: BatchLayout
   ) throws(KernelError) {
-    try projection(hidden, into: logits, rows: count, batch)
+    try projection(hidden, into: Activation(logits), rows: count, batch)
     if softCap > 0 { try batch.device.softCap(logits, count: count * vocabulary, cap: softCap) }
   }
 }

@@ -1,24 +1,29 @@
 import MartletCompute
 
-/// RMS norm (Zhang and Sennrich, 2019).
+/// RMS norm (Zhang and Sennrich, 2019). Devices with fused products norm what a projection reads on its way in, and add
+/// to the residual what a projection makes: there, the norms before projections are no ops of their own.
 struct Norm {
   let weight: DeviceArray<Float>
   let columns: Int
   let epsilon: Float
 
-  /// y = norm(x)
-  func callAsFunction(_ x: Activation, into y: Activation, _ batch: BatchLayout) throws(KernelError) {
-    try run(x, residual: nil, into: y, mode: .plain, batch)
+  /// The normed residual.
+  func input(_ batch: BatchLayout) throws(KernelError) -> ProjectionInput {
+    if batch.device.table.hasFusedOps { return ProjectionInput(x: batch.residual, norm: self) }
+    try run(batch.residual, residual: nil, into: batch.normed, mode: .plain, batch)
+    return ProjectionInput(x: batch.normed, norm: nil)
   }
 
-  /// residual += x; y = norm(residual)
-  func adding(_ x: Activation, to residual: Activation, into y: Activation, _ batch: BatchLayout) throws(KernelError) {
-    try run(x, residual: residual, into: y, mode: .addFirst, batch)
+  /// residual += branch, unless the projection that made the branch has added it; then the normed residual.
+  func inputAfterBranch(_ batch: BatchLayout) throws(KernelError) -> ProjectionInput {
+    if batch.device.table.hasFusedOps { return ProjectionInput(x: batch.residual, norm: self) }
+    try run(batch.branch, residual: batch.residual, into: batch.normed, mode: .addFirst, batch)
+    return ProjectionInput(x: batch.normed, norm: nil)
   }
 
-  /// residual += norm(x)
-  func added(_ x: Activation, to residual: Activation, _ batch: BatchLayout) throws(KernelError) {
-    try run(x, residual: residual, into: nil, mode: .addAfter, batch)
+  /// residual += norm(branch)
+  func addBranch(_ batch: BatchLayout) throws(KernelError) {
+    try run(batch.branch, residual: batch.residual, into: nil, mode: .addAfter, batch)
   }
 
   private func run(

@@ -15,12 +15,11 @@ struct RotaryEmbedding {
     half = headDimension / 2
     let (values, magnitude) = Self.frequencies(headDimension: headDimension, base: base, scaling: scaling)
     self.magnitude = magnitude
-    frequencies = try device.allocate(Float.self, count: half)
-    table = try device.allocate(Float.self, count: maxRows * 2 * half)
-    for (index, value) in values.enumerated() {
-      let factor = factors.map { index < $0.count ? Double($0[index]) : 1 } ?? 1
-      unsafe frequencies.host[index] = Float(value / factor)
-    }
+    frequencies = try device.array(
+      values.enumerated().map { index, value in
+        Float(value / (factors.map { index < $0.count ? Double($0[index]) : 1 } ?? 1))
+      })
+    table = try Activation(on: device, count: maxRows * 2 * half)
   }
 
   /// Inverse frequencies [headDimension / 2] and the factor on cosine and sine.
@@ -56,6 +55,7 @@ struct RotaryEmbedding {
   /// Fills the table for the batch's positions.
   func prepare(_ batch: BatchLayout) throws(KernelError) {
     try batch.device.ropeTable(
-      positions: batch.positions, frequencies: frequencies, rows: batch.rows, magnitude: magnitude, into: table)
+      positions: batch.inputs.positions.device, frequencies: frequencies, rows: batch.rows, magnitude: magnitude,
+      into: table)
   }
 }

@@ -167,13 +167,13 @@ package struct CheckpointConversion {
     let matrix = unsafe Matrix(
       fileData: base + first * rowBytes, dtype: DType(tensor.dtype), rows: last - first + 1, columns: item.columns,
       owner: nil)
-    let stored = try matrix.values(on: device)
+    let stored = try device.download(try matrix.values(on: device), count: (last - first + 1) * item.columns)
     let added = addend(item)
     var values: [Float] = []
     values.reserveCapacity(rows.count * item.columns)
     for row in order {
       let start = (row - first) * item.columns
-      for index in start..<start + item.columns { unsafe values.append(stored.host[index] + added) }
+      for index in start..<start + item.columns { values.append(stored[index] + added) }
     }
     return values
   }

@@ -2,35 +2,25 @@
 import MartletCompute
 import MartletCore
 
-/// Draws tokens for slots. Holds what sampling needs to remember for each slot; owned by the executor.
+/// What sampling remembers for each slot, and what is done to logits before and after a draw; owned by the executor.
 struct Sampler {
-  /// One row of logits that wants a token.
-  struct Draw {
-    let slot: SlotIndex
-    /// Tokens of the sequence so far: the drawn token's absolute position.
-    let position: Int
-  }
-
-  struct Outcome {
-    let token: TokenID
-    let logprobs: TokenLogprobs?
-  }
-
   private struct SlotState {
     let request: GenerationRequest
-    var generatedCount: Int
-    /// Occurrences by token, kept only when a penalty is on; prompt tokens count 0.
+    let tenancy: UInt64
+    /// Tokens drawn by launched steps, whether or not the host has seen them.
+    var drawnCount: Int
+    /// Occurrences by token, kept only when a penalty is on; prompt tokens count 0. Lags behind `drawnCount` by the
+    /// steps that are not settled.
     var history: [Int32: UInt32]?
+    /// Lags behind like `history`.
+    var constraint: (any TokenConstraintState)?
   }
 
   private let vocabulary: Int
   private var slots: [SlotIndex: SlotState] = [:]
-  private let tokens: DeviceArray<Int32>
+  private var tenancies: UInt64 = 0
 
-  init(device: Device, vocabulary: Int, maxRows: Int) throws(KernelError) {
-    self.vocabulary = vocabulary
-    tokens = try device.allocate(Int32.self, count: maxRows)
-  }
+  init(vocabulary: Int) { self.vocabulary = vocabulary }
 
   mutating func admit(_ admission: SlotAdmission) {
     let sampling = admission.request.sampling
@@ -41,76 +31,102 @@ struct Sampler {
       for token in admission.generated { counts[token.rawValue, default: 0] += 1 }
       history = counts
     }
+    tenancies += 1
     slots[admission.slot] = SlotState(
-      request: admission.request, generatedCount: admission.generated.count, history: history)
+      request: admission.request, tenancy: tenancies, drawnCount: admission.generated.count, history: history,
+      constraint: admission.request.constraint?.state(after: admission.generated))
   }
 
   mutating func release(_ slot: SlotIndex) { slots[slot] = nil }
 
-  /// Draws from logits[draws.count, vocabulary], which is changed in place.
+  func request(_ slot: SlotIndex) -> GenerationRequest? { slots[slot]?.request }
+
+  /// Names the slot's present tenant.
+  func tenancy(_ slot: SlotIndex) -> UInt64 { slots[slot]?.tenancy ?? 0 }
+
+  /// Whether the slot's next draw depends on tokens that the host must have seen: those of penalties and constraints.
+  func needsHistory(_ slot: SlotIndex) -> Bool {
+    slots[slot].map { $0.history != nil || $0.constraint != nil } ?? false
+  }
+
+  /// Whether the slot's next draw takes the logits as they are and reports the token alone.
+  func drawsPlainly(_ slot: SlotIndex) -> Bool {
+    guard let state = slots[slot] else { return true }
+    return !state.request.logprobs.output && !isAdjusted(state)
+  }
+
+  /// How the slot's next token is drawn; `position` is its absolute position.
+  func row(_ slot: SlotIndex, position: Int) -> SampleRow {
+    guard let sampling = slots[slot]?.request.sampling else {
+      return SampleRow(temperature: 0, topP: 1, minP: 0, topK: 0, seed: 0, position: 0)
+    }
+    return SampleRow(
+      temperature: sampling.temperature, topP: sampling.topP, minP: sampling.minP, topK: sampling.topK,
+      seed: sampling.seed, position: UInt64(position))
+  }
+
+  /// Counts a token that a launched step draws.
+  mutating func launched(_ slot: SlotIndex) { slots[slot]?.drawnCount += 1 }
+
+  /// Takes in a drawn token once the host has it.
+  mutating func settle(_ slot: SlotIndex, tenancy: UInt64, token: Int32) {
+    guard slots[slot]?.tenancy == tenancy else { return }
+    slots[slot]?.history?[token, default: 0] += 1
+    slots[slot]?.constraint?.advance(TokenID(token))
+  }
+
+  /// Draws for `slots` from logits [slots.count, vocabulary], which are changed in place, into `tokens`. Row i is drawn
+  /// as `rows` says at `start + i`. Returns log-probabilities by row, for the rows that report them; then the call has
+  /// waited for the device.
   mutating func draw(
-    _ draws: [Draw], logits: DeviceArray<Float>, device: Device, workspace: DeviceMemory
-  ) throws(KernelError) -> [Outcome] {
-    // A row that reports log-probabilities keeps the values of its own distribution, so they are taken before the
-    // adjustments; the drawn token is not known yet, so the raw row is copied.
-    var raw: [Int: [Float]] = [:]
-    for (row, draw) in draws.enumerated() where slots[draw.slot]?.request.logprobs.output == true {
-      raw[row] = unsafe Array(logits.host[(row * vocabulary)..<((row + 1) * vocabulary)])
-    }
-    var sampleRows: [SampleRow] = []
-    for (row, draw) in draws.enumerated() {
-      guard let state = slots[draw.slot] else {
-        sampleRows.append(SampleRow(temperature: 0, topP: 1, minP: 0, topK: 0, seed: 0, position: 0))
-        continue
+    _ slots: [SlotIndex], rows: SampleRows, start: Int, into tokens: DeviceArray<Int32>, batch: BatchLayout
+  ) throws(KernelError) -> [Int: TokenLogprobs] {
+    let device = batch.device
+    var reported: [(row: Int, options: LogprobOptions)] = []
+    // Log-probabilities are of the row before its adjustments, but the drawn token is not known yet: the raw row is kept.
+    var raw: [(row: Int, values: [Float])] = []
+    for (row, slot) in slots.enumerated() {
+      guard let state = self.slots[slot] else { continue }
+      let reports = state.request.logprobs.output
+      if reports { reported.append((row, state.request.logprobs)) }
+      guard let adjustment = adjustment(state, slot) else { continue }
+      if reports {
+        raw.append((row, try device.download(batch.logits.suffix(from: row * vocabulary), count: vocabulary)))
       }
-      let sampling = state.request.sampling
-      if let adjustment = adjustment(state) {
-        try device.adjust(logits, row: row, vocabulary: vocabulary, adjustment)
-      }
-      sampleRows.append(
-        SampleRow(
-          temperature: sampling.temperature, topP: sampling.topP, minP: sampling.minP, topK: sampling.topK,
-          seed: sampling.seed, position: UInt64(draw.position)))
+      try device.adjust(batch.logits, row: row, vocabulary: vocabulary, adjustment)
     }
-    try device.sample(logits, vocabulary: vocabulary, rows: sampleRows, into: tokens, workspace: workspace)
-    try device.synchronize()
-    var outcomes: [Outcome] = []
-    for (row, draw) in draws.enumerated() {
-      let token = unsafe tokens.host[row]
-      var logprobs: TokenLogprobs?
-      if token >= 0, let values = raw[row], let options = slots[draw.slot]?.request.logprobs {
-        for (index, value) in values.enumerated() { unsafe logits.host[row * vocabulary + index] = value }
-        logprobs = try Self.logprobs(
-          logits, row: row, vocabulary: vocabulary, token: token, options: options, device: device)
-      }
-      slots[draw.slot]?.generatedCount += 1
-      slots[draw.slot]?.history?[token, default: 0] += 1
-      outcomes.append(Outcome(token: TokenID(token), logprobs: logprobs))
+    try device.sample(
+      batch.logits, vocabulary: vocabulary, rows: rows, start: start, count: slots.count, into: tokens,
+      workspace: batch.workspace)
+    guard !reported.isEmpty else { return [:] }
+    let drawn = try device.download(tokens, count: slots.count)
+    for (row, values) in raw { try device.upload(values, to: batch.logits.suffix(from: row * vocabulary)) }
+    let wishes = reported.filter { drawn[$0.row] >= 0 }.map {
+      LogprobReader.Wish(row: $0.row, token: drawn[$0.row], options: $0.options)
     }
-    return outcomes
+    let answers = try LogprobReader(device: device, logits: batch.logits, vocabulary: vocabulary).read(wishes)
+    return Dictionary(uniqueKeysWithValues: zip(wishes.map(\.row), answers))
   }
 
-  /// What `options` asks for about a given token in an unchanged row.
-  static func logprobs(
-    _ logits: DeviceArray<Float>, row: Int, vocabulary: Int, token: Int32, options: LogprobOptions, device: Device
-  ) throws(KernelError) -> TokenLogprobs {
-    let (logprob, top) = try device.logprobs(
-      logits, row: row, vocabulary: vocabulary, token: token, topCount: min(options.topCount, vocabulary))
-    let values = unsafe logits.host[(row * vocabulary)..<((row + 1) * vocabulary)]
-    let normalizer = unsafe values[row * vocabulary + Int(token)] - logprob
-    return TokenLogprobs(
-      token: TokenID(token), logprob: logprob,
-      top: top.map { TokenLogprobs.Alternative(token: TokenID($0.token), logprob: $0.logprob) },
-      selected: options.tokens.map { token in
-        unsafe TokenLogprobs.Alternative(
-          token: token, logprob: values[row * vocabulary + Int(token.rawValue)] - normalizer)
-      })
+  private func suppresses(_ state: SlotState) -> Bool {
+    state.drawnCount < state.request.stop.minTokens && !state.request.stop.stopTokens.isEmpty
   }
 
-  private func adjustment(_ state: SlotState) -> LogitAdjustment? {
+  private func isAdjusted(_ state: SlotState) -> Bool {
+    !state.request.sampling.bias.isEmpty || state.history != nil || suppresses(state) || state.constraint != nil
+  }
+
+  /// The constraint's mask, over the model's vocabulary.
+  private mutating func allowed(_ slot: SlotIndex) -> [UInt32]? {
+    guard var words = slots[slot]?.constraint?.mask() else { return nil }
+    let count = (vocabulary + 31) / 32
+    if words.count < count { words += [UInt32](repeating: 0, count: count - words.count) }
+    return words
+  }
+
+  private mutating func adjustment(_ state: SlotState, _ slot: SlotIndex) -> LogitAdjustment? {
+    guard isAdjusted(state) else { return nil }
     let sampling = state.request.sampling
-    let suppresses = state.generatedCount < state.request.stop.minTokens && !state.request.stop.stopTokens.isEmpty
-    guard !sampling.bias.isEmpty || state.history != nil || suppresses else { return nil }
     var adjustment = LogitAdjustment()
     // Ids that the model does not have change nothing; the kernel refuses them.
     let tokens = 0..<Int32(vocabulary)
@@ -123,7 +139,18 @@ struct Sampler {
       adjustment.frequency = sampling.frequencyPenalty
       adjustment.presence = sampling.presencePenalty
     }
-    if suppresses { adjustment.suppressed = state.request.stop.stopTokens.map(\.rawValue).filter(tokens.contains) }
+    adjustment.allowed = allowed(slot)
+    if suppresses(state) {
+      let ends = state.request.stop.stopTokens.map(\.rawValue).filter(tokens.contains)
+      if Self.leavesTokens(adjustment.allowed, without: ends) { adjustment.suppressed = ends }
+    }
     return adjustment
+  }
+
+  /// Whether a mask allows more than `ends`: a text that is complete ends, however short.
+  private static func leavesTokens(_ mask: [UInt32]?, without ends: [Int32]) -> Bool {
+    guard var words = mask else { return true }
+    for token in ends where Int(token >> 5) < words.count { words[Int(token >> 5)] &= ~(1 << UInt32(token & 31)) }
+    return words.contains { $0 != 0 }
   }
 }

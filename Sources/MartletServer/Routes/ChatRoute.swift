@@ -10,88 +10,45 @@ struct ChatRoute: Sendable {
   let connections: ClientConnections
   let clock: @Sendable () -> Int
 
-  private struct Prepared: Sendable {
-    let fields: SamplingFields
-    let requests: [GenerationRequest]
-    let wantsLogprobs: Bool
-    let stream: StreamOptions?
-    let id: String
-    let name: String
-    let created: Int
-  }
-
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
-    let prepared = try await reader.prepare(request, prepare)
-    var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
-    let ids = group.ids
-    let watch = connections.watch(context.channel) { for id in ids { model.generator.cancel(id) } }
-    if let options = prepared.stream { return stream(group, prepared, options, watch) }
+    let chat = try await reader.prepare(request) { fields, namespace in
+      try PreparedChat(fields, namespace: namespace, reader: reader, model: model)
+    }
+    let prepared = Prepared(chat: chat, id: chat.rid ?? Identifier.make("chatcmpl-"), created: clock())
+    var (group, watch) = try chat.start(context, connections, model: model)
+    if let options = chat.stream { return stream(group, prepared, options, watch) }
     defer { watch.end() }
     try await group.finish()
     return Response(json: whole(group, prepared))
   }
 
-  private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
-    let sampling = try SamplingFields(fields, model: model, native: false)
-    try refuseUnsupported(fields)
-    guard let messages = try fields.array("messages"), !messages.isEmpty else {
-      throw InvalidField(field: "messages", reason: "must be a list with at least one message")
-    }
-    let conversation = try PromptBuilder.Conversation(messages: messages, fields: fields)
-    let prompt = try fields.tokens("input_ids") ?? model.prompts.tokens(of: conversation)
-    let wantsLogprobs = try fields.bool("logprobs") ?? false
-    let top = try fields.integer("top_logprobs", in: 0...20) ?? 0
-    guard top == 0 || wantsLogprobs else {
-      throw InvalidField(field: "top_logprobs", reason: "needs logprobs to be true")
-    }
-    let logprobs = LogprobOptions(output: wantsLogprobs, topCount: top, promptStart: nil)
-    let priority = try reader.priority(fields)
-    let requests = try (0..<sampling.n).map { choice in
-      try sampling.request(
-        prompt: prompt, choice: choice, logprobs: logprobs, defaultMaxTokens: nil, namespace: namespace,
-        priority: priority, model: model)
-    }
-    return Prepared(
-      fields: sampling, requests: requests, wantsLogprobs: wantsLogprobs, stream: try StreamOptions(fields),
-      id: try fields.string("rid") ?? Identifier.make("chatcmpl-"), name: try fields.string("model") ?? model.name,
-      created: clock())
-  }
-
-  private func refuseUnsupported(_ fields: RequestFields) throws(InvalidField) {
-    if let format = try fields.fields("response_format") {
-      let type = try format.string("type")
-      guard type == "text" else {
-        throw InvalidField(
-          field: "response_format.type", reason: "\"\(type ?? "")\" is not supported yet; use \"text\"")
-      }
-    }
-    guard let choice = fields.value("tool_choice") else { return }
-    guard choice.stringValue == "auto" || choice.stringValue == "none" else {
-      throw InvalidField(field: "tool_choice", reason: "only \"auto\" and \"none\" are supported yet")
-    }
+  private struct Prepared: Sendable {
+    let chat: PreparedChat
+    let id: String
+    let created: Int
   }
 
   private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {
     let choices = group.choices.map { choice -> JSONValue in
-      [
-        "index": .int(Int64(choice.index)),
-        "message": [
-          "role": "assistant", "content": .string(choice.assembler.text), "reasoning_content": .null,
-          "tool_calls": .null,
-        ],
+      let ids = choice.answer.calls.map { ChatMessage.id(given: $0.id, format: prepared.chat.parser.tools) }
+      var json: JSONObject = [
+        "index": .int(Int64(choice.index)), "message": ChatMessage.whole(choice.answer, ids: ids),
         "logprobs": logprobs(choice.assembler.logprobs[...], prepared), "finish_reason": choice.finishReason,
         "matched_stop": choice.matchedStop,
       ]
+      json["timing"] = prepared.chat.timing?.json(choice, admitted: group.admitted)
+      return .object(json)
     }
     return [
       "id": .string(prepared.id), "object": "chat.completion", "created": .int(Int64(prepared.created)),
-      "model": .string(prepared.name), "choices": .array(choices), "usage": group.usage(promptCount: 1),
-      "metadata": ["weight_version": "default"],
+      "model": .string(prepared.chat.name), "system_fingerprint": .string(model.fingerprint),
+      "choices": .array(choices),
+      "usage": group.usage(promptCount: 1), "metadata": ["weight_version": "default"],
     ]
   }
 
   private func logprobs(_ entries: ArraySlice<TokenLogprobs>, _ prepared: Prepared) -> JSONValue {
-    guard prepared.wantsLogprobs else { return .null }
+    guard prepared.chat.wantsLogprobs else { return .null }
     return ["content": .array(entries.map { $0.chatJSON(model.tokenizer) })]
   }
 
@@ -100,25 +57,34 @@ struct ChatRoute: Sendable {
   ) -> Response {
     EventStream.response(watch: watch) { events in
       var group = group
+      let admitted = group.admitted
       var sentLogprobs = [Int](repeating: 0, count: group.choices.count)
       for choice in group.choices {
         try await events.send(
           chunk(prepared, choice.index, ["role": "assistant", "content": "", "reasoning_content": .null]))
       }
-      try await group.forEachPiece { choice, piece in
-        let fresh = choice.assembler.logprobs[sentLogprobs[choice.index]...]
-        if !piece.isEmpty || (prepared.wantsLogprobs && !fresh.isEmpty) {
-          sentLogprobs[choice.index] = choice.assembler.logprobs.count
-          let usage = options.continuousUsage ? Self.running(choice) : nil
+      try await group.forEachUpdate { choice, deltas in
+        var fresh = choice.assembler.logprobs[sentLogprobs[choice.index]...]
+        sentLogprobs[choice.index] = choice.assembler.logprobs.count
+        // Tokens whose text is held back have log-probabilities all the same.
+        let isSilent = deltas.isEmpty && prepared.chat.wantsLogprobs && !fresh.isEmpty
+        for delta in isSilent ? [.content("")] : deltas {
+          var id = ""
+          if case .call(_, let given, _) = delta {
+            id = ChatMessage.id(given: given, format: prepared.chat.parser.tools)
+          }
           try await events.send(
             chunk(
-              prepared, choice.index, ["content": .string(piece), "reasoning_content": .null],
-              logprobs: logprobs(fresh, prepared), usage: usage))
+              prepared, choice.index, ChatMessage.delta(delta, id: id), logprobs: logprobs(fresh, prepared),
+              usage: options.continuousUsage ? Self.running(choice) : nil))
+          fresh = []
         }
         guard choice.isFinished else { return }
         try choice.check()
         try await events.send(
-          chunk(prepared, choice.index, [:], finish: choice.finishReason, matched: choice.matchedStop))
+          chunk(
+            prepared, choice.index, [:], finish: choice.finishReason, matched: choice.matchedStop,
+            timing: prepared.chat.timing?.json(choice, admitted: admitted)))
       }
       if options.includeUsage {
         try await events.send(envelope(prepared, choices: [], usage: group.usage(promptCount: 1)))
@@ -130,24 +96,28 @@ struct ChatRoute: Sendable {
     let prompt = Int64(choice.prompt.count), completion = Int64(choice.assembler.tokens.count)
     return [
       "prompt_tokens": .int(prompt), "completion_tokens": .int(completion), "total_tokens": .int(prompt + completion),
+      "completion_tokens_details": ["reasoning_tokens": .int(Int64(choice.reasoningTokens))],
     ]
   }
 
   private func chunk(
     _ prepared: Prepared, _ index: Int, _ delta: JSONValue, logprobs: JSONValue = .null, finish: JSONValue = .null,
-    matched: JSONValue = .null, usage: JSONValue? = nil
+    matched: JSONValue = .null, usage: JSONValue? = nil, timing: JSONValue? = nil
   ) -> JSONValue {
-    let choice: JSONValue = [
+    var choice: JSONObject = [
       "index": .int(Int64(index)), "delta": delta, "logprobs": logprobs, "finish_reason": finish,
       "matched_stop": matched,
     ]
-    return envelope(prepared, choices: [choice], usage: usage)
+    choice["timing"] = timing
+    return envelope(prepared, choices: [.object(choice)], usage: usage)
   }
 
   private func envelope(_ prepared: Prepared, choices: [JSONValue], usage: JSONValue?) -> JSONValue {
     [
       "id": .string(prepared.id), "object": "chat.completion.chunk", "created": .int(Int64(prepared.created)),
-      "model": .string(prepared.name), "choices": .array(choices), "usage": usage ?? .null,
+      "model": .string(prepared.chat.name), "system_fingerprint": .string(model.fingerprint),
+      "choices": .array(choices),
+      "usage": usage ?? .null,
     ]
   }
 }

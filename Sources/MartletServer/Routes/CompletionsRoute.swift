@@ -36,8 +36,9 @@ struct CompletionsRoute: Sendable {
   }
 
   private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
-    let sampling = try SamplingFields(fields, model: model, native: false)
-    try fields.refuse(["response_format", "suffix"])
+    var sampling = try SamplingFields(fields, model: model, native: false)
+    try fields.refuse(["suffix"])
+    sampling.constraint = try sampling.grammar.constraint(model: model, namespace: namespace)
     if let best = try fields.integer("best_of", in: 1...SamplingFields.maxChoices), best != sampling.n {
       throw InvalidField(field: "best_of", reason: "must equal n")
     }

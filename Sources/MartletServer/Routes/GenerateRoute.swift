@@ -50,7 +50,10 @@ struct GenerateRoute: Sendable {
       "return_hidden_states", "session_params",
     ])
     let (prompts, isList) = try self.prompts(fields)
-    let sampling = try self.sampling(fields, prompts: prompts.count)
+    var sampling = try self.sampling(fields, prompts: prompts.count)
+    for index in sampling.indices {
+      sampling[index].constraint = try sampling[index].grammar.constraint(model: model, namespace: namespace)
+    }
     let returnsLogprobs = try fields.bool("return_logprob") ?? false
     let start = try fields.integer("logprob_start_len", in: -1...Int(Int32.max)) ?? -1
     let top = try fields.integer("top_logprobs_num", in: 0...1000) ?? 0

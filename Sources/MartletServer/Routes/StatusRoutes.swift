@@ -61,7 +61,8 @@ struct StatusRoutes: Sendable {
       "tokenizer_path": .string(model.path),
       "is_generation": true, "preferred_sampling_params": .null, "weight_version": "default",
       "load_format": model.options["load_format"] ?? "auto",
-      "reasoning_parser": .null, "tool_call_parser": .null, "disaggregation_mode": "null",
+      "reasoning_parser": model.formats.reasoning.map { .string($0.name) } ?? .null,
+      "tool_call_parser": model.formats.tools.map { .string($0.name) } ?? .null, "disaggregation_mode": "null",
       "has_image_understanding": false, "has_audio_understanding": false, "model_type": .string(model.architecture),
       "architectures": [.string(model.architecture)],
     ])

@@ -15,7 +15,9 @@ struct TokenizeRoutes: Sendable {
     let special = try fields.bool("add_special_tokens") ?? true
     let length = JSONValue.int(Int64(model.generator.limits.contextLength))
     if let messages = try fields.array("messages") {
-      let tokens = try model.prompts.tokens(of: PromptBuilder.Conversation(messages: messages, fields: fields))
+      let conversation = try PromptBuilder.Conversation(
+        messages: messages, fields: fields, tools: ToolFields(fields), reasoning: ReasoningFields(fields))
+      let tokens = try model.prompts.tokens(of: conversation)
       return Response(json: ["tokens": json(tokens), "count": .int(Int64(tokens.count)), "max_model_len": length])
     }
     guard let prompts = try fields.strings("prompt") else {

@@ -14,6 +14,8 @@ package struct ResponseAssembler: Sendable {
     package var skipSpecialTokens = true
     /// Keep the stop string or stop token in the text.
     package var keepsStop = false
+    /// Special tokens that stay in the text although others are skipped.
+    package var keptTokens: Set<TokenID> = []
     package init() {}
   }
 
@@ -24,6 +26,8 @@ package struct ResponseAssembler: Sendable {
 
   /// Every token so far, the stop token included.
   package private(set) var tokens: [TokenID] = []
+  /// For each token, the bytes of text up to its end, stop strings not considered.
+  package private(set) var tokenEnds: [Int] = []
   package private(set) var logprobs: [TokenLogprobs] = []
   package private(set) var promptLogprobs: [TokenLogprobs] = []
   package private(set) var text = ""
@@ -31,10 +35,16 @@ package struct ResponseAssembler: Sendable {
   package private(set) var usage = GenerationUsage()
 
   package init(tokenizer: Tokenizer, stopTokens: Set<TokenID>, options: Options) {
-    detokenizer = IncrementalDetokenizer(tokenizer: tokenizer, skipSpecialTokens: options.skipSpecialTokens)
+    detokenizer = IncrementalDetokenizer(
+      tokenizer: tokenizer, skipSpecialTokens: options.skipSpecialTokens, keptTokens: options.keptTokens)
     matcher = StopMatcher(options.stopStrings)
     self.options = options
     self.stopTokens = stopTokens
+  }
+
+  /// Takes the engine's figures of a generation that the text has ended already.
+  package mutating func note(_ event: GenerationEvent) {
+    if case .finished(_, let usage) = event { self.usage = usage }
   }
 
   /// Takes an event; returns the text that became certain.
@@ -47,8 +57,10 @@ package struct ResponseAssembler: Sendable {
     case .token(let token, let logprob):
       tokens.append(token)
       if let logprob { logprobs.append(logprob) }
-      if stopTokens.contains(token), !options.keepsStop { return "" }
-      return emit(detokenizer.append(token))
+      let isHidden = stopTokens.contains(token) && !options.keepsStop
+      let piece = isHidden ? "" : detokenizer.append(token)
+      tokenEnds.append((tokenEnds.last ?? 0) + piece.utf8.count)
+      return isHidden ? "" : emit(piece)
     case .finished(let reason, let usage):
       self.usage = usage
       var rest = emit(detokenizer.finish())

@@ -2,20 +2,19 @@
 /// outside its context.
 package struct ChatTemplate: Sendable {
   package let source: String
-  private let nodes: [TemplateNode]
+  private let program: TemplateProgram
 
   /// - Throws: a syntax error with line and column.
   package init(source: String) throws(TemplateError) {
     self.source = source
-    nodes = try TemplateParser.parse(source)
+    program = try TemplateParser.parse(source)
   }
 
   /// Renders with the given top-level variables (messages, tools, add_generation_prompt, bos_token, ...).
   package func render(_ context: JSONObject, now: TemplateClock = .system) throws(TemplateError) -> String {
     var variables: [String: TemplateValue] = [:]
     for (key, value) in context.members { variables[key] = TemplateValue(value) }
-    var evaluator = TemplateEvaluator(variables: variables, clock: now)
-    defer { for namespace in evaluator.namespaces { namespace.removeAll() } }
-    return try evaluator.render(nodes)
+    var evaluator = TemplateEvaluator(program: program, variables: variables, clock: now)
+    do { return try evaluator.render() } catch { throw error.at(TemplatePlace(line: 1, column: 1)) }
   }
 }

@@ -1,15 +1,10 @@
-/// Evaluated arguments of a call.
+/// Evaluated arguments of a call, in its order.
 struct TemplateArguments: Sendable {
   var positional: [TemplateValue] = []
-  var named: [String: TemplateValue] = [:]
+  var named: [(name: String, value: TemplateValue)] = []
 
-  /// An argument by place or name.
-  func value(_ index: Int, _ name: String) -> TemplateValue? {
-    index < positional.count ? positional[index] : named[name]
-  }
-
-  func text(_ index: Int, _ name: String) -> String? {
-    guard case .string(let text)? = value(index, name) else { return nil }
-    return text
+  /// Takes a named argument out.
+  mutating func take(_ name: String) -> TemplateValue? {
+    named.firstIndex { $0.name == name }.map { named.remove(at: $0).value }
   }
 }

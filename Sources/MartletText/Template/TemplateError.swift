@@ -16,4 +16,14 @@ package struct TemplateError: Error, Equatable, Sendable {
     self.line = line
     self.column = column
   }
+
+  /// A fault of an operation, which does not know its place; whoever evaluates the expression adds it.
+  init(_ message: String, _ kind: Kind = .evaluation) {
+    self.init(kind: kind, message: message, line: 0, column: 0)
+  }
+
+  /// The same error with a place, unless it has one.
+  func at(_ place: TemplatePlace) -> TemplateError {
+    line > 0 ? self : TemplateError(kind: kind, message: message, line: place.line, column: place.column)
+  }
 }

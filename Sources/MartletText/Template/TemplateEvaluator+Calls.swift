@@ -1,143 +1,89 @@
-import Foundation
-
 extension TemplateEvaluator {
   mutating func call(_ callee: TemplateValue, _ arguments: TemplateArguments) throws(TemplateError) -> TemplateValue {
     switch callee {
     case .macro(let macro): return .string(try run(macro, arguments))
-    case .function(let name): return try call(function: name, arguments)
-    case .method(.string(let text), let name): return try call(method: name, on: text, arguments)
-    case .method(.dictionary(let dictionary), let name): return try call(method: name, on: dictionary, arguments)
-    case .method(.sequence(let items), let name):
-      switch name {
-      case "count": return .int(Int64(items.filter { $0.equals(arguments.value(0, "value") ?? .none) }.count))
-      case "index":
-        guard let place = items.firstIndex(where: { $0.equals(arguments.value(0, "value") ?? .none) }) else {
-          throw error("the value is not in the list")
-        }
-        return .int(Int64(place))
-      default: return .sequence(items)
-      }
-    case .undefined(let name): throw error("'\(name)' is undefined")
-    default: throw error("\(callee.representation) is not callable")
-    }
-  }
-
-  private mutating func call(function name: String, _ arguments: TemplateArguments) throws(TemplateError)
-    -> TemplateValue
-  {
-    switch name {
-    case "raise_exception": throw error(arguments.value(0, "message")?.text ?? "", .raised)
-    case "namespace":
-      var members = arguments.named
-      if case .dictionary(let given)? = arguments.positional.first {
-        for key in given.keys { members[key.text] = given[key] }
-      }
-      let namespace = TemplateNamespace(members)
-      namespaces.append(namespace)
-      return .namespace(namespace)
-    case "dict":
-      var dictionary = TemplateDictionary()
-      if case .dictionary(let given)? = arguments.positional.first { dictionary = given }
-      for key in arguments.named.keys.sorted() { dictionary[key] = arguments.named[key] }
-      return .dictionary(dictionary)
-    case "range": return try range(arguments)
-    case "strftime_now": return .string(TemplateDate(clock: clock).formatted(arguments.text(0, "format") ?? ""))
-    default: throw error("\(name) is not supported")
-    }
-  }
-
-  private func range(_ arguments: TemplateArguments) throws(TemplateError) -> TemplateValue {
-    let numbers = arguments.positional.compactMap(\.integer)
-    guard numbers.count == arguments.positional.count, (1...3).contains(numbers.count) else {
-      throw error("range takes one to three integers")
-    }
-    let start = numbers.count > 1 ? numbers[0] : 0, end = numbers.count > 1 ? numbers[1] : numbers[0]
-    let step = numbers.count > 2 ? numbers[2] : 1
-    guard step != 0 else { throw error("range's step must not be 0") }
-    guard start.magnitude < 1 << 40, end.magnitude < 1 << 40, step.magnitude < 1 << 40 else {
-      throw error("range is too large", .budgetExceeded)
-    }
-    let count = step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step
-    guard count <= Int64(Self.maxItems) else { throw error("range is too large", .budgetExceeded) }
-    return .list((0..<max(0, count)).map { .int(start + $0 * step) })
-  }
-
-  private func call(
-    method name: String, on dictionary: TemplateDictionary, _ arguments: TemplateArguments
-  ) throws(TemplateError) -> TemplateValue {
-    switch name {
-    case "get": return dictionary[arguments.value(0, "key") ?? .string("")] ?? arguments.value(1, "default") ?? .none
-    case "items": return .list(dictionary.keys.map { .tuple([$0, dictionary[$0] ?? .none]) })
-    case "keys": return .list(dictionary.keys)
-    case "values": return .list(dictionary.keys.map { dictionary[$0] ?? .none })
-    default: return .dictionary(dictionary)
+    case .function(let function): return try function.call(arguments, &runtime)
+    case .method(.function(.blocks), let name):
+      let body = program.blocks[name] ?? []
+      return .string(
+        try scoped(inside: TemplateScopes.top) { evaluator throws(TemplateError) in try evaluator.text(of: body) })
+    case .method(let receiver, let name): return try TemplateMethods.call(name, on: receiver, arguments, &runtime)
+    case .object(let id): return try call(id, arguments)
+    case .undefined(let what): throw TemplateError(what.message)
+    default: throw TemplateError("\(callee.typeName) cannot be called")
     }
   }
 
   private mutating func call(
-    method name: String, on text: String, _ arguments: TemplateArguments
+    _ id: TemplateObject.ID, _ arguments: TemplateArguments
   ) throws(TemplateError) -> TemplateValue {
-    try charge(bytes: text.utf8.count)
-    switch name {
-    case "upper": return .string(text.uppercased())
-    case "lower": return .string(text.lowercased())
-    case "title": return .string(TemplateText.titled(text))
-    case "capitalize": return .string(TemplateText.capitalized(text))
-    case "strip", "lstrip", "rstrip":
-      return .string(
-        TemplateText.stripped(text, arguments.text(0, "chars"), left: name != "rstrip", right: name != "lstrip"))
-    case "startswith", "endswith":
-      let options: [TemplateValue]
-      if case .sequence(let list)? = arguments.positional.first {
-        options = list.items
-      } else {
-        options = arguments.positional
+    switch runtime[id] {
+    case .joiner(let separator, let isUsed):
+      runtime[id] = .joiner(separator: separator, isUsed: true)
+      return isUsed ? separator : .string("")
+    case .loop(let loop):
+      guard let (statement, scope) = loop.recursion else {
+        throw TemplateError("only a loop that is marked 'recursive' can be called")
       }
-      return .bool(options.contains { name == "startswith" ? text.hasPrefix($0.text) : text.hasSuffix($0.text) })
-    case "removeprefix":
-      let prefix = arguments.text(0, "prefix") ?? ""
-      return .string(text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
-    case "removesuffix":
-      let suffix = arguments.text(0, "suffix") ?? ""
-      return .string(text.hasSuffix(suffix) ? String(text.dropLast(suffix.count)) : text)
-    case "replace":
+      let items = try TemplateParameters("iterable", required: 1).bind(arguments, of: "loop")[0] ?? .none
       return .string(
-        TemplateText.replaced(
-          text, arguments.text(0, "old") ?? "", arguments.text(1, "new") ?? "", arguments.value(2, "count")?.integer))
-    case "split", "rsplit":
-      let limit = arguments.value(1, "maxsplit")?.integer ?? -1
-      return .list(
-        TemplateText.split(text, arguments.text(0, "sep"), limit: Int(limit), fromRight: name == "rsplit").map {
-          .string($0)
+        try captured { evaluator throws(TemplateError) in
+          try evaluator.run(statement, over: items, depth: loop.nextDepth, inside: scope)
         })
-    case "splitlines":
-      return .list(text.split(separator: "\n", omittingEmptySubsequences: false).map { .string(String($0)) })
-    case "join":
-      return .string((arguments.positional.first?.elements ?? []).map(\.text).joined(separator: text))
-    case "find", "rfind", "index", "count":
-      let part = arguments.text(0, "sub") ?? ""
-      let places = TemplateText.places(of: part, in: text)
-      if name == "count" { return .int(Int64(places.count)) }
-      let place = name == "rfind" ? places.last : places.first
-      if name == "index", place == nil { throw error("the text is not found") }
-      return .int(Int64(place ?? -1))
-    case "isdigit":
-      return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal })
-    case "isalpha": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic })
-    case "isalnum":
-      return .bool(
-        !text.isEmpty
-          && text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || $0.properties.numericType != nil })
-    case "isspace": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.isWhitespace })
-    case "isupper": return .bool(text != text.lowercased() && text == text.uppercased())
-    case "islower": return .bool(text != text.uppercased() && text == text.lowercased())
-    case "zfill":
-      let width = Int(min(max(0, arguments.positional.first?.integer ?? 0), 4096))
-      return .string(String(repeating: "0", count: max(0, width - text.unicodeScalars.count)) + text)
-    case "format":
-      guard let result = TemplateText.format(text, arguments) else { throw error("a faulty format") }
-      return .string(result)
-    default: throw error("the method \(name) is not supported")
+    default: throw TemplateError("this object cannot be called")
     }
+  }
+
+  /// `{% call %}`: the body is the macro `caller` of the called macro.
+  mutating func call(
+    _ caller: TemplateNode.Macro, _ callee: TemplateExpression, _ arguments: TemplateExpression.Arguments
+  ) throws(TemplateError) {
+    scopes.pin()
+    let value = TemplateValue.macro(TemplateMacro(definition: caller, scope: scopes.current))
+    let function = try evaluate(callee)
+    var arguments = try evaluate(arguments)
+    arguments.named.append(("caller", value))
+    try write(try runtime.text(of: try call(function, arguments)))
+  }
+
+  private mutating func run(_ macro: TemplateMacro, _ arguments: TemplateArguments) throws(TemplateError) -> String {
+    let definition = macro.definition
+    var rest = arguments
+    let count = definition.parameters.count
+    var given = rest.positional.prefix(count).map(Optional.some)
+    let more = Array(rest.positional.dropFirst(count))
+    for parameter in definition.parameters.dropFirst(given.count) { given.append(rest.take(parameter.name)) }
+    let caller = definition.takesCaller ? rest.take("caller") : nil
+    if !definition.takesKeywords, let other = rest.named.first {
+      throw TemplateError("the macro '\(definition.name)' takes no argument named '\(other.name)'")
+    }
+    guard definition.takesMore || more.isEmpty else {
+      throw TemplateError("the macro '\(definition.name)' takes at most \(count) arguments")
+    }
+    return try scoped(inside: macro.scope) { evaluator throws(TemplateError) in
+      if definition.takesCaller {
+        evaluator.scopes.assign("caller", caller ?? .undefined(TemplateUndefined(reason: "there is no caller")))
+      }
+      if definition.takesKeywords {
+        var members = TemplateDictionary()
+        for (name, value) in rest.named { members[name] = value }
+        evaluator.scopes.assign("kwargs", .dictionary(members))
+      }
+      if definition.takesMore { evaluator.scopes.assign("varargs", .tuple(more)) }
+      for (parameter, value) in zip(definition.parameters, given) {
+        evaluator.scopes.assign(parameter.name, try evaluator.argument(value, parameter))
+      }
+      return try evaluator.text(of: definition.body)
+    }
+  }
+
+  private mutating func argument(
+    _ given: TemplateValue?, _ parameter: (name: String, value: TemplateExpression?)
+  ) throws(TemplateError) -> TemplateValue {
+    if let given { return given }
+    guard let value = parameter.value else {
+      return .undefined(TemplateUndefined(reason: "the parameter '\(parameter.name)' is not given"))
+    }
+    return try evaluate(value)
   }
 }

@@ -10,8 +10,6 @@ struct TemplateExtent: Sendable {
     size = 1 + text.utf8.count
   }
 
-  mutating func include(depthOf part: TemplateExtent) { depth = max(depth, part.depth + 1) }
-
   mutating func include(_ part: TemplateExtent) {
     depth = max(depth, part.depth + 1)
     let (sum, overflow) = size.addingReportingOverflow(part.size)

@@ -1,21 +1,38 @@
-/// Writes template values as Python's json module does.
+/// Writes template values as Python's json module does, with the options that transformers gives its `tojson`.
 struct TemplateJSON {
-  let indent: Int?
-  let separators: (item: String, key: String)
-  let sortsKeys: Bool
-  let ensuresASCII: Bool
+  private let indent: String?
+  private let separators: (item: String, key: String)
+  private let sortsKeys: Bool
+  private let ensuresASCII: Bool
   private(set) var text = ""
 
-  init(indent: Int?, separators: (item: String, key: String), sortsKeys: Bool, ensuresASCII: Bool) {
-    self.indent = indent
-    self.separators = separators
-    self.sortsKeys = sortsKeys
-    self.ensuresASCII = ensuresASCII
+  static let parameters = TemplateParameters("ensure_ascii indent separators sort_keys")
+
+  /// - Parameter options: the arguments that belong to `parameters`.
+  init(options: [TemplateValue?]) throws(TemplateError) {
+    ensuresASCII = options[0]?.isTrue ?? false
+    switch options[1] {
+    case nil, .none?: indent = nil
+    case .string(let text)?, .markup(let text)?: indent = text
+    case let value?:
+      guard let width = value.integer else { throw TemplateError("tojson: indent must be an integer or a text") }
+      indent = String(repeating: " ", count: Int(min(max(0, width), 64)))
+    }
+    switch options[2] {
+    case nil, .none?: separators = (indent == nil ? ", " : ",", ": ")
+    case .sequence(let pair)? where pair.count == 2:
+      guard let item = pair[0].string, let key = pair[1].string else { fallthrough }
+      separators = (item, key)
+    default: throw TemplateError("tojson: separators must be two texts")
+    }
+    sortsKeys = options[3]?.isTrue ?? false
   }
 
-  /// False for values that JSON does not have.
-  mutating func write(_ value: TemplateValue, depth: Int) -> Bool {
-    guard depth < 200 else { return false }
+  /// - Parameter depth: how many containers are around the value.
+  mutating func write(_ value: TemplateValue, depth: Int = 0) throws(TemplateError) {
+    guard text.utf8.count <= TemplateBudget.maxOutputBytes else {
+      throw TemplateError("the JSON is larger than \(TemplateBudget.maxOutputBytes) bytes", .budgetExceeded)
+    }
     switch value {
     case .none: text += "null"
     case .bool(let flag): text += flag ? "true" : "false"
@@ -23,42 +40,54 @@ struct TemplateJSON {
     case .double(let number):
       text +=
         number.isFinite
-        ? TemplateValue.double(number).text : number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
+        ? TemplateNumber.text(of: number) : number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
     case .string(let string), .markup(let string): quote(string)
     case .sequence(let items):
-      return group("[", "]", items.count, depth) { writer, index in writer.write(items[index], depth: depth + 1) }
-    case .dictionary(let dictionary):
-      let keys = sortsKeys ? dictionary.keys.sorted { $0.isLess(than: $1) ?? false } : dictionary.keys
-      return group("{", "}", keys.count, depth) { writer, index in
-        switch keys[index] {
-        case .string(let name), .markup(let name): writer.quote(name)
-        case .sequence: return false
-        case let other:
-          // Numbers, booleans and null become text, as the json module does it.
-          writer.text += "\""
-          guard writer.write(other, depth: depth + 1) else { return false }
-          writer.text += "\""
-        }
-        writer.text += writer.separators.key
-        return writer.write(dictionary[keys[index]] ?? .none, depth: depth + 1)
+      try group("[", "]", items.items, depth) { writer, item throws(TemplateError) in
+        try writer.write(item, depth: depth + 1)
       }
-    case .undefined, .macro, .namespace, .function, .method: return false
+    case .dictionary(let dictionary):
+      var members = dictionary.members
+      if sortsKeys { members = try TemplateOrder.sorted(members) { $0.key } }
+      try group("{", "}", members, depth) { writer, member throws(TemplateError) in
+        try writer.write(key: member.key)
+        writer.text += writer.separators.key
+        try writer.write(member.value, depth: depth + 1)
+      }
+    default: throw TemplateError("\(value.typeName) cannot be written as JSON")
     }
-    return true
   }
 
-  private mutating func group(
-    _ open: String, _ close: String, _ count: Int, _ depth: Int, _ item: (inout TemplateJSON, Int) -> Bool
-  ) -> Bool {
-    text += open
-    for index in 0..<count {
-      if index > 0 { text += separators.item }
-      if let indent { text += "\n" + String(repeating: " ", count: indent * (depth + 1)) }
-      guard item(&self, index) else { return false }
+  /// Numbers, booleans and None become text.
+  private mutating func write(key: TemplateValue) throws(TemplateError) {
+    switch key {
+    case .string(let name), .markup(let name): quote(name)
+    case .none, .bool, .int, .double:
+      text += "\""
+      try write(key)
+      text += "\""
+    default: throw TemplateError("\(key.typeName) cannot be a key in JSON")
     }
-    if let indent, count > 0 { text += "\n" + String(repeating: " ", count: indent * depth) }
+  }
+
+  private mutating func group<Item>(
+    _ open: String, _ close: String, _ items: [Item], _ depth: Int,
+    _ write: (inout TemplateJSON, Item) throws(TemplateError) -> Void
+  ) throws(TemplateError) {
+    text += open
+    for (index, item) in items.enumerated() {
+      if index > 0 { text += separators.item }
+      breakLine(depth + 1)
+      try write(&self, item)
+    }
+    if !items.isEmpty { breakLine(depth) }
     text += close
-    return true
+  }
+
+  private mutating func breakLine(_ depth: Int) {
+    guard let indent else { return }
+    text += "\n"
+    for _ in 0..<depth { text += indent }
   }
 
   private mutating func quote(_ string: String) {
@@ -72,11 +101,8 @@ struct TemplateJSON {
       case "\t": text += "\\t"
       case "\u{8}": text += "\\b"
       case "\u{C}": text += "\\f"
-      case let control where control.value < 0x20:
-        let hex = String(control.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      case let wide where ensuresASCII && wide.value > 0x7F:
-        for unit in String(wide).utf16 {
+      case let scalar where scalar.value < 0x20 || (ensuresASCII && scalar.value > 0x7E):
+        for unit in String(scalar).utf16 {
           let hex = String(unit, radix: 16)
           text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
         }

@@ -12,8 +12,9 @@ struct TemplateLexer {
 
   private static let symbols = [
     "**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",",
-    ".", ":", "|",
+    ".", ":", "|", ";",
   ]
+  private static let closers: [String: String] = ["(": ")", "[": "]", "{": "}"]
 
   private init(_ text: String) {
     // Line ends are unified, and one at the very end goes, as jinja2 does it.
@@ -34,11 +35,11 @@ struct TemplateLexer {
   }
 
   private mutating func add(_ kind: TemplateToken.Kind) {
-    tokens.append(TemplateToken(kind: kind, line: line, column: position - lineStart + 1))
+    tokens.append(TemplateToken(kind: kind, place: TemplatePlace(line: line, column: position - lineStart + 1)))
   }
 
   private func error(_ message: String) -> TemplateError {
-    TemplateError(kind: .syntax, message: message, line: line, column: position - lineStart + 1)
+    TemplateError(message, .syntax).at(TemplatePlace(line: line, column: position - lineStart + 1))
   }
 
   private func starts(_ text: String, at place: Int) -> Bool {
@@ -69,7 +70,7 @@ struct TemplateLexer {
     }
     var text = source[position..<tag]
     if trimsNextText {
-      text = text.drop { $0.properties.isWhitespace }
+      text = text.drop(while: TemplateLetters.isSpace)
     } else if dropsNewline, text.first == "\n" {
       text = text.dropFirst()
     }
@@ -82,7 +83,7 @@ struct TemplateLexer {
     let kind = source[tag + 1]
     let mark: Unicode.Scalar? = tag + 2 < source.count ? source[tag + 2] : nil
     if mark == "-" {
-      while let last = text.last, last.properties.isWhitespace { text = text.dropLast() }
+      while let last = text.last, TemplateLetters.isSpace(last) { text = text.dropLast() }
     } else if mark != "+", kind != "{" {
       text = Self.withoutIndent(
         text, startsLine: tag - text.count == 0 || text.startIndex == 0 || source[text.startIndex - 1] == "\n")
@@ -100,62 +101,65 @@ struct TemplateLexer {
   private static func withoutIndent(_ text: ArraySlice<Unicode.Scalar>, startsLine: Bool) -> ArraySlice<Unicode.Scalar>
   {
     var end = text.endIndex
-    while end > text.startIndex, text[end - 1] == " " || text[end - 1] == "\t" { end -= 1 }
+    while end > text.startIndex, text[end - 1] != "\n", TemplateLetters.isSpace(text[end - 1]) { end -= 1 }
     let atLineStart = end > text.startIndex ? text[end - 1] == "\n" : startsLine
     return atLineStart ? text[..<end] : text
   }
 
   private mutating func emit(_ text: ArraySlice<Unicode.Scalar>) {
     guard !text.isEmpty else { return }
-    var string = String.UnicodeScalarView()
-    string.append(contentsOf: text)
-    add(.text(String(string)))
+    add(.text(String(String.UnicodeScalarView(text))))
   }
 
   private mutating func skipComment() throws(TemplateError) {
     var end = position
     while end < source.count, !starts("#}", at: end) { end += 1 }
     guard end < source.count else { throw error("a comment is not closed") }
-    trimsNextText = end > position && source[end - 1] == "-"
-    dropsNewline = !(end > position && source[end - 1] == "+")
+    let mark = end > position ? source[end - 1] : " "
+    trimsNextText = mark == "-"
+    dropsNewline = mark != "-" && mark != "+"
     advance(to: end + 2)
   }
 
+  private func spaces(at place: Int) -> Int {
+    var end = place
+    while end < source.count, TemplateLetters.isSpace(source[end]) { end += 1 }
+    return end
+  }
+
+  /// Where a statement of the one word ends if it begins at `place` (after `{%` and its mark), and its closing mark.
+  private func bareStatement(_ word: String, at place: Int, marks: [String]) -> (end: Int, mark: String)? {
+    let start = spaces(at: place)
+    guard starts(word, at: start) else { return nil }
+    let close = spaces(at: start + word.count)
+    guard let mark = marks.first(where: { starts($0 + "%}", at: close) }) else { return nil }
+    return (close + mark.count + 2, mark)
+  }
+
   private mutating func readStatement() throws(TemplateError) {
-    var probe = position
-    while probe < source.count, source[probe].properties.isWhitespace { probe += 1 }
-    guard starts("raw", at: probe) else {
+    guard let opening = bareStatement("raw", at: position, marks: ["-", ""]) else {
       return try readTag(close: "%}", start: .statementStart, end: .statementEnd)
     }
-    probe += 3
-    while probe < source.count, source[probe].properties.isWhitespace { probe += 1 }
-    guard starts("%}", at: probe) || starts("-%}", at: probe) else {
-      return try readTag(close: "%}", start: .statementStart, end: .statementEnd)
-    }
-    let trims = starts("-", at: probe)
-    var start = probe + (trims ? 3 : 2)
-    if !trims, start < source.count, source[start] == "\n" { start += 1 }
-    var end = start
-    while end < source.count {
-      if starts("{%", at: end) {
-        var inner = end + 2
-        if starts("-", at: inner) { inner += 1 }
-        while inner < source.count, source[inner].properties.isWhitespace { inner += 1 }
-        if starts("endraw", at: inner) {
-          while inner < source.count, !starts("%}", at: inner) { inner += 1 }
-          guard inner < source.count else { break }
-          var text = source[start..<end]
-          if trims { text = text.drop { $0.properties.isWhitespace } }
-          if starts("{%-", at: end) {
-            while let last = text.last, last.properties.isWhitespace { text = text.dropLast() }
-          }
-          emit(text)
-          trimsNextText = source[inner - 1] == "-"
-          dropsNewline = true
-          return advance(to: inner + 2)
-        }
+    let start = opening.mark == "-" ? spaces(at: opening.end) : opening.end
+    var tag = start
+    while tag < source.count {
+      let mark = ["-", "+"].first { starts("{%" + $0, at: tag) } ?? ""
+      guard starts("{%", at: tag),
+        let closing = bareStatement("endraw", at: tag + 2 + mark.count, marks: ["-", "+", ""])
+      else {
+        tag += 1
+        continue
       }
-      end += 1
+      var text = source[start..<tag]
+      if mark == "-" {
+        while let last = text.last, TemplateLetters.isSpace(last) { text = text.dropLast() }
+      } else if mark != "+" {
+        text = Self.withoutIndent(text, startsLine: source[start - 1] == "\n")
+      }
+      emit(text)
+      trimsNextText = closing.mark == "-"
+      dropsNewline = closing.mark == ""
+      return advance(to: closing.end)
     }
     throw error("raw is not closed")
   }
@@ -164,37 +168,37 @@ struct TemplateLexer {
     close: String, start: TemplateToken.Kind, end: TemplateToken.Kind
   ) throws(TemplateError) {
     add(start)
-    var depth = 0
+    let marks = close == "%}" ? ["-", "+", ""] : ["-", ""]
+    var open: [String] = []
     while true {
-      while position < source.count, source[position].properties.isWhitespace { advance(to: position + 1) }
+      advance(to: spaces(at: position))
       guard position < source.count else { throw error("a tag is not closed") }
-      if depth == 0 {
-        for mark in ["-", "+", ""] where starts(mark + close, at: position) {
-          trimsNextText = mark == "-"
-          dropsNewline = close == "%}" && mark != "+"
-          add(end)
-          return advance(to: position + mark.count + 2)
-        }
+      if open.isEmpty, let mark = marks.first(where: { starts($0 + close, at: position) }) {
+        trimsNextText = mark == "-"
+        dropsNewline = close == "%}" && mark == ""
+        add(end)
+        return advance(to: position + mark.count + 2)
       }
-      try readToken(depth: &depth)
+      try readToken(&open)
     }
   }
 
-  private mutating func readToken(depth: inout Int) throws(TemplateError) {
+  private mutating func readToken(_ open: inout [String]) throws(TemplateError) {
     let first = source[position]
     if first == "_" || first.properties.isXIDStart {
       var end = position
       while end < source.count, source[end].properties.isXIDContinue { end += 1 }
-      var name = String.UnicodeScalarView()
-      name.append(contentsOf: source[position..<end])
-      add(.name(String(name)))
+      add(.name(String(String.UnicodeScalarView(source[position..<end]))))
       return advance(to: end)
     }
     if ("0"..."9").contains(first) { return try readNumber() }
     if first == "'" || first == "\"" { return try readString(quote: first) }
     for symbol in Self.symbols where starts(symbol, at: position) {
-      if "([{".contains(symbol) { depth += 1 }
-      if ")]}".contains(symbol) { depth -= 1 }
+      if let closer = Self.closers[symbol] { open.append(closer) }
+      if ")]}".contains(symbol) {
+        guard let expected = open.popLast() else { throw error("unexpected '\(symbol)'") }
+        guard expected == symbol else { throw error("'\(expected)' is expected, not '\(symbol)'") }
+      }
       add(.symbol(symbol))
       return advance(to: position + symbol.count)
     }
@@ -202,75 +206,22 @@ struct TemplateLexer {
   }
 
   private mutating func readNumber() throws(TemplateError) {
-    var end = position
-    var text = ""
-    var isDouble = false
-    while end < source.count {
-      let scalar = source[end]
-      if ("0"..."9").contains(scalar) {
-        text.unicodeScalars.append(scalar)
-      } else if scalar == ".", !isDouble, end + 1 < source.count, ("0"..."9").contains(source[end + 1]) {
-        isDouble = true
-        text.unicodeScalars.append(scalar)
-      } else if scalar == "e" || scalar == "E", end + 1 < source.count,
-        ("0"..."9").contains(source[end + 1]) || (source[end + 1] == "-" || source[end + 1] == "+")
-      {
-        isDouble = true
-        text += "e"
-        text.unicodeScalars.append(source[end + 1])
-        end += 1
-      } else if scalar != "_" {
-        break
-      }
-      end += 1
-    }
-    if isDouble, let value = Double(text) {
-      add(.double(value))
-    } else if let value = Int64(text) {
-      add(.int(value))
-    } else {
-      throw error("the number \(text) is out of range")
-    }
-    advance(to: end)
+    // After a dot there is an index, not a fraction.
+    let isMember = tokens.last?.kind == .symbol(".") && position > 0 && source[position - 1] == "."
+    let number = TemplateNumberScanner(source, at: position, allowsFraction: !isMember)
+    guard let kind = number.kind else { throw error("the number \(number.text) is out of range") }
+    add(kind)
+    advance(to: number.end)
   }
 
   private mutating func readString(quote: Unicode.Scalar) throws(TemplateError) {
-    var result = String.UnicodeScalarView()
-    var index = position + 1
-    while index < source.count, source[index] != quote {
-      guard source[index] == "\\", index + 1 < source.count else {
-        result.append(source[index])
-        index += 1
-        continue
-      }
-      let escaped = source[index + 1]
-      index += 2
-      switch escaped {
-      case "n": result.append("\n")
-      case "t": result.append("\t")
-      case "r": result.append("\r")
-      case "b": result.append("\u{8}")
-      case "f": result.append("\u{C}")
-      case "a": result.append("\u{7}")
-      case "v": result.append("\u{B}")
-      case "0": result.append("\0")
-      case "\\", "'", "\"": result.append(escaped)
-      case "\n": break
-      case "x", "u", "U":
-        let length = escaped == "x" ? 2 : escaped == "u" ? 4 : 8
-        guard index + length <= source.count,
-          let value = UInt32(String(String.UnicodeScalarView(source[index..<(index + length)])), radix: 16),
-          let scalar = Unicode.Scalar(value)
-        else { throw error("a faulty escape in a string") }
-        result.append(scalar)
-        index += length
-      default:
-        result.append("\\")
-        result.append(escaped)
-      }
+    var end = position + 1
+    while end < source.count, source[end] != quote { end += source[end] == "\\" ? 2 : 1 }
+    guard end < source.count else { throw error("a string is not closed") }
+    guard let text = TemplateEscapes.resolved(source[(position + 1)..<end]) else {
+      throw error("a faulty escape in a string")
     }
-    guard index < source.count else { throw error("a string is not closed") }
-    add(.string(String(result)))
-    advance(to: index + 1)
+    add(.string(text))
+    advance(to: end + 1)
   }
 }

@@ -1,15 +1,16 @@
-/// A macro with the variables around its definition.
+/// A macro with the number of the scope of its definition.
 struct TemplateMacro: Sendable {
   let definition: TemplateNode.Macro
-  let scope: [String: TemplateValue]
-  /// Of depth alone: variables are shared, not written.
-  let extent: TemplateExtent
+  let scope: Int
 
-  init(definition: TemplateNode.Macro, scope: [String: TemplateValue]) {
-    self.definition = definition
-    self.scope = scope
-    var extent = TemplateExtent()
-    for value in scope.values { extent.include(depthOf: value.extent) }
-    self.extent = extent
+  func attribute(_ name: String) -> TemplateValue? {
+    switch name {
+    case "name": .string(definition.name)
+    case "arguments": .tuple(definition.parameters.map { .string($0.name) })
+    case "catch_kwargs": .bool(definition.takesKeywords)
+    case "catch_varargs": .bool(definition.takesMore)
+    case "caller": .bool(definition.takesCaller)
+    default: nil
+    }
   }
 }

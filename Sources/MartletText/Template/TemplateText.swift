@@ -1,142 +1,126 @@
-/// Python's text methods on code points.
+/// Python's operations on texts, by code points.
 enum TemplateText {
-  /// A value's text for HTML; safe text stays as it is.
-  static func escaped(_ value: TemplateValue) -> String {
-    if case .markup(let text) = value { return text }
-    var result = ""
-    for scalar in value.text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "'": result += "&#39;"
-      case "\"": result += "&#34;"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
+  /// Code points.
+  static func length(_ text: String) -> Int { text.unicodeScalars.count }
 
-  /// Python's `str.isprintable` for one code point.
-  static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
-    case .spaceSeparator: scalar == " "
-    default: true
-    }
-  }
-
-  static func stripped(_ text: String, _ characters: String?, left: Bool, right: Bool) -> String {
+  static func stripped(_ text: String, _ characters: String? = nil, left: Bool = true, right: Bool = true) -> String {
     let set = characters.map { Set($0.unicodeScalars) }
-    func goes(_ scalar: Unicode.Scalar) -> Bool { set?.contains(scalar) ?? scalar.properties.isWhitespace }
-    var scalars = Substring.UnicodeScalarView(text.unicodeScalars[...])
+    func goes(_ scalar: Unicode.Scalar) -> Bool { set?.contains(scalar) ?? TemplateLetters.isSpace(scalar) }
+    var scalars = text.unicodeScalars[...]
     if left { scalars = scalars.drop(while: goes) }
     if right { while let last = scalars.last, goes(last) { scalars.removeLast() } }
     return String(scalars)
   }
 
-  static func capitalized(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst().lowercased() }
+  private static func string(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
 
-  static func titled(_ text: String) -> String {
-    var result = ""
-    var inWord = false
-    for character in text {
-      result += character.isLetter ? (inWord ? character.lowercased() : character.uppercased()) : String(character)
-      inWord = character.isLetter
-    }
-    return result
-  }
-
-  /// Code point offsets of non-overlapping occurrences.
-  static func places(of part: String, in text: String) -> [Int] {
-    let scalars = Array(text.unicodeScalars), wanted = Array(part.unicodeScalars)
-    guard !wanted.isEmpty, wanted.count <= scalars.count else { return wanted.isEmpty ? Array(0...scalars.count) : [] }
-    var places: [Int] = []
-    var index = 0
-    while index + wanted.count <= scalars.count {
-      if scalars[index] == wanted[0], scalars[index..<(index + wanted.count)].elementsEqual(wanted) {
-        places.append(index)
-        index += wanted.count
-      } else {
-        index += 1
-      }
-    }
-    return places
-  }
-
-  private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: scalars)
-    return String(view)
-  }
-
-  static func replaced(_ text: String, _ old: String, _ new: String, _ count: Int64?) -> String {
-    guard !old.isEmpty else { return text }
-    let scalars = Array(text.unicodeScalars), length = old.unicodeScalars.count
-    var result = ""
+  static func replaced(
+    _ text: String, _ old: String, _ new: String, limit: Int, _ budget: inout TemplateBudget
+  ) throws(TemplateError) -> String {
+    let places = TemplateSearch(old).places(in: text, limit: limit)
+    guard !places.isEmpty else { return text }
+    let (added, overflow) = places.count.multipliedReportingOverflow(by: new.utf8.count)
+    try budget.charge(bytes: overflow ? .max : added)
+    let bytes = Array(text.utf8), length = old.utf8.count, new = Array(new.utf8)
+    var result: [UInt8] = []
     var from = 0
-    for place in places(of: old, in: text).prefix(count.map { $0 < 0 ? .max : Int($0) } ?? .max) {
-      result += string(scalars[from..<place]) + new
+    for place in places {
+      result += bytes[from..<place]
+      result += new
       from = place + length
     }
-    return result + string(scalars[from...])
+    result += bytes[from...]
+    return string(result)
   }
 
-  static func split(_ text: String, _ separator: String?, limit: Int, fromRight: Bool) -> [String] {
-    let scalars = Array(text.unicodeScalars)
-    guard let separator, !separator.isEmpty else {
-      var words = scalars.split { $0.properties.isWhitespace }
-      guard limit >= 0, words.count > limit + 1 else { return words.map { string($0) } }
-      // What is left over keeps its inner spaces.
-      if fromRight {
-        let rest = string(scalars[words[0].startIndex..<words[words.count - limit - 1].endIndex])
-        return [rest] + words.suffix(limit).map { string($0) }
-      }
-      let rest = scalars[words[limit].startIndex...]
-      words = Array(words.prefix(limit))
-      return words.map { string($0) } + [stripped(string(rest), nil, left: false, right: true)]
-    }
-    var places = places(of: separator, in: text)
-    if limit >= 0, places.count > limit {
-      places = fromRight ? Array(places.suffix(limit)) : Array(places.prefix(limit))
-    }
+  /// Parts between separators, of which at most `limit` are used, counted from the right if asked.
+  static func split(_ text: String, _ separator: String, limit: Int = .max, fromRight: Bool = false) -> [String] {
+    let search = TemplateSearch(separator)
+    let places = fromRight ? search.lastPlaces(in: text, limit: limit) : search.places(in: text, limit: limit)
+    guard !places.isEmpty else { return [text] }
+    let bytes = Array(text.utf8), length = separator.utf8.count
     var parts: [String] = []
     var from = 0
     for place in places {
-      parts.append(string(scalars[from..<place]))
-      from = place + separator.unicodeScalars.count
+      parts.append(string(bytes[from..<place]))
+      from = place + length
     }
-    return parts + [string(scalars[from...])]
+    return parts + [string(bytes[from...])]
   }
 
-  /// `str.format` with `{}`, `{0}` and `{name}`; nil for anything else.
-  static func format(_ text: String, _ arguments: TemplateArguments) -> String? {
-    var result = ""
-    var rest = Substring(text)
-    var next = 0
-    while let brace = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
-      result += rest[..<brace]
-      let after = rest.index(after: brace)
-      if after < rest.endIndex, rest[after] == rest[brace] {
-        result.append(rest[brace])
-        rest = rest[rest.index(after: after)...]
+  /// Words between whitespace; beyond `limit`, the rest is one with its spaces.
+  static func words(_ text: String, limit: Int = .max, fromRight: Bool = false) -> [String] {
+    let words = text.unicodeScalars.split(whereSeparator: TemplateLetters.isSpace)
+    guard words.count > limit else { return words.map { String($0) } }
+    if fromRight {
+      let rest = words[words.count - limit - 1].endIndex
+      return [String(text.unicodeScalars[..<rest])] + words.suffix(limit).map { String($0) }
+    }
+    let rest = String(text.unicodeScalars[words[limit].startIndex...])
+    return words.prefix(limit).map { String($0) } + [rest]
+  }
+
+  private static let breaks: Set<Unicode.Scalar> = [
+    "\n", "\r", "\u{B}", "\u{C}", "\u{1C}", "\u{1D}", "\u{1E}", "\u{85}", "\u{2028}", "\u{2029}",
+  ]
+
+  static func lines(_ text: String, keepsEnds: Bool = false) -> [String] {
+    let scalars = text.unicodeScalars
+    var lines: [String] = []
+    var start = scalars.startIndex, index = start
+    while index < scalars.endIndex {
+      let next = scalars.index(after: index)
+      guard breaks.contains(scalars[index]) else {
+        index = next
         continue
       }
-      guard rest[brace] == "{", let close = rest[after...].firstIndex(of: "}") else { return nil }
-      let name = String(rest[after..<close])
-      let value: TemplateValue?
-      if name.isEmpty {
-        value = arguments.value(next, "")
-        next += 1
-      } else if let index = Int(name), index >= 0 {
-        value = arguments.value(index, "")
-      } else {
-        value = arguments.named[name]
-      }
-      guard let value else { return nil }
-      result += value.text
-      rest = rest[rest.index(after: close)...]
+      let isPair = scalars[index] == "\r" && next < scalars.endIndex && scalars[next] == "\n"
+      let end = isPair ? scalars.index(after: next) : next
+      lines.append(String(scalars[start..<(keepsEnds ? end : index)]))
+      start = end
+      index = end
     }
-    return result + rest
+    if start < scalars.endIndex { lines.append(String(scalars[start...])) }
+    return lines
+  }
+
+  enum Alignment { case left, right, center }
+
+  static func padded(_ text: String, to width: Int, _ alignment: Alignment, with fill: String = " ") -> String {
+    let missing = width - length(text)
+    guard missing > 0 else { return text }
+    let left: Int
+    switch alignment {
+    case .left: left = 0
+    case .right: left = missing
+    // CPython's rule for the odd space.
+    case .center: left = missing / 2 + (missing & width & 1)
+    }
+    return String(repeating: fill, count: left) + text + String(repeating: fill, count: missing - left)
+  }
+
+  static func expanded(_ text: String, tabSize: Int) -> String {
+    var result = String.UnicodeScalarView()
+    var column = 0
+    for scalar in text.unicodeScalars {
+      guard scalar == "\t" else {
+        result.append(scalar)
+        column = scalar == "\n" || scalar == "\r" ? 0 : column + 1
+        continue
+      }
+      let spaces = tabSize > 0 ? tabSize - column % tabSize : 0
+      result.append(contentsOf: String(repeating: " ", count: spaces).unicodeScalars)
+      column += spaces
+    }
+    return String(result)
+  }
+
+  /// `str.zfill`: zeros behind a sign.
+  static func zeroFilled(_ text: String, to width: Int) -> String {
+    let missing = width - length(text)
+    guard missing > 0 else { return text }
+    let sign = text.unicodeScalars.first.map { $0 == "-" || $0 == "+" } == true ? 1 : 0
+    let zeros = String(repeating: "0", count: missing)
+    return String(text.unicodeScalars.prefix(sign)) + zeros + String(text.unicodeScalars.dropFirst(sign))
   }
 }

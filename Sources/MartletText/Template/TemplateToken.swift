@@ -13,6 +13,20 @@ struct TemplateToken: Equatable, Sendable {
   }
 
   let kind: Kind
-  let line: Int
-  let column: Int
+  let place: TemplatePlace
+
+  /// For error messages.
+  var name: String {
+    switch kind {
+    case .text: "text"
+    case .expressionStart: "'{{'"
+    case .expressionEnd: "'}}'"
+    case .statementStart: "'{%'"
+    case .statementEnd: "'%}'"
+    case .name(let text), .symbol(let text): "'\(text)'"
+    case .string: "a string"
+    case .int, .double: "a number"
+    case .end: "the end of the template"
+    }
+  }
 }

@@ -1,6 +1,6 @@
-/// A value inside a template. Truth, text and comparison are Python's.
-indirect enum TemplateValue: Sendable {
-  case undefined(String)
+/// A value inside a template. Truth, comparison and iteration are Python's.
+enum TemplateValue: Sendable {
+  case undefined(TemplateUndefined)
   case none
   case bool(Bool)
   case int(Int64)
@@ -9,13 +9,14 @@ indirect enum TemplateValue: Sendable {
   /// Text marked as safe: what is joined to it is escaped.
   case markup(String)
   case sequence(TemplateSequence)
+  case range(TemplateRange)
   case dictionary(TemplateDictionary)
+  case view(TemplateDictionary, TemplateDictionary.View)
   case macro(TemplateMacro)
-  case namespace(TemplateNamespace)
-  /// A function of the environment: range, namespace, raise_exception ...
-  case function(String)
+  case function(TemplateFunction)
   /// A method with the value it belongs to.
-  case method(TemplateValue, String)
+  indirect case method(TemplateValue, String)
+  case object(TemplateObject.ID)
 
   init(_ json: JSONValue) {
     switch json {
@@ -32,10 +33,23 @@ indirect enum TemplateValue: Sendable {
     }
   }
 
+  static func list(_ items: [TemplateValue]) -> TemplateValue { .sequence(TemplateSequence(items, .list)) }
+
+  static func tuple(_ items: [TemplateValue]) -> TemplateValue { .sequence(TemplateSequence(items, .tuple)) }
+
   /// Without the mark of safe text.
   var plain: TemplateValue { if case .markup(let text) = self { .string(text) } else { self } }
 
+  /// The text of a text.
+  var string: String? {
+    switch self {
+    case .string(let text), .markup(let text): text
+    default: nil
+    }
+  }
+
   var isUndefined: Bool { if case .undefined = self { true } else { false } }
+  var isNone: Bool { if case .none = self { true } else { false } }
 
   var isTrue: Bool {
     switch self {
@@ -45,67 +59,30 @@ indirect enum TemplateValue: Sendable {
     case .double(let value): value != 0
     case .string(let value), .markup(let value): !value.isEmpty
     case .sequence(let items): !items.isEmpty
-    case .dictionary(let dictionary): !dictionary.keys.isEmpty
-    case .macro, .namespace, .function, .method: true
+    case .range(let range): range.count > 0
+    case .dictionary(let dictionary), .view(let dictionary, _): !dictionary.isEmpty
+    case .macro, .function, .method, .object: true
     }
   }
 
-  /// Python's `str()`.
-  var text: String {
-    switch self {
-    case .undefined: ""
-    case .string(let value), .markup(let value): value
-    default: representation
-    }
-  }
-
-  /// Python's `repr()`.
-  var representation: String {
+  /// Python's name of the type.
+  var typeName: String {
     switch self {
     case .undefined: "Undefined"
     case .none: "None"
-    case .bool(let value): value ? "True" : "False"
-    case .int(let value): String(value)
-    case .double(let value): Self.text(of: value)
-    case .string(let value): Self.quoted(value)
-    case .markup(let value): "Markup(" + Self.quoted(value) + ")"
-    case .sequence(let items):
-      (items.isTuple ? "(" : "[") + items.map(\.representation).joined(separator: ", ")
-        + (items.isTuple ? (items.count == 1 ? ",)" : ")") : "]")
-    case .dictionary(let dictionary):
-      "{"
-        + dictionary.keys.map { $0.representation + ": " + (dictionary[$0] ?? .none).representation }.joined(
-          separator: ", ") + "}"
-    case .macro(let macro): "<Macro '\(macro.definition.name)'>"
-    case .namespace: "<Namespace>"
-    case .function(let name), .method(_, let name): "<function \(name)>"
+    case .bool: "bool"
+    case .int: "int"
+    case .double: "float"
+    case .string: "str"
+    case .markup: "Markup"
+    case .sequence(let items): items.isTuple ? "tuple" : "list"
+    case .range: "range"
+    case .dictionary: "dict"
+    case .view(_, let view): "dict_" + view.rawValue
+    case .macro: "macro"
+    case .function, .method: "function"
+    case .object: "object"
     }
-  }
-
-  private static func text(of value: Double) -> String {
-    if value.isNaN { return "nan" }
-    if value.isInfinite { return value < 0 ? "-inf" : "inf" }
-    return TemplateNumber.text(of: value)
-  }
-
-  private static func quoted(_ text: String) -> String {
-    let quote: Character = text.contains("'") && !text.contains("\"") ? "\"" : "'"
-    var result = String(quote)
-    for character in text.unicodeScalars {
-      switch character {
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case let scalar where Character(scalar) == quote: result += "\\\(quote)"
-      case let scalar where TemplateText.isPrintable(scalar): result.unicodeScalars.append(scalar)
-      default:
-        let (mark, width) = character.value < 0x100 ? ("x", 2) : character.value < 0x10000 ? ("u", 4) : ("U", 8)
-        let hex = String(character.value, radix: 16)
-        result += "\\" + mark + String(repeating: "0", count: width - hex.count) + hex
-      }
-    }
-    return result + String(quote)
   }
 
   /// A number, with booleans as 0 and 1.
@@ -128,15 +105,17 @@ indirect enum TemplateValue: Sendable {
 
   /// Python's `==`.
   func equals(_ other: TemplateValue) -> Bool {
-    switch (plain, other.plain) {
+    switch (self, other) {
     case (.undefined, .undefined), (.none, .none): return true
-    case (.string(let a), .string(let b)): return a.unicodeScalars.elementsEqual(b.unicodeScalars)
     case (.sequence(let a), .sequence(let b)):
       return a.isTuple == b.isTuple && a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
-    case (.dictionary(let a), .dictionary(let b)):
-      return a.keys.count == b.keys.count
-        && a.keys.allSatisfy { key in b[key].map { (a[key] ?? .none).equals($0) } ?? false }
+    case (.dictionary(let a), .dictionary(let b)): return a.equals(b)
+    case (.range(let a), .range(let b)):
+      return a.count == b.count && (a.count == 0 || (a.start == b.start && (a.count == 1 || a.step == b.step)))
+    case (.object(let a), .object(let b)): return a == b
+    case (.function(let a), .function(let b)): return a == b
     default:
+      if let a = string, let b = other.string { return a.utf8.elementsEqual(b.utf8) }
       if let a = integer, let b = other.integer { return a == b }
       if let a = number, let b = other.number { return a == b }
       return false
@@ -145,36 +124,51 @@ indirect enum TemplateValue: Sendable {
 
   /// Python's `<`; nil where the types have no order.
   func isLess(than other: TemplateValue) -> Bool? {
-    switch (plain, other.plain) {
-    case (.string(let a), .string(let b)): return a.unicodeScalars.lexicographicallyPrecedes(b.unicodeScalars)
-    case (.sequence(let a), .sequence(let b)) where a.isTuple == b.isTuple:
-      for (left, right) in zip(a, b) where !left.equals(right) { return left.isLess(than: right) }
-      return a.count < b.count
-    default:
-      guard let a = number, let b = other.number else { return nil }
-      return a < b
-    }
+    if let a = integer, let b = other.integer { return a < b }
+    if let a = number, let b = other.number { return a < b }
+    if let a = string, let b = other.string { return a.utf8.lexicographicallyPrecedes(b.utf8) }
+    guard case (.sequence(let a), .sequence(let b)) = (self, other), a.isTuple == b.isTuple else { return nil }
+    for (left, right) in zip(a, b) where !left.equals(right) { return left.isLess(than: right) }
+    return a.count < b.count
   }
 
-  /// What a `for` runs over; nil where the value is not iterable.
+  /// What a `for` runs over; nil where the value is not iterable, and for iterators, whose items the runtime has.
   var elements: [TemplateValue]? {
     switch self {
     case .undefined: []
     case .sequence(let items): items.items
+    case .range(let range): range.elements
     case .dictionary(let dictionary): dictionary.keys
-    case .string(let text), .markup(let text): text.unicodeScalars.map { .string(String($0)) }
+    case .view(let dictionary, let view): dictionary.elements(view)
+    case .string(let text): text.unicodeScalars.map { .string(String($0)) }
+    case .markup(let text): text.unicodeScalars.map { .markup(String($0)) }
     default: nil
     }
   }
 
-  /// Python's `len()`.
+  /// Python's `len()`; linear in a text.
   var length: Int? {
     switch self {
     case .undefined: 0
     case .string(let text), .markup(let text): text.unicodeScalars.count
     case .sequence(let items): items.count
-    case .dictionary(let dictionary): dictionary.keys.count
+    case .range(let range): range.count
+    case .dictionary(let dictionary), .view(let dictionary, _): dictionary.keys.count
     default: nil
+    }
+  }
+
+  /// Constant time. Objects are leaves: they are never walked.
+  var extent: TemplateExtent {
+    switch self {
+    case .string(let text), .markup(let text): return TemplateExtent(text: text)
+    case .sequence(let items): return items.extent
+    case .dictionary(let dictionary), .view(let dictionary, _): return dictionary.extent
+    case .method(let value, _):
+      var extent = TemplateExtent()
+      extent.include(value.extent)
+      return extent
+    default: return TemplateExtent(text: "")
     }
   }
 }

@@ -5,19 +5,22 @@ package import MartletCore
 package struct IncrementalDetokenizer: Sendable {
   private let tokenizer: Tokenizer
   private let skipSpecialTokens: Bool
+  private let keptTokens: Set<TokenID>
   /// The beginning of a character whose end has not come yet; at most 3 bytes.
   private var pending: [UInt8] = []
   private var leadingSpace: TokenizerDescription.LeadingSpace
 
-  package init(tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
+  /// - Parameter keptTokens: special tokens that are not skipped.
+  package init(tokenizer: Tokenizer, skipSpecialTokens: Bool = true, keptTokens: Set<TokenID> = []) {
     self.tokenizer = tokenizer
+    self.keptTokens = keptTokens
     self.skipSpecialTokens = skipSpecialTokens
     leadingSpace = tokenizer.leadingSpace
   }
 
   /// The characters that `token` completes; empty while a character is unfinished.
   package mutating func append(_ token: TokenID) -> String {
-    if skipSpecialTokens, tokenizer.isSpecial(token) { return "" }
+    if skipSpecialTokens, tokenizer.isSpecial(token), !keptTokens.contains(token) { return "" }
     var bytes = tokenizer.bytes(of: token)
     guard !bytes.isEmpty else { return "" }
     switch leadingSpace {

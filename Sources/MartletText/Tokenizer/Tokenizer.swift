@@ -134,6 +134,14 @@ package final class Tokenizer: Sendable {
 
   package func isSpecial(_ token: TokenID) -> Bool { special.contains(token.rawValue) }
 
+  /// The special tokens whose spelling is a part of one of the texts.
+  package func specialTokens(within texts: [String]) -> Set<TokenID> {
+    let found = description.added.filter { token in
+      token.special && token.content.utf8.count > 2 && texts.contains { $0.contains(token.content) }
+    }
+    return Set(found.map { TokenID($0.id) })
+  }
+
   package func token(spelled text: String) -> TokenID? {
     if let added = description.added.first(where: { $0.content == text }) { return TokenID(added.id) }
     return spellings.find(text).map { TokenID($0) }

@@ -17,8 +17,7 @@ import Testing
       guard let base = raw.baseAddress else { return [] }
       let matrix = unsafe Matrix(
         fileData: base, dtype: DType(dtype), rows: values.count / columns, columns: columns, owner: nil)
-      let read = try matrix.values(on: device)
-      return unsafe Array(read.host)
+      return try device.download(try matrix.values(on: device), count: values.count)
     }
   }
 

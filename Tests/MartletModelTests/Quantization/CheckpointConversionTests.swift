@@ -23,7 +23,7 @@ import Testing
   private static let tokens = (0..<40).map { Int32(($0 * 37) % 90) }
 
   private static func logits(_ path: String) throws -> [Float] {
-    try LogitsProbe(try Checkpoint(path: path)).logits(tokens[...], start: 0)
+    try LogitsProbe(try Checkpoint(path: path), dequantizes: true).logits(tokens[...], start: 0)
   }
 
   @Test(arguments: [

@@ -1,0 +1,62 @@
+import MartletCore
+import MartletText
+
+/// What compiling a form of output for a vocabulary costs, and what it lets through.
+public struct GrammarCheck: Sendable {
+  public let compileTime: Duration
+  /// From the grammar's text to the first mask.
+  public let firstMaskTime: Duration
+  /// One for each token of the samples, ascending.
+  public let maskTimes: [Duration]
+  /// Texts from random walks under the masks; a text that was cut short is not here.
+  public let samples: [String]
+  public let byteCount: Int
+
+  /// Compiles `form` and walks it `walks` times with random tokens.
+  init(_ form: OutputForm, vocabulary: GrammarVocabulary, walks: Int, seed: UInt64) throws(MartletError) {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let grammar: CompiledGrammar
+    do {
+      grammar = try GrammarCompiler(vocabulary: vocabulary).compile(form.source)
+    } catch { throw MartletError(.request, error.message) }
+    compileTime = clock.now - start
+    _ = GrammarMatcher(grammar).mask()
+    firstMaskTime = clock.now - start
+    var times: [Duration] = []
+    var samples: [String] = []
+    var random = SplitMix64(seed: seed)
+    for _ in 0..<walks {
+      if let text = Self.walk(grammar, &random, &times) { samples.append(text) }
+    }
+    maskTimes = times.sorted()
+    self.samples = samples
+    byteCount = grammar.currentByteCount
+  }
+
+  private static func walk(
+    _ grammar: CompiledGrammar, _ random: inout SplitMix64, _ times: inout [Duration]
+  ) -> String? {
+    let clock = ContinuousClock()
+    var matcher = GrammarMatcher(grammar)
+    var text: [UInt8] = []
+    for length in 0..<256 {
+      let start = clock.now
+      let mask = matcher.mask()
+      times.append(clock.now - start)
+      let accepts = matcher.accepts
+      var tokens: [Int32] = []
+      for (word, bits) in mask.enumerated() where bits != 0 {
+        for bit in 0..<32 where bits >> UInt32(bit) & 1 == 1 { tokens.append(Int32(word * 32 + bit)) }
+      }
+      if accepts, tokens.isEmpty || length > 24 || random.next() % 4 == 0 {
+        return String(decoding: text, as: UTF8.self)
+      }
+      guard !tokens.isEmpty else { return nil }
+      let token = TokenID(tokens[Int(random.next() % UInt64(tokens.count))])
+      guard matcher.advance(token) else { return nil }
+      text += grammar.vocabulary.spelling(of: token)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Foundation
+import Martlet
+
+/// The flags that say what an answer must look like.
+struct OutputFlags: ParsableArguments {
+  @Option(help: "File with a JSON Schema that the answer must satisfy.")
+  var jsonSchema: String?
+
+  @Option(help: "Regular expression that the whole answer must match.")
+  var regex: String?
+
+  @Option(help: "File with a grammar (GBNF, EBNF or Lark) of the answer.")
+  var grammar: String?
+
+  @Option(help: "A text that the answer may be; may be repeated.")
+  var choice: [String] = []
+
+  func validate() throws {
+    let given = [jsonSchema != nil, regex != nil, grammar != nil, !choice.isEmpty].filter { $0 }.count
+    guard given <= 1 else {
+      throw ValidationError("--json-schema, --regex, --grammar and --choice cannot be combined")
+    }
+  }
+
+  /// Nil: any text.
+  func form() throws -> OutputForm? {
+    if let jsonSchema { return .jsonSchema(try String(contentsOfFile: jsonSchema, encoding: .utf8)) }
+    if let regex { return .regex(regex) }
+    if let grammar { return .grammar(try String(contentsOfFile: grammar, encoding: .utf8)) }
+    return choice.isEmpty ? nil : .choice(choice)
+  }
+}

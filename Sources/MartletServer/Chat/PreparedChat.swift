@@ -1,0 +1,62 @@
+import MartletCore
+import MartletText
+
+/// A chat request of any dialect, read from OpenAI's fields and ready to run.
+struct PreparedChat: Sendable {
+  let fields: SamplingFields
+  let requests: [GenerationRequest]
+  /// How the answers are read.
+  let parser: ResponseParser.Options
+  let wantsLogprobs: Bool
+  let stream: StreamOptions?
+  let rid: String?
+  /// Set when the client wants to know where the time went.
+  let timing: RequestTiming?
+  /// The model's name as the client gave it.
+  let name: String
+
+  /// - Parameter fitsMaxTokens: lower a limit that the context has no room for.
+  init(
+    _ fields: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, reader: RequestReader,
+    model: ServedModel
+  ) throws {
+    timing = try fields.bool("timing") ?? false ? RequestTiming() : nil
+    var sampling = try SamplingFields(fields, model: model, native: false)
+    let prompt = try ChatPrompt(fields, model: model)
+    sampling.fitsMaxTokens = fitsMaxTokens
+    sampling.text.keptTokens = prompt.keptTokens
+    sampling.constraint = try sampling.grammar.constraint(
+      model: model, namespace: namespace, opening: prompt.grammarOpening(model))
+    guard sampling.constraint == nil || prompt.parser.prefill.isEmpty else {
+      throw InvalidField(
+        field: sampling.grammar.field, reason: "cannot be combined with a tool_choice that names a call")
+    }
+    let wantsLogprobs = try fields.bool("logprobs") ?? false
+    let top = try fields.integer("top_logprobs", in: 0...20) ?? 0
+    guard top == 0 || wantsLogprobs else {
+      throw InvalidField(field: "top_logprobs", reason: "needs logprobs to be true")
+    }
+    let logprobs = LogprobOptions(output: wantsLogprobs, topCount: top, promptStart: nil)
+    let priority = try reader.priority(fields)
+    requests = try (0..<sampling.n).map { choice in
+      try sampling.request(
+        prompt: prompt.tokens, choice: choice, logprobs: logprobs, defaultMaxTokens: nil, namespace: namespace,
+        priority: priority, model: model)
+    }
+    self.fields = sampling
+    parser = prompt.parser
+    self.wantsLogprobs = wantsLogprobs
+    stream = try StreamOptions(fields)
+    rid = try fields.string("rid")
+    name = try fields.string("model") ?? model.name
+  }
+
+  /// Admits the generations; they end when the client of `context` leaves.
+  func start(
+    _ context: ServerContext, _ connections: ClientConnections, model: ServedModel
+  ) throws -> (ChoiceGroup, ClientConnections.Watch) {
+    let group = try ChoiceGroup(requests, fields: fields, parser: parser, model: model)
+    let ids = group.ids
+    return (group, connections.watch(context.channel) { for id in ids { model.generator.cancel(id) } })
+  }
+}

@@ -1,0 +1,89 @@
+import MartletCore
+import MartletText
+
+/// The tools of a request, and how they may be called.
+struct ToolFields: Sendable {
+  enum Choice: Sendable, Equatable {
+    case none
+    case auto
+    case required
+    case function(String)
+  }
+
+  /// What the template gets: all tools, or the one that must be called; empty when none may be.
+  let offered: [JSONValue]
+  let choice: Choice
+  let allowsParallelCalls: Bool
+
+  init(_ fields: RequestFields) throws(InvalidField) {
+    let tools = try fields.array("tools") ?? []
+    var names: [String] = []
+    for (index, tool) in tools.enumerated() { names.append(try Self.name(of: tool, field: "tools[\(index)]")) }
+    let choice = try Self.choice(fields, hasTools: !tools.isEmpty)
+    switch choice {
+    case .none: offered = []
+    case .auto, .required: offered = tools
+    case .function(let name):
+      guard let index = names.firstIndex(of: name) else {
+        throw InvalidField(field: "tool_choice", reason: "names the function \(name), which tools does not have")
+      }
+      offered = [tools[index]]
+    }
+    self.choice = choice
+    allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true
+  }
+
+  private static func name(of tool: JSONValue, field: String) throws(InvalidField) -> String {
+    guard tool["type"]?.stringValue ?? "function" == "function" else {
+      throw InvalidField(field: "\(field).type", reason: "must be \"function\"")
+    }
+    guard let name = tool["function"]?["name"]?.stringValue, !name.isEmpty, name.utf8.count <= 256 else {
+      throw InvalidField(field: "\(field).function.name", reason: "must be a string of up to 256 bytes")
+    }
+    if let parameters = tool["function"]?["parameters"], !parameters.isNull, parameters.objectValue == nil {
+      throw InvalidField(field: "\(field).function.parameters", reason: "must be a JSON Schema object")
+    }
+    return name
+  }
+
+  private static func choice(_ fields: RequestFields, hasTools: Bool) throws(InvalidField) -> Choice {
+    let wanted: Choice
+    switch fields.value("tool_choice") {
+    case nil: return hasTools ? .auto : .none
+    case .string("auto")?: wanted = .auto
+    case .string("none")?: return .none
+    case .string("required")?: wanted = .required
+    case .object(let object)?:
+      guard let name = object["function"]?["name"]?.stringValue ?? object["name"]?.stringValue else {
+        throw InvalidField(field: "tool_choice.function.name", reason: "must be a string")
+      }
+      wanted = .function(name)
+    default:
+      throw InvalidField(
+        field: "tool_choice", reason: "must be \"none\", \"auto\", \"required\" or an object with a function's name")
+    }
+    guard hasTools || wanted == .auto else {
+      throw InvalidField(field: "tool_choice", reason: "needs a list of tools")
+    }
+    return hasTools ? wanted : .none
+  }
+
+  /// The beginning of a call that the model is made to continue; nil when it is free to call or not.
+  /// - Throws: when a call is required of a model whose calls have no known beginning.
+  func prefill(model: ServedModel, earlierCalls: Int) throws(InvalidField) -> String? {
+    let function: String?
+    switch choice {
+    case .none, .auto: return nil
+    case .required: function = offered.count == 1 ? offered[0]["function"]?["name"]?.stringValue : nil
+    case .function(let name): function = name
+    }
+    guard let format = model.formats.tools else {
+      throw InvalidField(
+        field: "tool_choice", reason: "needs a known format of calls: start the server with --tool-call-parser")
+    }
+    guard let text = format.prefill(function: function, template: model.template?.source ?? "") else {
+      throw InvalidField(field: "tool_choice", reason: "cannot be required with the format \(format.name)")
+    }
+    return text.replacing("{index}", with: String(earlierCalls))
+  }
+}

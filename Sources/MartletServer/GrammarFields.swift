@@ -1,0 +1,80 @@
+import MartletCore
+import MartletText
+
+/// What a request says about the form of its output, in any dialect.
+struct GrammarFields: Sendable {
+  /// Nil: any text.
+  let source: GrammarSource?
+  /// The field that holds it.
+  let field: String
+
+  /// Reads `json_schema`, `regex`, `ebnf`, `choice`, `structural_tag` and OpenAI's `response_format`; at most one may be given.
+  init(_ fields: RequestFields) throws(InvalidField) {
+    var found: [(source: GrammarSource, field: String)] = []
+    if let schema = try Self.document("json_schema", fields) {
+      found.append((.jsonSchema(schema, .any), fields.name("json_schema")))
+    }
+    if let pattern = try fields.string("regex") { found.append((.regex(pattern), fields.name("regex"))) }
+    if let grammar = try fields.string("ebnf") { found.append((.grammar(grammar), fields.name("ebnf"))) }
+    if fields.value("choice") != nil, let texts = try fields.strings("choice") {
+      found.append((.choice(texts), fields.name("choice")))
+    }
+    if let tag = try Self.document("structural_tag", fields) {
+      found.append((.structuralTag(tag), fields.name("structural_tag")))
+    }
+    if let format = try fields.fields("response_format"), let source = try Self.responseFormat(format) {
+      found.append((source, fields.name("response_format")))
+    }
+    guard found.count <= 1 else {
+      throw InvalidField(field: found[1].field, reason: "cannot be combined with \(found[0].field)")
+    }
+    source = found.first?.source
+    field = found.first?.field ?? ""
+  }
+
+  /// JSON as a string, or as a value of its own.
+  private static func document(_ key: String, _ fields: RequestFields) throws(InvalidField) -> String? {
+    guard let value = fields.value(key) else { return nil }
+    switch value {
+    case .string(let text): return text
+    case .object, .bool: return value.serializedText()
+    default: throw InvalidField(field: fields.name(key), reason: "must be JSON, as a string or an object")
+    }
+  }
+
+  private static func responseFormat(_ format: RequestFields) throws(InvalidField) -> GrammarSource? {
+    switch try format.string("type") {
+    case "text": return nil
+    case "json_object": return .jsonSchema(#"{"type":"object"}"#, .any)
+    case "json_schema":
+      guard let wrapper = try format.fields("json_schema"), let schema = try document("schema", wrapper) else {
+        throw InvalidField(field: format.name("json_schema.schema"), reason: "is missing")
+      }
+      return .jsonSchema(schema, .any)
+    case "structural_tag": return .structuralTag(JSONValue.object(format.object).serializedText())
+    case "regex":
+      guard let pattern = try format.string("pattern") else {
+        throw InvalidField(field: format.name("pattern"), reason: "is missing")
+      }
+      return .regex(pattern)
+    case let type:
+      throw InvalidField(
+        field: format.name("type"),
+        reason: "is \(type ?? "missing"); use text, json_object, json_schema or structural_tag")
+    }
+  }
+
+  /// Compiles the grammar, or finds it in the cache; `opening`: the text behind which it begins.
+  func constraint(
+    model: ServedModel, namespace: CacheNamespace, opening: [UInt8] = []
+  ) throws(InvalidField) -> (any TokenConstraint)? {
+    guard let source else { return nil }
+    do {
+      return GrammarConstraint(
+        grammar: try model.grammars.grammar(source, namespace: namespace), endTokens: model.tokenizer.endTokens,
+        opening: opening)
+    } catch {
+      throw InvalidField(field: field, reason: "cannot be enforced: \(error.message)")
+    }
+  }
+}

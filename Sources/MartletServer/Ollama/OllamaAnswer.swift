@@ -1,0 +1,95 @@
+import MartletCore
+import MartletText
+
+/// The lines of an Ollama answer.
+struct OllamaAnswer: Sendable {
+  /// Whether it answers /api/chat, with messages, or /api/generate, with text.
+  let isChat: Bool
+  let name: String
+  let created: String
+  /// A call whose arguments are still coming: Ollama sends calls whole.
+  private var open: ParsedResponse.Call?
+
+  init(isChat: Bool, name: String, created: Int) {
+    self.isChat = isChat
+    self.name = name
+    self.created = Timestamp.text(created)
+  }
+
+  /// The lines for deltas.
+  mutating func append(_ deltas: [ResponseDelta]) -> [JSONValue] {
+    var lines: [JSONValue] = []
+    for delta in deltas {
+      switch delta {
+      case .arguments(_, let text): open?.arguments += text
+      case .call(_, let id, let name):
+        lines += closeCall()
+        open = ParsedResponse.Call(id: id, name: name)
+      case .content(let text): lines += closeCall() + [line(content: text)]
+      case .reasoning(let text): lines.append(line(content: "", thinking: text))
+      }
+    }
+    return lines
+  }
+
+  private mutating func closeCall() -> [JSONValue] {
+    guard let call = open else { return [] }
+    open = nil
+    return [line(content: "", calls: [Self.json(call)])]
+  }
+
+  static func json(_ call: ParsedResponse.Call) -> JSONValue {
+    let arguments = try? JSONValue(parsing: call.arguments)
+    return [
+      "function": [
+        "name": .string(call.name),
+        "arguments": arguments?.objectValue == nil ? ["INVALID_JSON": .string(call.arguments)] : arguments ?? .null,
+      ]
+    ]
+  }
+
+  private func line(content: String, thinking: String = "", calls: [JSONValue] = []) -> JSONValue {
+    var line: JSONObject = ["model": .string(name), "created_at": .string(created)]
+    if isChat {
+      var message: JSONObject = ["role": "assistant", "content": .string(content)]
+      if !thinking.isEmpty { message["thinking"] = .string(thinking) }
+      if !calls.isEmpty { message["tool_calls"] = .array(calls) }
+      line["message"] = .object(message)
+    } else {
+      line["response"] = .string(content)
+      if !thinking.isEmpty { line["thinking"] = .string(thinking) }
+    }
+    line["done"] = false
+    return .object(line)
+  }
+
+  /// The last lines of a stream: a call that is still open, and the end with its figures.
+  mutating func finish(_ choice: Choice) -> [JSONValue] {
+    closeCall() + [end(line(content: ""), choice)]
+  }
+
+  /// A whole answer.
+  func whole(_ choice: Choice) -> JSONValue {
+    end(
+      line(
+        content: choice.answer.content, thinking: choice.answer.reasoning, calls: choice.answer.calls.map(Self.json)),
+      choice)
+  }
+
+  private func end(_ line: JSONValue, _ choice: Choice) -> JSONValue {
+    guard var object = line.objectValue else { return line }
+    let usage = choice.assembler.usage
+    let first = usage.firstTokenNanoseconds, total = usage.totalNanoseconds
+    object["done"] = true
+    object["done_reason"] = choice.finishReason == "length" ? "length" : "stop"
+    object["total_duration"] = Self.nanoseconds(total)
+    object["load_duration"] = 0
+    object["prompt_eval_count"] = .int(Int64(choice.prompt.count))
+    object["prompt_eval_duration"] = Self.nanoseconds(first)
+    object["eval_count"] = .int(Int64(choice.assembler.tokens.count))
+    object["eval_duration"] = Self.nanoseconds(total > first ? total - first : 0)
+    return .object(object)
+  }
+
+  private static func nanoseconds(_ value: UInt64) -> JSONValue { .int(Int64(clamping: value)) }
+}

@@ -1,0 +1,64 @@
+import MartletCore
+import MartletText
+
+/// Ollama's requests in the words of the chat endpoint.
+enum OllamaRequest {
+  /// /api/chat
+  static func chatFields(_ fields: RequestFields) throws(InvalidField) -> RequestFields {
+    var chat = try common(fields)
+    var messages: [JSONValue] = []
+    for (index, message) in (try fields.array("messages") ?? []).enumerated() {
+      guard var object = message.objectValue else {
+        throw InvalidField(field: "messages[\(index)]", reason: "must be an object")
+      }
+      if object["images"]?.arrayValue?.isEmpty == false {
+        throw InvalidField(field: "messages[\(index)].images", reason: "are not supported: this model reads text only")
+      }
+      if let thinking = object["thinking"] { object["reasoning_content"] = thinking }
+      if object["name"] == nil, let tool = object["tool_name"] { object["name"] = tool }
+      for key in ["images", "thinking", "tool_name"] { object[key] = nil }
+      messages.append(.object(object))
+    }
+    chat["messages"] = .array(messages)
+    if let tools = fields.value("tools") { chat["tools"] = tools }
+    return try RequestFields(.object(chat))
+  }
+
+  /// /api/generate: a prompt as a chat of one message.
+  static func generateFields(_ fields: RequestFields) throws(InvalidField) -> RequestFields {
+    try fields.refuse(["suffix", "images", "template"])
+    var chat = try common(fields)
+    var messages: [JSONValue] = []
+    if let system = try fields.string("system"), !system.isEmpty {
+      messages.append(["role": "system", "content": .string(system)])
+    }
+    messages.append(["role": "user", "content": .string(try fields.string("prompt") ?? "")])
+    chat["messages"] = .array(messages)
+    return try RequestFields(.object(chat))
+  }
+
+  private static func common(_ fields: RequestFields) throws(InvalidField) -> JSONObject {
+    try fields.refuse(["format", "logprobs"])
+    var chat = JSONObject()
+    chat["model"] = fields.value("model")
+    chat["stream"] = .bool(try fields.bool("stream") ?? true)
+    switch fields.value("think") {
+    case nil: break
+    case .bool(let isOn)?: chat["reasoning"] = ["enabled": .bool(isOn)]
+    case .string(let effort)?: chat["reasoning_effort"] = .string(effort)
+    default: throw InvalidField(field: "think", reason: "must be true, false or an effort")
+    }
+    guard let options = try fields.fields("options") else { return chat }
+    let names = [
+      "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "seed": "seed",
+      "stop": "stop", "repeat_penalty": "repetition_penalty", "presence_penalty": "presence_penalty",
+      "frequency_penalty": "frequency_penalty",
+    ]
+    for (key, value) in options.object.members {
+      if let name = names[key] { chat[name] = value }
+    }
+    // Zero and -2 mean "as much as fits", too.
+    if let limit = try options.integer("num_predict"), limit > 0 { chat["max_tokens"] = .int(Int64(limit)) }
+    return chat
+  }
+}

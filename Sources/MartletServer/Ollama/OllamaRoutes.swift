@@ -1,0 +1,119 @@
+import Hummingbird
+import MartletCore
+import MartletText
+
+/// Ollama's API: /api/chat, /api/generate and what clients ask around them.
+struct OllamaRoutes: Sendable {
+  let model: ServedModel
+  let reader: RequestReader
+  let connections: ClientConnections
+  let clock: @Sendable () -> Int
+
+  func chat(_ request: Request, _ context: ServerContext) async throws -> Response {
+    try await answer(request, context, isChat: true)
+  }
+
+  func generate(_ request: Request, _ context: ServerContext) async throws -> Response {
+    try await answer(request, context, isChat: false)
+  }
+
+  private func answer(_ request: Request, _ context: ServerContext, isChat: Bool) async throws -> Response {
+    let prepared = try await reader.prepare(request) { fields, namespace -> PreparedChat? in
+      // Clients send nothing to have the model loaded; it is.
+      let isEmpty =
+        isChat ? try fields.array("messages")?.isEmpty ?? true : try fields.string("prompt")?.isEmpty ?? true
+      if isEmpty { return nil }
+      let chat = isChat ? try OllamaRequest.chatFields(fields) : try OllamaRequest.generateFields(fields)
+      if try fields.bool("raw") ?? false {
+        let tokens = model.tokenizer.encode(try fields.string("prompt") ?? "", addSpecialTokens: true)
+        var object = chat.object
+        object["input_ids"] = .array(tokens.map { .int(Int64($0.rawValue)) })
+        return try PreparedChat(
+          RequestFields(.object(object)), namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
+      }
+      return try PreparedChat(chat, namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
+    }
+    guard let prepared else { return loaded(isChat: isChat) }
+    let answer = OllamaAnswer(isChat: isChat, name: prepared.name, created: clock())
+    var (group, watch) = try prepared.start(context, connections, model: model)
+    if prepared.stream != nil { return stream(group, answer, watch) }
+    defer { watch.end() }
+    try await group.finish()
+    return Response(json: answer.whole(group.choices[0]))
+  }
+
+  private func stream(_ group: ChoiceGroup, _ answer: OllamaAnswer, _ watch: ClientConnections.Watch) -> Response {
+    EventStream.response(watch: watch, framing: .lines) { events in
+      var group = group, answer = answer
+      try await group.forEachUpdate { choice, deltas in
+        for line in answer.append(deltas) { try await events.send(line) }
+        guard choice.isFinished else { return }
+        try choice.check()
+        for line in answer.finish(choice) { try await events.send(line) }
+      }
+    }
+  }
+
+  private func loaded(isChat: Bool) -> Response {
+    var object: JSONObject = ["model": .string(model.name), "created_at": .string(Timestamp.text(clock()))]
+    if isChat { object["message"] = ["role": "assistant", "content": ""] } else { object["response"] = "" }
+    object["done"] = true
+    object["done_reason"] = "load"
+    return Response(json: .object(object))
+  }
+
+  private var details: JSONValue {
+    [
+      "parent_model": "", "format": "gguf", "family": .string(model.architecture),
+      "families": [.string(model.architecture)], "parameter_size": "", "quantization_level": "",
+    ]
+  }
+
+  private var digest: String {
+    String(String(repeating: String(model.fingerprint.dropFirst(3)), count: 5).prefix(64))
+  }
+
+  private var entry: JSONObject {
+    [
+      "name": .string(model.name), "model": .string(model.name),
+      "modified_at": .string(Timestamp.text(model.created)), "size": 0, "digest": .string(digest), "details": details,
+    ]
+  }
+
+  func tags() -> Response { Response(json: ["models": [.object(entry)]]) }
+
+  /// The served model stays in memory, so its time never runs out.
+  func running() -> Response {
+    var entry = entry
+    entry["modified_at"] = nil
+    entry["expires_at"] = "9999-12-31T23:59:59Z"
+    entry["size_vram"] = 0
+    entry["context_length"] = .int(Int64(model.generator.limits.contextLength))
+    return Response(json: ["models": [.object(entry)]])
+  }
+
+  func show(_ request: Request) async throws -> Response {
+    try await reader.prepare(request) { fields, _ in
+      guard let name = try fields.string("model") ?? fields.string("name") else {
+        throw InvalidField(field: "model", reason: "is missing")
+      }
+      guard name == model.name || name == model.name + ":latest" else {
+        throw APIError(.notFound, "model '\(name)' not found")
+      }
+      var capabilities: [JSONValue] = ["completion"]
+      if model.formats.tools != nil { capabilities.append("tools") }
+      if model.formats.reasoning != nil { capabilities.append("thinking") }
+      return Response(json: [
+        "modelfile": .string("FROM \(model.name)\n"), "parameters": "",
+        "template": .string(model.template?.source ?? ""), "details": details,
+        "model_info": [
+          "general.architecture": .string(model.architecture),
+          model.architecture + ".context_length": .int(Int64(model.generator.limits.contextLength)),
+        ],
+        "capabilities": .array(capabilities), "modified_at": .string(Timestamp.text(model.created)),
+      ])
+    }
+  }
+
+  func version() -> Response { Response(json: ["version": model.options["version"] ?? "0.0.0"]) }
+}

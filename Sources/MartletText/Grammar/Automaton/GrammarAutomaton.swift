@@ -1,0 +1,120 @@
+/// A lazily built deterministic automaton over bytes whose states are sets of parser threads. A state is reached from
+/// any text that leaves the same threads, so that masks are computed once for each.
+///
+/// Left-to-right and without backtracking: a byte costs one table look-up once its transition is known.
+struct GrammarAutomaton: Sendable {
+  static let dead: Int32 = 0
+
+  var graph: GrammarGraph
+  let vocabulary: GrammarVocabulary
+  let budget: GrammarBudget
+  let start: Int32
+
+  private(set) var states: [ParserState] = [.dead]
+  private var ids: [ParserState: Int32] = [.dead: 0]
+  /// By state: the first of 256 targets in `rows`, or -1.
+  private(set) var rowOf: [Int32] = [-1]
+  /// Targets; -1 where not computed.
+  private(set) var rows: [Int32] = []
+  private(set) var frames = FrameSets()
+  private var followers: [Int32: Int32] = [:]
+  private var splits: [RegularID: Bool] = [:]
+  var counted: [RegularID: CountedRecord?]
+  var heads: [RegularID: HeadRecord]
+  var masks: [Int32: TokenMask] = [:]
+  var maskBytes = 0
+
+  init(graph: GrammarGraph, root: GrammarNodeID, vocabulary: GrammarVocabulary, budget: GrammarBudget) {
+    self.graph = graph
+    self.vocabulary = vocabulary
+    self.budget = budget
+    counted = vocabulary.counted
+    heads = vocabulary.heads
+    var closure = StateClosure()
+    closure.add(root, on: FrameSets.bottom)
+    var copy = graph
+    var frames = FrameSets()
+    var splits: [RegularID: Bool] = [:]
+    let state = closure.finish(&copy, &frames, &splits, vocabulary.trie, limit: budget.maxThreads)
+    self.graph = copy
+    self.frames = frames
+    self.splits = splits
+    start = 1
+    states.append(state)
+    ids[state] = 1
+    rowOf.append(-1)
+  }
+
+  /// Set once a budget is exceeded: the automaton gives no further answers.
+  var exhausted: String? { graph.arena.exhausted }
+  /// Rough memory, for the caches that hold automata.
+  var byteCount: Int {
+    graph.arena.nodes.count * 120 + graph.arena.transitions.rows.count * 4 + rows.count * 4 + states.count * 160
+      + maskBytes
+  }
+
+  mutating func intern(_ state: ParserState) -> Int32 {
+    if let known = ids[state] { return known }
+    guard states.count < graph.arena.maxNodes, rows.count >> 8 < graph.arena.maxRows else {
+      graph.arena.exhaust("the number of parser states")
+      return Self.dead
+    }
+    let id = Int32(states.count)
+    states.append(state)
+    ids[state] = id
+    rowOf.append(-1)
+    return id
+  }
+
+  func accepts(_ state: Int32) -> Bool { states[Int(state)].accepts }
+
+  /// The state after `byte`; dead when no text of the grammar goes on so.
+  mutating func step(_ state: Int32, _ byte: UInt8) -> Int32 {
+    if state == Self.dead { return Self.dead }
+    let row = rowOf[Int(state)]
+    if row >= 0 {
+      let known = rows[Int(row) + Int(byte)]
+      if known >= 0 { return known }
+    }
+    return compute(state, byte)
+  }
+
+  /// Computes a transition and stores it for all bytes that no thread tells apart.
+  private mutating func compute(_ state: Int32, _ byte: UInt8) -> Int32 {
+    let threads = states[Int(state)].threads
+    if rowOf[Int(state)] < 0 {
+      rowOf[Int(state)] = Int32(rows.count)
+      rows.append(contentsOf: repeatElement(-1, count: 256))
+    }
+    var closure = StateClosure()
+    var targets: [RegularID] = []
+    targets.reserveCapacity(threads.count)
+    for thread in threads {
+      let next = graph.arena.step(thread.head, byte)
+      targets.append(next)
+      if next != RegularArena.nothing { closure.add(head: next, on: thread.frames) }
+    }
+    let next = intern(closure.finish(&graph, &frames, &splits, vocabulary.trie, limit: budget.maxThreads))
+    let base = Int(rowOf[Int(state)])
+    rows[base + Int(byte)] = next
+    guard threads.count <= 8 else { return next }
+    for other in 0..<256 where rows[base + other] < 0 {
+      var same = true
+      for (thread, target) in zip(threads, targets) where same {
+        same = graph.arena.step(thread.head, UInt8(other)) == target
+      }
+      if same { rows[base + other] = next }
+    }
+    return next
+  }
+
+  /// The state behind a thread's head: what its frames begin with.
+  mutating func follower(_ frameSet: Int32) -> Int32 {
+    if let known = followers[frameSet] { return known }
+    var closure = StateClosure()
+    closure.pop(frameSet)
+    let state = intern(closure.finish(&graph, &frames, &splits, vocabulary.trie, limit: budget.maxThreads))
+    followers[frameSet] = state
+    return state
+  }
+}

@@ -1,0 +1,32 @@
+/// A set of tokens, bit t of word t / 32.
+struct TokenMask: Sendable, Equatable {
+  private(set) var words: [UInt32]
+
+  init(wordCount: Int) { words = [UInt32](repeating: 0, count: wordCount) }
+
+  init(words: [UInt32]) { self.words = words }
+
+  var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
+  var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
+  func contains(_ token: Int32) -> Bool {
+    let word = Int(token >> 5)
+    return token >= 0 && word < words.count && words[word] >> UInt32(token & 31) & 1 == 1
+  }
+
+  mutating func insert(_ token: Int32) { words[Int(token >> 5)] |= 1 << UInt32(token & 31) }
+  mutating func remove(_ token: Int32) { words[Int(token >> 5)] &= ~(1 << UInt32(token & 31)) }
+
+  mutating func formUnion(_ other: TokenMask) {
+    unsafe words.withUnsafeMutableBufferPointer { own in
+      unsafe other.words.withUnsafeBufferPointer { others in
+        for index in 0..<min(own.count, others.count) { unsafe own[index] |= others[index] }
+      }
+    }
+  }
+
+  /// Calls `body` with the words for changes in bulk.
+  mutating func edit<Result>(_ body: (UnsafeMutableBufferPointer<UInt32>) -> Result) -> Result {
+    unsafe words.withUnsafeMutableBufferPointer { unsafe body($0) }
+  }
+}

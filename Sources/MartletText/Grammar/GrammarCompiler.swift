@@ -1,0 +1,51 @@
+/// Compiles grammars for one vocabulary. Stateless: any thread, at a cost that the budget bounds.
+package struct GrammarCompiler: Sendable {
+  package let vocabulary: GrammarVocabulary
+  package let budget: GrammarBudget
+
+  package init(vocabulary: GrammarVocabulary, budget: GrammarBudget = GrammarBudget()) {
+    self.vocabulary = vocabulary
+    self.budget = budget
+  }
+
+  package func compile(_ source: GrammarSource) throws(GrammarError) -> CompiledGrammar {
+    guard source.byteCount <= budget.maxSourceBytes else {
+      throw GrammarError(.tooLarge, at: "#", "the text", "has over \(budget.maxSourceBytes) bytes")
+    }
+    var arena = vocabulary.arena
+    arena.limit(budget, deadline: ContinuousClock.now + budget.compileTime)
+    var graph = GrammarGraph(arena: arena, lexemes: vocabulary.lexemes)
+    let node = try node(source, &graph)
+    let root = try graph.finish(root: node)
+    graph.arena.limit(budget, deadline: nil)
+    let automaton = GrammarAutomaton(graph: graph, root: root, vocabulary: vocabulary, budget: budget)
+    if let budget = automaton.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
+    return CompiledGrammar(automaton)
+  }
+
+  private func node(_ source: GrammarSource, _ graph: inout GrammarGraph) throws(GrammarError) -> GrammarNodeID {
+    switch source {
+    case .jsonSchema(let text, let whitespace):
+      let schema = try Self.json(text)
+      return try SchemaCompiler.compile(schema, whitespace: whitespace, &graph, budget: budget)
+    case .regex(let pattern):
+      return graph.terminal(
+        try RegexCompiler.compile(pattern, .whole, .plain, at: "regex", &graph.arena, maxDepth: budget.maxDepth))
+    case .grammar(let text): return try GrammarText.compile(text, &graph, budget: budget)
+    case .choice(let texts):
+      guard !texts.isEmpty else { throw GrammarError(.invalid, at: "#", "choice", "needs at least one text") }
+      return graph.terminal(graph.arena.oneOf(texts.map { Array($0.utf8) }))
+    case .structuralTag(let text):
+      var compiler = StructuralTagCompiler(vocabulary: vocabulary, budget: budget)
+      return try compiler.compile(try Self.json(text), &graph)
+    }
+  }
+
+  private static func json(_ text: String) throws(GrammarError) -> JSONValue {
+    do {
+      return try JSONValue(parsing: text)
+    } catch {
+      throw GrammarError(.invalid, at: "offset \(error.offset)", "the JSON", "is not well formed: \(error.message)")
+    }
+  }
+}

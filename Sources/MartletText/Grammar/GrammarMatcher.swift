@@ -1,0 +1,79 @@
+package import MartletCore
+
+/// One generation's place in a grammar. A value: a copy goes on by itself (`n` choices, speculation).
+package struct GrammarMatcher: Sendable {
+  package let grammar: CompiledGrammar
+  /// Automaton states: the start, then one after each token.
+  private var states: [Int32]
+
+  package init(_ grammar: CompiledGrammar) {
+    self.grammar = grammar
+    states = [grammar.start]
+  }
+
+  private var state: Int32 { states[states.count - 1] }
+
+  /// Tokens taken so far.
+  package var count: Int { states.count - 1 }
+
+  /// Whether the text may end here.
+  package var accepts: Bool { grammar.withAutomaton { [state] in $0.accepts(state) } }
+
+  /// The budget that the grammar ran into; then it gives no further answers.
+  package var exhausted: String? { grammar.withAutomaton { $0.exhausted } }
+
+  /// Bit t of word t / 32 is set when token t may come next. End tokens are allowed when `accepts` says so; they are
+  /// not in the mask unless the grammar spells them.
+  package func mask() -> [UInt32] { grammar.withAutomaton { [state] in $0.mask(state).words } }
+
+  /// Takes a token. False, and nothing changes, when the grammar does not allow it.
+  package mutating func advance(_ token: TokenID) -> Bool {
+    advance(bytes: grammar.vocabulary.bytes(of: token.rawValue))
+  }
+
+  /// Takes text as if it were one token.
+  package mutating func advance(bytes: [UInt8]) -> Bool {
+    guard !bytes.isEmpty else { return false }
+    let next = grammar.withAutomaton { [state] automaton in
+      var next = state
+      for byte in bytes {
+        next = automaton.step(next, byte)
+        if next == GrammarAutomaton.dead { break }
+      }
+      return automaton.exhausted == nil ? next : GrammarAutomaton.dead
+    }
+    guard next != GrammarAutomaton.dead else { return false }
+    states.append(next)
+    return true
+  }
+
+  /// Gives back the last `count` tokens.
+  /// - Complexity: O(count).
+  package mutating func rollback(_ count: Int) { states.removeLast(min(max(0, count), states.count - 1)) }
+
+  /// The bytes that must come next: as long as there is one way on and the text may not end.
+  package func forcedBytes(limit: Int = 256) -> [UInt8] {
+    grammar.withAutomaton { [state] automaton in
+      var forced: [UInt8] = []
+      var current = state
+      while forced.count < limit, let byte = automaton.onlyByte(current) {
+        forced.append(byte)
+        current = automaton.step(current, byte)
+      }
+      return forced
+    }
+  }
+}
+
+extension GrammarAutomaton {
+  /// The only byte that can follow; nil when there are more or the text may end.
+  mutating func onlyByte(_ state: Int32) -> UInt8? {
+    guard state != Self.dead, !accepts(state) else { return nil }
+    var only: UInt8?
+    for byte in UInt8.min...UInt8.max where step(state, byte) != Self.dead {
+      guard only == nil else { return nil }
+      only = byte
+    }
+    return only
+  }
+}

@@ -1,0 +1,21 @@
+/// What a client asks for, before it is compiled.
+package enum GrammarSource: Sendable, Hashable {
+  /// A JSON Schema's text, and the white space of its instances.
+  case jsonSchema(String, JSONWhitespace)
+  /// A regular expression that matches the whole text.
+  case regex(String)
+  /// GBNF or XGrammar's EBNF, with a rule `root`; or Lark's notation, with a rule `start`.
+  case grammar(String)
+  /// One of the texts.
+  case choice([String])
+  /// JSON of `response_format` `structural_tag`, in either of its forms.
+  case structuralTag(String)
+
+  /// Bytes, for the caches.
+  package var byteCount: Int {
+    switch self {
+    case .jsonSchema(let text, _), .regex(let text), .grammar(let text), .structuralTag(let text): text.utf8.count
+    case .choice(let texts): texts.reduce(0) { $0 + $1.utf8.count + 16 }
+    }
+  }
+}

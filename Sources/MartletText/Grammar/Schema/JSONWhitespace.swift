@@ -1,0 +1,9 @@
+/// White space between the tokens of a JSON document.
+package enum JSONWhitespace: Sendable, Hashable {
+  /// Any amount that RFC 8259 allows.
+  case any
+  /// None.
+  case none
+  /// What a regular expression matches, between any two tokens.
+  case pattern(String)
+}

@@ -1,0 +1,11 @@
+extension ToolFormat {
+  /// InternLM 2 and Intern-S1: `<|action_start|> <|plugin|>\n{"name": "f", "parameters": {}}<|action_end|>`.
+  static let internlm = ToolFormat(
+    "internlm",
+    json: JSONCallGrammar(
+      openers: ["<|action_start|>"],
+      first: [.object(TextPattern([.literal("<|action_start|>"), .whitespace, .literal("<|plugin|>")]))],
+      closers: ["<|action_end|>"]), markers: ["<|plugin|>"],
+    forced: ForcedCall(
+      beforeName: "<|action_start|> <|plugin|>\n{\"name\": \"", behindName: "\", \"parameters\":"))
+}

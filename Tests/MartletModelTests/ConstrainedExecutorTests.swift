@@ -1,0 +1,63 @@
+import MartletCore
+import MartletText
+import Testing
+
+@testable import MartletModel
+
+/// Draws under a grammar, with steps in flight as the engine has them.
+@Suite struct ConstrainedExecutorTests {
+  private static let end = TokenID(299)
+
+  private static func request(_ source: GrammarSource, temperature: Double, seed: UInt64) throws -> GenerationRequest {
+    var fields = SamplingParameters.Fields()
+    fields.temperature = temperature
+    fields.seed = seed
+    let grammar = try GrammarCompiler(vocabulary: .bytes()).compile(source)
+    return GenerationRequest(
+      prompt: [1, 2, 3].map { TokenID($0) }, sampling: try SamplingParameters(fields),
+      stop: try StopCriteria(maxTokens: 64, minTokens: 40, stopTokens: [end]),
+      constraint: GrammarConstraint(grammar: grammar, endTokens: [end]))
+  }
+
+  /// The text up to the end token; every step is launched before the one before it is collected.
+  private static func text(_ request: GenerationRequest, generated: [TokenID] = []) throws -> String {
+    var executor = try ModelExecutorTests.executor("LlamaForCausalLM")
+    var plan = StepPlan()
+    plan.admissions = [SlotAdmission(slot: SlotIndex(0), request: request, generated: generated)]
+    var bytes = generated.map { UInt8(truncatingIfNeeded: $0.rawValue) }
+    var start = 0
+    var input = StepInput.tokens(request.prompt + generated)
+    var waiting: [UInt64] = []
+    while start < 100 {
+      let end = start + input.count
+      plan.rows = [
+        StepRow(
+          request: RequestID(1), slot: SlotIndex(0), input: input, start: start,
+          pages: (0..<(end + 15) / 16).map { PageIndex(Int32($0)) }, samples: true)
+      ]
+      waiting.append(try executor.launch(plan).serial)
+      plan.admissions = []
+      start = end
+      input = .lastSampled
+      guard waiting.count == 2 else { continue }
+      let result = try executor.collect(StepTicket(serial: waiting.removeFirst()))
+      guard let token = result.rows.first?.sampled.first, token != Self.end else { break }
+      bytes.append(UInt8(truncatingIfNeeded: token.rawValue))
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  @Test(arguments: [0, 1.0]) func drawsKeepToTheGrammar(temperature: Double) throws {
+    for seed in UInt64(0)..<4 {
+      let request = try Self.request(.regex("[a-c]{3}(x|yz){2}"), temperature: temperature, seed: seed)
+      let text = try Self.text(request)
+      #expect(text.wholeMatch(of: /[a-c]{3}(x|yz){2}/) != nil, "\(text)")
+    }
+  }
+
+  @Test func aResumedGenerationGoesOnWhereItWas() throws {
+    let request = try Self.request(.choice(["abcd", "abef"]), temperature: 1, seed: 3)
+    let text = try Self.text(request, generated: "abe".utf8.map { TokenID(Int32($0)) })
+    #expect(text == "abef")
+  }
+}

@@ -1,0 +1,264 @@
+import MartletCore
+import MartletText
+import Testing
+
+@testable import MartletServer
+
+/// What the chat endpoint makes of answers with calls and reasoning, whole and streamed.
+@Suite struct ChatRouteTests {
+  private static let tool: JSONValue = [
+    "type": "function",
+    "function": [
+      "name": "get_weather", "strict": true,
+      "parameters": ["type": "object", "properties": ["city": ["type": "string"]]],
+    ],
+  ]
+  private static let other: JSONValue = ["type": "function", "function": ["name": "ping"]]
+
+  private static func body(_ extra: JSONObject = [:], stream: Bool = false) -> JSONValue {
+    var body: JSONObject = [
+      "messages": [["role": "user", "content": "hello"]], "tools": [tool, other], "max_tokens": 2000,
+      "stream": .bool(stream),
+    ]
+    for (key, value) in extra.members { body[key] = value }
+    return .object(body)
+  }
+
+  private static func server(
+    _ text: String, tools: String? = "qwen25", reasoning: String? = nil, template: String? = nil
+  ) throws -> TestServer {
+    try TestServer(
+      ScriptedGenerator { request in Array(text.utf8.prefix(request.stop.maxTokens)).map { Int32($0) } + [257] },
+      formats: AnswerFormats(
+        tools: tools.flatMap { ToolFormat.named($0) }, reasoning: reasoning.flatMap { ReasoningFormat.named($0) }),
+      template: template)
+  }
+
+  private static let answer = """
+    <think>
+    Hm, é.
+    </think>
+
+    Let me look.
+    <tool_call>
+    {"name": "get_weather", "arguments": {"city": "Zürich"}}
+    </tool_call>
+    <tool_call>
+    {"name": "ping", "arguments": {}}
+    </tool_call>
+    """
+
+  @Test func wholeAnswersHaveCallsAndReasoning() async throws {
+    let server = try Self.server(Self.answer, reasoning: "qwen3")
+    let reply = try await server.send("/v1/chat/completions", Self.body()).json
+    let choice = reply["choices"]?[0], message = choice?["message"]
+    #expect(message?["content"]?.stringValue == "Let me look.")
+    #expect(message?["reasoning_content"]?.stringValue == "Hm, é.")
+    #expect(choice?["finish_reason"]?.stringValue == "tool_calls")
+    #expect(choice?["matched_stop"]?.isNull == true)
+    let calls = message?["tool_calls"]
+    #expect(calls?[0]?["function"]?["name"]?.stringValue == "get_weather")
+    #expect(calls?[0]?["function"]?["arguments"]?.stringValue == "{\"city\": \"Zürich\"}")
+    #expect(calls?[1]?["function"]?["arguments"]?.stringValue == "{}")
+    #expect(calls?[0]?["id"]?.stringValue?.hasPrefix("call_") == true)
+    #expect(calls?[0]?["id"] != calls?[1]?["id"])
+    // Every byte is a token here: those of the tags and of what is between them.
+    let reasoning = "<think>\nHm, é.\n</think>".utf8.count
+    #expect(reply["usage"]?["completion_tokens_details"]?["reasoning_tokens"]?.intValue == reasoning)
+    #expect(reply["system_fingerprint"]?.stringValue?.hasPrefix("fp_") == true)
+  }
+
+  @Test func streamedDeltasAddUpToTheWholeAnswer() async throws {
+    let server = try Self.server(Self.answer, reasoning: "qwen3")
+    let events = try await server.send("/v1/chat/completions", Self.body(stream: true)).events
+    var content = "", reasoning = "", arguments: [Int: String] = [:], names: [String] = []
+    for delta in events.compactMap({ $0["choices"]?[0]?["delta"] }) {
+      content += delta["content"]?.stringValue ?? ""
+      reasoning += delta["reasoning_content"]?.stringValue ?? ""
+      for call in delta["tool_calls"]?.arrayValue ?? [] {
+        let index = try #require(call["index"]?.intValue)
+        if let name = call["function"]?["name"]?.stringValue {
+          #expect(call["id"]?.stringValue?.isEmpty == false && call["type"]?.stringValue == "function")
+          #expect(call["function"]?["arguments"]?.stringValue == "" && index == names.count)
+          names.append(name)
+        } else {
+          #expect(call["id"] == nil && call["type"] == nil && index == names.count - 1)
+        }
+        arguments[index, default: ""] += call["function"]?["arguments"]?.stringValue ?? ""
+      }
+    }
+    #expect(content == "Let me look." && reasoning == "Hm, é." && names == ["get_weather", "ping"])
+    #expect(arguments == [0: "{\"city\": \"Zürich\"}", 1: "{}"])
+    #expect(events.compactMap { $0["choices"]?[0]?["finish_reason"]?.stringValue } == ["tool_calls"])
+    // Arguments come in pieces: the model wrote a byte at a time.
+    #expect(events.count { $0["choices"]?[0]?["delta"]?["tool_calls"] != nil } > 10)
+  }
+
+  @Test func contentIsNullBesideCallsAlone() async throws {
+    let server = try Self.server("<tool_call>{\"name\": \"ping\"}</tool_call>")
+    let message = try await server.send("/v1/chat/completions", Self.body()).json["choices"]?[0]?["message"]
+    #expect(message?["content"]?.isNull == true)
+    #expect(message?["tool_calls"]?.arrayValue?.count == 1)
+  }
+
+  @Test func withoutToolsCallsStayText() async throws {
+    let text = "<tool_call>{\"name\": \"ping\"}</tool_call>"
+    let server = try Self.server(text)
+    for extra: JSONObject in [["tools": .null], ["tool_choice": "none"]] {
+      let choice = try await server.send("/v1/chat/completions", Self.body(extra)).json["choices"]?[0]
+      #expect(choice?["message"]?["content"]?.stringValue == text)
+      #expect(choice?["finish_reason"]?.stringValue == "stop")
+    }
+  }
+
+  @Test func oneCallEndsTheAnswerWhenCallsMayNotBeParallel() async throws {
+    let server = try Self.server(Self.answer)
+    for stream in [false, true] {
+      let reply = try await server.send(
+        "/v1/chat/completions", Self.body(["parallel_tool_calls": false], stream: stream))
+      #expect(reply.text.contains("get_weather") && !reply.text.contains("ping"))
+      #expect(reply.text.contains("\"finish_reason\":\"tool_calls\""))
+    }
+  }
+
+  @Test func aNamedCallIsBegunForTheModel() async throws {
+    let server = try Self.server(" {\"city\": \"Rome\"}}\n</tool_call>")
+    let choice: JSONValue = ["type": "function", "function": ["name": "get_weather"]]
+    let reply = try await server.send("/v1/chat/completions", Self.body(["tool_choice": choice])).json
+    let call = reply["choices"]?[0]?["message"]?["tool_calls"]?[0]?["function"]
+    #expect(call?["name"]?.stringValue == "get_weather")
+    #expect(call?["arguments"]?.stringValue == "{\"city\": \"Rome\"}")
+    let prompt = String(decoding: server.generator.requests[0].prompt.map { UInt8($0.rawValue) }, as: UTF8.self)
+    #expect(prompt.hasSuffix("assistant:<tool_call>\n{\"name\": \"get_weather\", \"arguments\":"))
+    #expect(prompt.contains("[1 tools]"))
+  }
+
+  @Test func aRequiredCallEndsReasoningThatThePromptOpens() async throws {
+    let server = try Self.server(
+      "ping\", \"arguments\": {}}\n</tool_call>", reasoning: "qwen3", template: "assistant:<think>")
+    let reply = try await server.send("/v1/chat/completions", Self.body(["tool_choice": "required"])).json
+    #expect(reply["choices"]?[0]?["message"]?["tool_calls"]?[0]?["function"]?["name"]?.stringValue == "ping")
+    #expect(reply["usage"]?["reasoning_tokens"]?.intValue == 0)
+    let prompt = String(decoding: server.generator.requests[0].prompt.map { UInt8($0.rawValue) }, as: UTF8.self)
+    #expect(prompt == "assistant:<think></think>\n\n<tool_call>\n{\"name\": \"")
+  }
+
+  @Test func choicesThatCannotBeKeptAreRefused() async throws {
+    let unknown = try Self.server("x", tools: nil)
+    let refused = try await unknown.send("/v1/chat/completions", Self.body(["tool_choice": "required"]))
+    #expect(refused.status == 400 && refused.text.contains("--tool-call-parser"))
+    let server = try Self.server("x")
+    for choice: JSONValue in ["sometimes", ["function": ["name": "launch"]], 3] {
+      let reply = try await server.send("/v1/chat/completions", Self.body(["tool_choice": choice]))
+      #expect(reply.status == 400 && reply.text.contains("tool_choice"))
+    }
+    for tools: JSONValue in [[["type": "function"]], [["type": "web_search"]], [3]] {
+      let reply = try await server.send("/v1/chat/completions", Self.body(["tools": tools]))
+      #expect(reply.status == 400 && reply.text.contains("tools[0]"))
+    }
+  }
+
+  @Test func reasoningCanStayInTheContentOrComeAtOnce() async throws {
+    let server = try Self.server("<think>\nHm.\n</think>\n\nYes.", tools: nil, reasoning: "qwen3")
+    let raw = try await server.send("/v1/chat/completions", Self.body(["separate_reasoning": false])).json
+    #expect(raw["choices"]?[0]?["message"]?["content"]?.stringValue == "<think>\nHm.\n</think>\n\nYes.")
+    let body = Self.body(["stream_reasoning": false], stream: true)
+    let events = try await server.send("/v1/chat/completions", body).events
+    let pieces = events.compactMap { $0["choices"]?[0]?["delta"]?["reasoning_content"]?.stringValue }
+    #expect(pieces == ["Hm."])
+  }
+
+  @Test func switchesReachTheTemplate() async throws {
+    let template = "{{ enable_thinking }} {{ thinking }} {{ reasoning_effort }}"
+    let cases: [(JSONObject, String)] = [
+      (["reasoning_effort": "none"], "False False none"), (["reasoning_effort": "high"], "True True high"),
+      (["thinking": ["type": "disabled"]], "False False "), (["reasoning": ["enabled": true]], "True True "),
+      (["reasoning_effort": "low", "chat_template_kwargs": ["enable_thinking": false]], "False True low"), ([:], "  "),
+    ]
+    for (extra, wanted) in cases {
+      let server = try Self.server("x", template: template)
+      _ = try await server.send("/v1/chat/completions", Self.body(extra))
+      let prompt = String(decoding: server.generator.requests[0].prompt.map { UInt8($0.rawValue) }, as: UTF8.self)
+      #expect(prompt == wanted)
+    }
+  }
+
+  @Test func earlierCallsReachTheTemplateAsObjects() async throws {
+    let template = """
+      {% for m in messages %}{{ m.role }}={{ m.content }};{% if 'tool_calls' in m %}{% for c in m.tool_calls %}\
+      {{ c.function.name }}:{{ c.function.arguments | tojson }};{% endfor %}{% endif %}{% endfor %}
+      """
+    let call: JSONValue = [
+      "id": "call_1", "type": "function", "function": ["name": "f", "arguments": "{\"a\": [1]}"],
+    ]
+    let messages: JSONValue = [
+      ["role": "developer", "content": [["type": "text", "text": "S"]]],
+      ["role": "user", "name": "Ann", "content": "hi"],
+      ["role": "assistant", "content": .null, "tool_calls": [call]],
+      ["role": "tool", "tool_call_id": "call_1", "content": "42"],
+      ["role": "assistant", "content": .null, "refusal": "No.", "tool_calls": .null],
+      ["role": "assistant", "content": "x", "tool_calls": []],
+    ]
+    let server = try Self.server("x", template: template)
+    _ = try await server.send("/v1/chat/completions", Self.body(["messages": messages]))
+    let prompt = String(decoding: server.generator.requests[0].prompt.map { UInt8($0.rawValue) }, as: UTF8.self)
+    #expect(prompt == "system=S;user=hi;assistant=;f:{\"a\": [1]};tool=42;assistant=No.;assistant=x;")
+    let bad: JSONValue = [["role": "assistant", "tool_calls": [["function": [:]]]]]
+    let reply = try await server.send("/v1/chat/completions", Self.body(["messages": bad]))
+    #expect(reply.status == 400 && reply.text.contains("messages[0].tool_calls[0].function.name"))
+  }
+
+  @Test(arguments: [1, 2]) func anAnswerThatItsTextEndsHasTheEnginesFigures(n: Int) async throws {
+    var usage = GenerationUsage()
+    usage.cachedTokens = 3
+    usage.queueNanoseconds = 1_000_000
+    usage.firstTokenNanoseconds = 3_000_000
+    usage.totalNanoseconds = 10_000_000
+    let server = try TestServer(ScriptedGenerator(usage: usage) { _ in Array("one END two".utf8).map { Int32($0) } })
+    for stream in [false, true] {
+      let extra: JSONObject = [
+        "stop": "END", "n": .int(Int64(n)), "timing": true, "stream_options": stream ? ["include_usage": true] : .null,
+      ]
+      let reply = try await server.send("/v1/chat/completions", Self.body(extra, stream: stream))
+      let events = stream ? try reply.events : [try reply.json]
+      let cached = events.compactMap { $0["usage"]?["prompt_tokens_details"]?["cached_tokens"]?.intValue }
+      #expect(cached == [3])
+      let timings = events.flatMap { $0["choices"]?.arrayValue ?? [] }.compactMap { $0["timing"] }
+      #expect(timings.count == n)
+      for timing in timings {
+        let phases = ["prepare_ms", "queue_ms", "prefill_ms", "decode_ms"].compactMap { timing[$0]?.doubleValue }
+        #expect(abs(phases.reduce(0, +) - (timing["total_ms"]?.doubleValue ?? 0)) < 1e-6 && phases.count == 4)
+        #expect(timing["queue_ms"] == 1.0 && timing["prefill_ms"] == 2.0 && timing["decode_ms"] == 7.0)
+      }
+    }
+    #expect(server.generator.openCount == 0)
+  }
+
+  @Test func aPrefixMessageIsContinued() async throws {
+    let server = try Self.server("!")
+    let messages: JSONValue = [
+      ["role": "user", "content": "a"], ["role": "assistant", "content": "Hello", "prefix": true],
+    ]
+    let body: JSONValue = ["messages": messages, "max_tokens": 9]
+    let reply = try await server.send("/v1/chat/completions", body).json
+    #expect(reply["choices"]?[0]?["message"]?["content"]?.stringValue == "!")
+    let prompt = String(decoding: server.generator.requests[0].prompt.map { UInt8($0.rawValue) }, as: UTF8.self)
+    #expect(prompt == "user: a\nassistant:Hello")
+  }
+
+  @Test func theParsersCanBeCalledAlone() async throws {
+    let server = try Self.server("x", tools: nil)
+    let reasoning = try await server.send(
+      "/separate_reasoning", ["text": "<think>a</think>b", "reasoning_parser": "deepseek-r1"])
+    #expect(try reasoning.json["reasoning_text"]?.stringValue == "a")
+    #expect(try reasoning.json["text"]?.stringValue == "b")
+    let body: JSONValue = [
+      "text": "[get_weather(city='Rome')]", "tools": [Self.tool], "tool_call_parser": "pythonic",
+    ]
+    let calls = try await server.send("/parse_function_call", body).json["calls"]
+    #expect(calls?[0]?["name"]?.stringValue == "get_weather")
+    #expect(calls?[0]?["parameters"]?.stringValue == "{\"city\": \"Rome\"}")
+    let unknown = try await server.send("/parse_function_call", ["text": "x", "tool_call_parser": "nope"])
+    #expect(unknown.status == 400 && unknown.text.contains("tool_call_parser"))
+  }
+}

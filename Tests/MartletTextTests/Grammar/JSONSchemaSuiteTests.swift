@@ -1,0 +1,61 @@
+import Testing
+
+@testable import MartletText
+
+/// The JSON Schema Test Suite (`scripts/goldens/json_schema_suite.py`): a schema is refused, or its grammar agrees with
+/// every test. An instance counts as accepted when one of its spellings is: members in some order, whole numbers
+/// without a fraction.
+@Suite struct JSONSchemaSuiteTests {
+  /// Tests that the compiler's documented choices leave out, by description.
+  private static let knownGaps: Set<String> = [
+    // Leap seconds are valid at one minute of a day only.
+    "a valid time string with leap second, Zulu", "valid leap second, zero time-offset",
+    "valid leap second, positive time-offset", "valid leap second, large positive time-offset",
+    "valid leap second, negative time-offset", "valid leap second, large negative time-offset",
+    "a valid date-time with a leap second, UTC", "a valid date-time with a leap second, with minus offset",
+  ]
+
+  @Test func everyEnforcedSchemaAgrees() throws {
+    let groups = try #require(try GrammarFixture.golden("json-schema-suite.json").arrayValue)
+    var enforced = 0
+    var tests = 0
+    for group in groups {
+      let schema = try #require(group["schema"])
+      let name = "\(group["file"]?.stringValue ?? "") \(group["description"]?.stringValue ?? "")"
+      let grammar: CompiledGrammar?
+      do {
+        grammar = try GrammarFixture.compile(.jsonSchema(schema.serializedText(), .any))
+        enforced += 1
+      } catch {
+        // No instance at all: there is nothing to generate, and every test must be a rejection.
+        guard error.reason == "matches no text" else { continue }
+        grammar = nil
+      }
+      for test in group["tests"]?.arrayValue ?? [] {
+        guard let parts = test.arrayValue, parts.count == 3, let valid = parts[0].boolValue else { continue }
+        guard !Self.knownGaps.contains(parts[2].stringValue ?? "") else { continue }
+        let accepted =
+          grammar.map { grammar in InstanceSpellings.all(of: parts[1]).contains { GrammarFixture.matches(grammar, $0) }
+          }
+          ?? false
+        tests += 1
+        #expect(accepted == valid, "\(name): \(parts[2].stringValue ?? "")")
+      }
+    }
+    #expect(enforced > 400 && tests > 1_500, "\(enforced) schemas of \(groups.count), \(tests) tests")
+  }
+
+  @Test(arguments: [
+    (#"{"properties":{"a":{"$ref":"http://example.com/s"}}}"#, "$ref", "#/properties/a"),
+    (#"{"type":"array","uniqueItems":true}"#, "uniqueItems", "#"),
+    (#"{"anyOf":[{"format":"iri"}]}"#, "format", "#/anyOf/0"),
+    (#"{"oneOf":[{"required":["a"],"additionalProperties":{}},{"propertyNames":{"pattern":"b"}}]}"#, "oneOf", "#"),
+    (#"{"allOf":[{}],"unevaluatedProperties":false}"#, "unevaluatedProperties", "#"),
+    (#"{"properties":{"a/b":{"pattern":"(a)\\1"}}}"#, "a backreference", "#/properties/a~1b/pattern offset 4"),
+    (#"{"type":"object","minProperties":2}"#, "minProperties", "#"),
+  ])
+  func refusalsNameKeywordAndPlace(schema: String, construct: String, place: String) {
+    let error = #expect(throws: GrammarError.self) { try GrammarFixture.compile(.jsonSchema(schema, .any)) }
+    #expect(error?.construct == construct && error?.location == place, "\(error?.message ?? "")")
+  }
+}

@@ -1,0 +1,69 @@
+"""Anthropic's and Ollama's clients against the same model as the openai package."""
+
+import anthropic
+import ollama
+import pytest
+
+QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one sentence."}]
+# The client has no argument for it.
+GREEDY = {"temperature": 0}
+
+
+@pytest.fixture(scope="module")
+def claude(server):
+    return anthropic.Anthropic(base_url=server.url, api_key="none", max_retries=0)
+
+
+@pytest.fixture(scope="module")
+def llama(server):
+    return ollama.Client(host=server.url)
+
+
+def test_all_dialects_answer_alike(client, claude, llama):
+    chat = client.chat.completions.create(model="default", messages=QUESTION, temperature=0, max_tokens=32)
+    message = claude.messages.create(model="default", messages=QUESTION, max_tokens=32, extra_body=GREEDY)
+    line = llama.chat(model="default", messages=QUESTION, options={"temperature": 0, "num_predict": 32})
+    assert message.content[0].text == line.message.content == chat.choices[0].message.content
+    assert message.stop_reason == "end_turn" and line.done_reason == "stop"
+    usage = message.usage
+    assert usage.input_tokens + usage.cache_read_input_tokens == line.prompt_eval_count == chat.usage.prompt_tokens
+    assert usage.output_tokens == line.eval_count == chat.usage.completion_tokens
+    assert usage.cache_read_input_tokens > 0
+    assert claude.messages.count_tokens(model="default", messages=QUESTION).input_tokens == chat.usage.prompt_tokens
+
+
+def test_streams_equal_whole_answers(claude, llama):
+    settings = dict(model="default", messages=QUESTION, max_tokens=24, extra_body=GREEDY)
+    with claude.messages.stream(**settings) as stream:
+        pieces = list(stream.text_stream)
+        final = stream.get_final_message()
+    whole = claude.messages.create(**settings)
+    assert len(pieces) > 3 and "".join(pieces) == whole.content[0].text == final.content[0].text
+    assert final.stop_reason == whole.stop_reason and final.usage.output_tokens == whole.usage.output_tokens
+    lines = list(llama.chat(model="default", messages=QUESTION, stream=True, options={"temperature": 0, "num_predict": 24}))
+    assert "".join(line.message.content for line in lines) == whole.content[0].text
+    assert [line.done for line in lines] == [False] * (len(lines) - 1) + [True]
+
+
+def test_stop_sequences_and_limits(claude):
+    cut = claude.messages.create(model="default", messages=QUESTION, max_tokens=2, extra_body=GREEDY)
+    assert cut.stop_reason == "max_tokens"
+    stopped = claude.messages.create(
+        model="default", messages=QUESTION, max_tokens=32, stop_sequences=["Paris"], extra_body=GREEDY)
+    assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", "Paris")
+
+
+def test_errors_are_those_of_the_client(claude, llama):
+    with pytest.raises(anthropic.BadRequestError, match="messages"):
+        claude.messages.create(model="default", messages=[], max_tokens=8)
+    with pytest.raises(ollama.ResponseError) as error:
+        llama.show("missing")
+    assert error.value.status_code == 404
+
+
+def test_ollama_generates_and_lists(llama):
+    reply = llama.generate(model="default", prompt="The capital of France is", raw=True, options={"temperature": 0, "num_predict": 4})
+    assert reply.response and reply.eval_count <= 4 and reply.total_duration > 0
+    name = llama.list().models[0].model
+    assert llama.ps().models[0].model == name
+    assert "completion" in llama.show(name).capabilities
