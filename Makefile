@@ -12,7 +12,7 @@ ARGS ?=
 export ARCHS ?= 90a
 PYTHON ?= python3
 
-.PHONY: help dependencies build model serve test unit check format end-to-end page-test cuda clean
+.PHONY: help dependencies build model serve test unit check format end-to-end page-test cuda neon-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -50,6 +50,9 @@ format: ## Format the Swift sources in place
 
 cuda: ## The CUDA backend and its test, no GPU needed (ARCHS="80 89 90a 100a 120a")
 	@scripts/cuda-build
+
+neon-test: ## The Arm kernels against the scalar reference, under qemu
+	@scripts/neon-test --install
 
 clean: ## Remove what was built (keeps fetched models)
 	swift package clean

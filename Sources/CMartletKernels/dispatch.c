@@ -4,7 +4,8 @@
 #include "plain.h"
 #include "team.h"
 
-#define MK_CPU_TABLE(V, NAME, DESCRIPTION)                                                                    \
+/// `V` is the op set, `L` the one that `linear` is taken from.
+#define MK_CPU_TABLE(V, L, NAME, DESCRIPTION)                                                                 \
   {                                                                                                          \
       .abi_version = MK_ABI_VERSION, .name = NAME, .description = DESCRIPTION,                                 \
       .activation_dtype = MK_F32, .fused_linear = 0,                                                           \
@@ -16,18 +17,19 @@
       .linear_workspace_bytes = mk_linear_workspace, .kv_layer_bytes = mk_##V##_kv_layer_bytes,                \
       .attention_workspace_bytes = mk_##V##_attention_workspace_bytes,                                         \
       .sample_workspace_bytes = mk_##V##_sample_workspace_bytes, .embedding = mk_##V##_embedding,              \
-      .norm = mk_##V##_norm, .linear = mk_##V##_linear, .rope_table = mk_plain_rope_table,                     \
+      .norm = mk_##V##_norm, .linear = mk_##L##_linear, .rope_table = mk_plain_rope_table,                     \
       .rope_kv = mk_##V##_rope_kv, .attention = mk_##V##_attention, .gated = mk_##V##_gated,                   \
       .gather = mk_plain_gather, .scale = mk_plain_scale, .soft_cap = mk_plain_soft_cap,                       \
       .adjust_logits = mk_##V##_adjust_logits, .sample = mk_##V##_sample, .logprobs = mk_##V##_logprobs,       \
       .feed_tokens = mk_plain_feed_tokens, .keep_tokens = mk_plain_keep_tokens,                                \
   }
 
-static const mk_table reference_table = MK_CPU_TABLE(reference, "cpu-reference", "scalar C on any processor");
+static const mk_table reference_table = MK_CPU_TABLE(reference, reference, "cpu-reference", "scalar C on any processor");
 
 #if defined(__x86_64__)
-static const mk_table avx2_table = MK_CPU_TABLE(avx2, "cpu-avx2", "AVX2, FMA and F16C");
-static const mk_table avx512_table = MK_CPU_TABLE(avx512, "cpu-avx512", "AVX-512 with VNNI integer dot products");
+static const mk_table avx2_table = MK_CPU_TABLE(avx2, avx2, "cpu-avx2", "AVX2, FMA and F16C");
+static const mk_table avx512_table =
+    MK_CPU_TABLE(avx512, avx512, "cpu-avx512", "AVX-512 with VNNI integer dot products");
 
 static int has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
@@ -51,18 +53,23 @@ const mk_table *mk_cpu_table(mk_cpu_variant variant) {
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 
-static const mk_table neon_table = MK_CPU_TABLE(neon, "cpu-neon", "NEON with dot products of bytes");
+static const mk_table neon_table = MK_CPU_TABLE(neon, neon, "cpu-neon", "NEON");
+static const mk_table neon_dot_table = MK_CPU_TABLE(neon, neon_dot, "cpu-neon", "NEON with dot products of bytes");
+static const mk_table neon_matrix_table =
+    MK_CPU_TABLE(neon, neon_matrix, "cpu-neon", "NEON with matrix products of bytes");
 
-static int has_neon(void) {
-  enum { DOT_PRODUCTS = 1 << 20 };
-  return (getauxval(AT_HWCAP) & DOT_PRODUCTS) != 0;
+/// NEON itself is part of the architecture as Linux has it.
+static const mk_table *best_neon_table(void) {
+  enum { HAS_DOT_PRODUCTS = 1 << 20, HAS_MATRIX_PRODUCTS = 1 << 13 }; // HWCAP_ASIMDDP and HWCAP2_I8MM
+  if (!(getauxval(AT_HWCAP) & HAS_DOT_PRODUCTS)) return &neon_table;
+  return getauxval(AT_HWCAP2) & HAS_MATRIX_PRODUCTS ? &neon_matrix_table : &neon_dot_table;
 }
 
 const mk_table *mk_cpu_table(mk_cpu_variant variant) {
   switch (variant) {
-  case MK_CPU_BEST: return has_neon() ? &neon_table : &reference_table;
+  case MK_CPU_BEST: return best_neon_table();
   case MK_CPU_REFERENCE: return &reference_table;
-  case MK_CPU_NEON: return has_neon() ? &neon_table : NULL;
+  case MK_CPU_NEON: return best_neon_table();
   default: return NULL;
   }
 }

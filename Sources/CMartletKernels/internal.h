@@ -29,4 +29,8 @@ MK_DECLARE_OPS(avx2)
 MK_DECLARE_OPS(avx512)
 MK_DECLARE_OPS(neon)
 
+/// NEON's `linear` by dot products and by matrix products of bytes, where the processor has them.
+mk_status mk_neon_dot_linear(mk_stream *stream, const mk_linear_args *args);
+mk_status mk_neon_matrix_linear(mk_stream *stream, const mk_linear_args *args);
+
 size_t mk_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs);

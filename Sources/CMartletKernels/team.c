@@ -23,6 +23,8 @@ static uint64_t now_nanoseconds(void) {
 static void relax(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
 #endif
 }
 
@@ -46,7 +48,7 @@ static void work(mk_stream *stream, uint32_t epoch, uint32_t worker) {
     do {
       piece = (uint32_t)claim;
       if ((uint32_t)(claim >> PIECE_BITS) != epoch) return;
-      if (piece >= atomic_load_explicit(&stream->pieces, memory_order_relaxed)) return;
+      if (piece >= atomic_load_explicit(&stream->pieces, memory_order_acquire)) return;
     } while (!atomic_compare_exchange_weak_explicit(&stream->claim, &claim, claim + 1, memory_order_acq_rel,
                                                     memory_order_acquire));
     stream->task(stream->context, piece, worker);
@@ -109,12 +111,12 @@ void mk_parallel(mk_stream *stream, uint32_t pieces, mk_task task, void *context
   }
   const uint32_t epoch = atomic_load_explicit(&stream->epoch, memory_order_relaxed) + 1;
   // A late helper of the last region may still look at the claim word: first leave it nothing to claim, then change what
-  // a claim refers to, then offer the new pieces.
+  // a claim refers to (who sees the new count also sees that nothing is left), then offer the new pieces.
   atomic_store_explicit(&stream->claim, (uint64_t)(epoch - 1) << PIECE_BITS | UINT32_MAX, memory_order_seq_cst);
   stream->task = task;
   stream->context = context;
   atomic_store_explicit(&stream->done, 0, memory_order_relaxed);
-  atomic_store_explicit(&stream->pieces, pieces, memory_order_relaxed);
+  atomic_store_explicit(&stream->pieces, pieces, memory_order_release);
   atomic_store_explicit(&stream->claim, (uint64_t)epoch << PIECE_BITS, memory_order_release);
   atomic_store_explicit(&stream->epoch, epoch, memory_order_seq_cst);
   if (atomic_load_explicit(&stream->parked, memory_order_seq_cst) > 0) futex_wake(&stream->epoch);

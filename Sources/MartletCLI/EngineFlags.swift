@@ -62,7 +62,7 @@ struct EngineFlags: ParsableArguments {
 
   @Option(
     help:
-      "Where the model runs: auto (a GPU if one can be used), cpu, cuda, a CPU kernel set (reference, avx2, avx512), or the path of a backend library."
+      "Where the model runs: auto (a GPU if one can be used), cpu, cuda, a CPU kernel set (reference, avx2, avx512, neon), or the path of a backend library."
   )
   var device = "auto"
 

@@ -9,7 +9,9 @@ static void adjust(float *logits, uint32_t vocab, const mk_adjust_row *row) {
     const mk_history_entry entry = row->history[i];
     float *logit = &logits[entry.token];
     *logit = *logit > 0 ? *logit / row->repetition : *logit * row->repetition;
-    if (entry.generated_count > 0) *logit -= row->presence + row->frequency * (float)entry.generated_count;
+    // Two roundings on every processor: one expression would be contracted where there is a fused product.
+    const float penalty = row->frequency * (float)entry.generated_count;
+    if (entry.generated_count > 0) *logit -= row->presence + penalty;
   }
   for (uint32_t i = 0; i < row->suppressed_count; i++) logits[row->suppressed[i]] = -INFINITY;
   for (uint32_t token = 0; row->allowed_mask && token < vocab; token++) {
