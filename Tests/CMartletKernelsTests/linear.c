@@ -22,7 +22,7 @@ static const format formats[] = {
     {"Q6_K", MK_Q6_K, 256, 210, {208, -1}, 0},
 };
 
-enum { FIRST = 37, SECOND = 16, OUTPUTS = FIRST + SECOND, STRIDE = OUTPUTS + 3, MOST_ROWS = 33, CHOSEN = 9 };
+enum { FIRST = 37, SECOND = 22, OUTPUTS = FIRST + SECOND, STRIDE = OUTPUTS + 3, MOST_ROWS = 33, CHOSEN = 9 };
 
 /// A matrix of random codes with scales of ordinary size, in the file's layout.
 static mk_matrix make_matrix(const format *f, uint32_t rows, uint32_t cols) {
