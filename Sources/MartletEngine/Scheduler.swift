@@ -134,16 +134,19 @@ package struct Scheduler {
   /// nil where there is no speculation, or the sequence's last token is still in flight.
   private mutating func draft(_ index: Int, rows: Int, budget: Int) -> [TokenID]? {
     guard speculation != nil, running[index].state.samplesInFlight == 0 else { return nil }
-    let sequence = running[index]
-    let wanted = min(budget, sequence.state.request.stop.maxTokens - sequence.state.generatedCount - 1)
-    guard wanted > 0, let draft = speculation?.draft(for: sequence.state, rows: rows, limit: wanted) else { return [] }
+    let planned = running[index].planned
+    let left = running[index].state.request.stop.maxTokens - running[index].state.generatedCount - 1
+    let wanted = min(budget, left)
+    guard wanted > 0, let draft = speculation?.draft(for: running[index].state, rows: rows, limit: wanted) else {
+      return []
+    }
     // A guess is not worth another page's eviction.
-    while running[index].pages.count * options.pageSize < sequence.planned + 1 + draft.count, cache.pool.freeCount > 0,
+    while running[index].pages.count * options.pageSize < planned + 1 + draft.count, cache.pool.freeCount > 0,
       let page = cache.allocate()
     {
       running[index].pages.append(page)
     }
-    let room = running[index].pages.count * options.pageSize - sequence.planned - 1
+    let room = running[index].pages.count * options.pageSize - planned - 1
     counters.draftedTokens += UInt64(min(draft.count, room))
     return Array(draft.prefix(room))
   }
@@ -306,8 +309,9 @@ package struct Scheduler {
     precondition(result.rows.count == plan.rows.count, "a step answers every row")
     var reports: [(RequestID, GenerationEvent)] = []
     reports.reserveCapacity(plan.rows.count)
+    let decoding = plan.rows.count { $0.input.count == $0.draftCount + 1 }
     for (row, output) in zip(plan.rows, result.rows) {
-      for event in commit(output, for: row, rows: plan.rows.count) {
+      for event in commit(output, for: row, decoding: decoding) {
         if case .token = event { counters.generatedTokens += 1 }
         reports.append((row.request, event))
       }
@@ -315,7 +319,7 @@ package struct Scheduler {
     return reports
   }
 
-  private mutating func commit(_ output: StepResult.Row, for row: StepRow, rows: Int) -> [GenerationEvent] {
+  private mutating func commit(_ output: StepResult.Row, for row: StepRow, decoding: Int) -> [GenerationEvent] {
     counters.acceptedTokens += UInt64(row.draftCount == 0 ? 0 : max(0, output.sampled.count - 1))
     guard let index = positions[Int(row.slot.rawValue)], running[index].state.id == row.request else {
       let events = waiting.update(row.request) { $0.accept(output, from: row) } ?? []
@@ -334,7 +338,7 @@ package struct Scheduler {
     }
     if speculation != nil, row.samples {
       speculation?.settle(
-        row.request, drafted: row.draftCount, accepted: max(0, output.sampled.count - 1), rows: rows)
+        row.request, drafted: row.draftCount, accepted: max(0, output.sampled.count - 1), rows: decoding)
     }
     cachePages(index, computed: computed)
     if case .finished = events.last {

@@ -18,6 +18,7 @@ struct SchedulerTimer {
       pageCount: 2 * running * perSequence, contextLength: inputLength + 2 * outputLength, vocabularySize: 32_000)
     options.maxRunningRequests = running
     options.maxBatchedTokens = running + 2048
+    options.speculation = SpeculationOptions()
     scheduler = Scheduler(options: options)
     random = SplitMix64(seed: seed)
     self.inputLength = inputLength

@@ -22,9 +22,9 @@ struct BlockQuantizer: Sendable {
 
   private func appendBlock(_ values: Span<Float>, to bytes: inout [UInt8]) {
     switch dtype {
-    case .f32: Self.append(values[0].bitPattern, to: &bytes)
-    case .f16: Self.append(Float16(values[0]).bitPattern, to: &bytes)
-    case .bf16: Self.append(Self.bfloat(values[0]), to: &bytes)
+    case .f32: bytes.append(littleEndian: values[0].bitPattern)
+    case .f16: bytes.append(littleEndian: Float16(values[0]).bitPattern)
+    case .bf16: bytes.append(littleEndian: Self.bfloat(values[0]))
     case .q8_0: Self.appendEightBit(values, to: &bytes)
     case .q4_0: Self.appendSymmetric(values, half: 8, to: &bytes)
     case .q5_0: Self.appendSymmetric(values, half: 16, to: &bytes)
@@ -34,10 +34,6 @@ struct BlockQuantizer: Sendable {
     case .q6K: SuperBlock.appendSixBit(values, to: &bytes)
     case .q2K, .q3K, .q5K: break
     }
-  }
-
-  static func append<T: FixedWidthInteger>(_ value: T, to bytes: inout [UInt8]) {
-    for index in 0..<T.bitWidth / 8 { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
   }
 
   /// To nearest, ties to even.
@@ -60,7 +56,7 @@ struct BlockQuantizer: Sendable {
     var largest: Float = 0
     for index in values.indices { largest = max(largest, abs(values[index])) }
     let scale = half(largest / 127)
-    append(scale.bits, to: &bytes)
+    bytes.append(littleEndian: scale.bits)
     for index in values.indices {
       bytes.append(UInt8(bitPattern: Int8(code(values[index], over: scale.value, in: -128...127))))
     }
@@ -68,7 +64,7 @@ struct BlockQuantizer: Sendable {
 
   private static func appendSymmetric(_ values: Span<Float>, half count: Float, to bytes: inout [UInt8]) {
     let scale = half(ScaleSearch.symmetric(values, half: count))
-    append(scale.bits, to: &bytes)
+    bytes.append(littleEndian: scale.bits)
     appendCodes(hasFifthBit: count > 8, to: &bytes) { index in
       scale.value == 0 ? Int(count) : code(values[index], over: scale.value, in: -count...(count - 1)) + Int(count)
     }
@@ -77,8 +73,8 @@ struct BlockQuantizer: Sendable {
   private static func appendAffine(_ values: Span<Float>, levels: Float, to bytes: inout [UInt8]) {
     let fit = ScaleSearch.affine(values, levels: levels, offsetIsNegative: false)
     let scale = half(fit.scale), offset = half(fit.offset)
-    append(scale.bits, to: &bytes)
-    append(offset.bits, to: &bytes)
+    bytes.append(littleEndian: scale.bits)
+    bytes.append(littleEndian: offset.bits)
     appendCodes(hasFifthBit: levels > 15, to: &bytes) { index in
       code(values[index] - offset.value, over: scale.value, in: 0...levels)
     }
@@ -93,7 +89,7 @@ struct BlockQuantizer: Sendable {
       if value & 16 != 0 { high |= 1 << UInt32(index) }
       low[index & 15] |= UInt8(value & 15) << (index < 16 ? 0 : 4)
     }
-    if hasFifthBit { append(high, to: &bytes) }
+    if hasFifthBit { bytes.append(littleEndian: high) }
     bytes += low
   }
 }

@@ -57,8 +57,10 @@ package struct GGUFMetadata {
 
   static func text(_ text: String) -> [UInt8] { little(UInt64(text.utf8.count)) + Array(text.utf8) }
 
-  static func little<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
-    (0..<T.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+  static func little(_ value: some FixedWidthInteger) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(littleEndian: value)
+    return bytes
   }
 
   private static func type(_ number: UInt32) -> [UInt8] { little(number) }

@@ -11,8 +11,8 @@ enum SuperBlock {
     let minimum = BlockQuantizer.half((fits.map { -$0.offset }.max() ?? 0) / 63)
     let subscales = fits.map { BlockQuantizer.code($0.scale, over: scale.value, in: 0...63) }
     let subminima = fits.map { BlockQuantizer.code(-$0.offset, over: minimum.value, in: 0...63) }
-    BlockQuantizer.append(scale.bits, to: &bytes)
-    BlockQuantizer.append(minimum.bits, to: &bytes)
+    bytes.append(littleEndian: scale.bits)
+    bytes.append(littleEndian: minimum.bits)
     var packed = [UInt8](repeating: 0, count: 12)
     for index in 0..<4 {
       packed[index] = UInt8(subscales[index] | (subscales[index + 4] >> 4) << 6)
@@ -51,6 +51,6 @@ enum SuperBlock {
       }
     }
     for subscale in subscales { bytes.append(UInt8(bitPattern: Int8(subscale))) }
-    BlockQuantizer.append(scale.bits, to: &bytes)
+    bytes.append(littleEndian: scale.bits)
   }
 }

@@ -5,7 +5,7 @@
 enum EmbeddedPage {
   static let files: [PageFile] = [
     PageFile(
-      path: "/ui/api.js", contentType: "text/javascript; charset=utf-8", tag: "\"a9144726a5b0be5e87dd\"",
+      path: "/ui/api.js", contentType: "text/javascript; charset=utf-8", tag: "\"4e6882d067dabec83eb1\"",
       text: ##"""
 /** Requests to this server, with the key that the user typed. */
 function headers() {
@@ -20,7 +20,9 @@ async function request(path, body, signal) {
   const text = await response.text();
   let message = text;
   try {
-    message = JSON.parse(text).error?.message ?? text;
+    // Errors of the chat routes are flat; those of /tokenize hold an object.
+    const reply = JSON.parse(text);
+    message = reply.message ?? reply.error?.message ?? text;
   } catch {
     // A reply that is not JSON is shown as it is.
   }

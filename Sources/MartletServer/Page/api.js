@@ -11,7 +11,9 @@ async function request(path, body, signal) {
   const text = await response.text();
   let message = text;
   try {
-    message = JSON.parse(text).error?.message ?? text;
+    // Errors of the chat routes are flat; those of /tokenize hold an object.
+    const reply = JSON.parse(text);
+    message = reply.message ?? reply.error?.message ?? text;
   } catch {
     // A reply that is not JSON is shown as it is.
   }

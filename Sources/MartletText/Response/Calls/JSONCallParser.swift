@@ -158,18 +158,13 @@ struct JSONCallParser: CallParser {
   }
 
   private mutating func passBetween(_ input: inout ParseBuffer, _ output: inout DeltaWriter) -> Bool {
-    var isUndecided = false
-    for (pattern, next) in [(closers, State.content), (ends, State.between)] {
-      switch pattern?.match(input) {
-      case .match(let result)?:
-        input.consume(result.length)
-        state = next
-        return true
-      case .partial?: isUndecided = true
-      case .mismatch?, nil: continue
-      }
+    switch input.take(firstOf: [(closers, State.content), (ends, .between)]) {
+    case .match(let next):
+      state = next
+      return true
+    case .partial: return false
+    case .mismatch:
+      return tryHeaders(grammar.next, from: 0, &input, &output) { parser, _, _ in parser.state = .content }
     }
-    if isUndecided { return false }
-    return tryHeaders(grammar.next, from: 0, &input, &output) { parser, _, _ in parser.state = .content }
   }
 }

@@ -45,6 +45,21 @@ struct ParseBuffer: Sendable {
     return slice
   }
 
+  /// Consumes what the first matching pattern matches and returns its value; `partial` while one that does not match may.
+  mutating func take<Value>(firstOf patterns: [(pattern: TextPattern?, value: Value)]) -> PatternMatch<Value> {
+    var isUndecided = false
+    for (pattern, value) in patterns {
+      switch pattern?.match(self) {
+      case .match(let result)?:
+        consume(result.length)
+        return .match(value)
+      case .partial?: isUndecided = true
+      case .mismatch?, nil: continue
+      }
+    }
+    return isUndecided ? .partial : .mismatch
+  }
+
   /// Whether `tag` stands at `index`; nil while the text so far is a beginning of it.
   func has(_ tag: [UInt8], at index: Int) -> Bool? {
     let present = slice(index..<index + tag.count)

@@ -128,18 +128,13 @@ struct PythonCallParser: CallParser {
   }
 
   private mutating func passBetween(_ input: inout ParseBuffer, _ output: inout DeltaWriter) -> Bool {
-    var isUndecided = false
-    for (pattern, next) in [(closers, State.content), (separators, State.between)] {
-      switch pattern.match(input) {
-      case .match(let result):
-        input.consume(result.length)
-        state = next
-        return true
-      case .partial: isUndecided = true
-      case .mismatch: continue
-      }
+    switch input.take(firstOf: [(closers, State.content), (separators, .between)]) {
+    case .match(let next):
+      state = next
+      return true
+    case .partial: return false
+    case .mismatch: break
     }
-    if isUndecided { return false }
     switch call(input, from: 0) {
     case .partial: return false
     case .match(let found): begin(found, &input, &output)

@@ -193,18 +193,12 @@ struct XMLCallParser: CallParser {
   }
 
   private mutating func passBetween(_ input: inout ParseBuffer, _ output: inout DeltaWriter) -> Bool {
-    var isUndecided = false
-    for (pattern, next) in [(closers, State.content), (separators, State.between)] {
-      switch pattern?.match(input) {
-      case .match(let result)?:
-        input.consume(result.length)
-        state = next
-        return true
-      case .partial?: isUndecided = true
-      case .mismatch?, nil: continue
-      }
+    switch input.take(firstOf: [(closers, State.content), (separators, .between)]) {
+    case .match(let next):
+      state = next
+      return true
+    case .partial: return false
+    case .mismatch: return begin(grammar.next, from: 0, &input, &output) { parser, _, _ in parser.state = .content }
     }
-    if isUndecided { return false }
-    return begin(grammar.next, from: 0, &input, &output) { parser, _, _ in parser.state = .content }
   }
 }
