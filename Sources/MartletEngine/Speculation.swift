@@ -12,10 +12,11 @@ struct Speculation {
   ///   - rows: decoding rows of the step.
   ///   - limit: what budget, pages and the request's end leave room for.
   mutating func draft(for state: SequenceState, rows: Int, limit: Int) -> [TokenID] {
-    guard Self.drawsPlainly(state) else { return [] }
+    let cost = options.cost(rows: rows)
+    guard cost <= SpeculationOptions.highestCost, Self.drawsPlainly(state) else { return [] }
     return Array(
       lookups[state.id, default: PromptLookup()].draft(
-        after: state.history, limit: min(limit, options.maxDraftTokens), cost: options.cost(rows: rows)))
+        after: state.history, limit: min(limit, options.maxDraftTokens), cost: cost))
   }
 
   /// Whether the draws of one step do not depend on each other: no penalties on what was generated, no constraint, no

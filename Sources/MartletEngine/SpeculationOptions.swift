@@ -5,6 +5,8 @@ package struct SpeculationOptions: Sendable, Equatable {
   package var maxDraftTokens = 8
   /// What a second row adds to the time of a step with one row, as a share of that step.
   package var rowCost: Float = 0.3
+  /// Above this cost of a token hardly any guess pays; then nothing is looked up, nor prompts indexed.
+  static let highestCost: Float = 0.8
   package init() {}
 
   /// What one proposed token costs at `rows` decoding rows, in steps of one sequence: it slows all of them.
