@@ -35,6 +35,7 @@ let package = Package(
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.30.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
   ],
   targets: [
     .target(name: "CMartletKernels", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
@@ -50,6 +51,7 @@ let package = Package(
         "MartletCore", "MartletText", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "GRDB", package: "GRDB.swift"),
       ], exclude: ["Page"]),
     module("Martlet", ["MartletCore", "MartletCompute", "MartletModel", "MartletEngine", "MartletText"]),
     module(
@@ -66,9 +68,11 @@ let package = Package(
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict,
-      // The binary carries the Swift runtime, so that it runs where no toolchain is installed.
+      // The binary carries the Swift runtime, and SQLite, so that it runs where neither is installed.
       linkerSettings: [
-        .unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections"]), .linkedLibrary("Foundation"),
+        .unsafeFlags([
+          "-static-stdlib", "-Xlinker", "--gc-sections", "-L", Context.packageDirectory + "/scripts/static-libraries",
+        ]), .linkedLibrary(":libsqlite3.a"), .linkedLibrary("Foundation"),
         .linkedLibrary("FoundationInternationalization"), .linkedLibrary("FoundationEssentials"),
         .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"), .linkedLibrary("_FoundationCShims"),
         .linkedLibrary("_FoundationCollections"),

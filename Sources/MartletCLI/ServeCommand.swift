@@ -41,6 +41,8 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Log level: trace, debug, info, warning or error.")
   var logLevel = "info"
 
+  @OptionGroup(title: "What is kept between requests") var stateFlags: StateFlags
+
   @OptionGroup(title: "Engine") var engineFlags: EngineFlags
 
   func validate() throws {
@@ -72,14 +74,16 @@ struct ServeCommand: AsyncParsableCommand {
     var logger = Logger(label: "martlet")
     logger.logLevel = logLevel == "info" ? .warning : Logger.Level(rawValue: logLevel) ?? .info
 
+    let stateOptions = try stateFlags.options()
     let modelPath = try modelFlags.path()
     let model = try await LoadedModel.load(path: modelPath, options: engineFlags.options)
     Terminal.note(model.device)
     let name = servedModelName ?? URL(fileURLWithPath: modelPath).deletingPathExtension().lastPathComponent
     let served = served(model, name: name, path: modelPath)
-    let server = try APIServer(model: served, options: options, logger: logger) {
-      Int(Date().timeIntervalSince1970)
-    }
+    let clock: @Sendable () -> Int = { Int(Date().timeIntervalSince1970) }
+    let server = try APIServer(
+      model: served, options: options, state: ServerState(options: stateOptions, clock: clock), logger: logger,
+      clock: clock)
     Task.detached(priority: .background) { [grammars = served.grammars] in _ = grammars.vocabulary }
     let watch = Task { await Self.endAfterFailure(of: model.engine) }
     try await server.run { port in announce(model, name: name, port: port) }

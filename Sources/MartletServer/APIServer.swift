@@ -1,6 +1,7 @@
 package import Hummingbird
 import HummingbirdCore
 package import Logging
+import MartletCore
 import MartletText
 import NIOCore
 
@@ -11,22 +12,55 @@ package struct APIServer: Sendable {
   private let logger: Logger
   private let clock: @Sendable () -> Int
   private let connections = ClientConnections()
+  private let state: ServerState
+  let batches: BatchRunner
 
   /// - Parameter clock: seconds since 1970, for the `created` fields.
+  /// - Parameter state: what is kept between requests; nil keeps it in memory.
   /// - Throws: `HTTPOptions.Refusal` for an address that may not be served without a key.
   package init(
-    model: ServedModel, options: HTTPOptions, logger: Logger, clock: @escaping @Sendable () -> Int
+    model: ServedModel, options: HTTPOptions, state: ServerState? = nil, logger: Logger,
+    clock: @escaping @Sendable () -> Int
   ) throws {
     try options.validate()
     self.model = model
     self.options = options
     self.logger = logger
     self.clock = clock
+    let state = try state ?? ServerState(clock: clock)
+    self.state = state
+    var reader = RequestReader(options: options, workers: model.workers)
+    reader.fixedPriority = BatchRunner.priority
+    batches = Self.runner(model: model, reader: reader, state: state, logger: logger, clock: clock)
+  }
+
+  /// What answers the requests of batches, as the routes do.
+  private static func runner(
+    model: ServedModel, reader: RequestReader, state: ServerState, logger: Logger, clock: @escaping @Sendable () -> Int
+  ) -> BatchRunner {
+    let connections = ClientConnections()
+    let chat = ChatRoute(model: model, reader: reader, connections: connections, clock: clock)
+    let completions = CompletionsRoute(model: model, reader: reader, connections: connections, clock: clock)
+    let responses = ResponsesRoute(
+      model: model, reader: reader, connections: connections, store: state.responses, streams: state.streams,
+      running: state.running)
+    return BatchRunner(store: state.batches, generator: model.generator, logger: logger) { work, fields in
+      // The cache of a tenant's batches is its own.
+      let namespace = CacheNamespace("batch=\(work.tenant.name)")
+      return switch work.endpoint {
+      case "/v1/completions": try await completions.answer(fields, namespace: namespace)
+      case "/v1/responses": try await responses.answer(fields, namespace: namespace, tenant: work.tenant)
+      default: try await chat.answer(fields, namespace: namespace)
+      }
+    }
   }
 
   package func router() -> Router<ServerContext> {
     let router = Router(context: ServerContext.self)
     router.add(middleware: KeyMiddleware(options: options))
+    let resume = ResumeMiddleware(streams: state.streams, connections: connections, options: options)
+    router.add(middleware: resume)
+    router.get("/v1/streams/:id") { request, context in try resume.read(request, context) }
     let reader = RequestReader(options: options, workers: model.workers), registry = RequestRegistry()
     addStatus(to: router)
     let chat = ChatRoute(model: model, reader: reader, connections: connections, clock: clock)
@@ -41,6 +75,7 @@ package struct APIServer: Sendable {
     router.post("/flush_cache") { _, _ in await control.flushCache() }
     router.post("/abort_request") { request, _ in try await control.abort(request) }
     addDialects(to: router, reader: reader)
+    addStateful(to: router, reader: reader)
     let parse = ParseRoutes(model: model, reader: reader)
     router.post("/separate_reasoning") { request, _ in try await parse.separateReasoning(request) }
     router.post("/parse_function_call") { request, _ in try await parse.parseFunctionCall(request) }
@@ -65,6 +100,19 @@ package struct APIServer: Sendable {
     router.get("/api/tags") { _, _ in ollama.tags() }
     router.get("/api/ps") { _, _ in ollama.running() }
     router.get("/api/version") { _, _ in ollama.version() }
+  }
+
+  /// The routes whose answers outlive their requests.
+  private func addStateful(to router: Router<ServerContext>, reader: RequestReader) {
+    let responses = ResponsesRoute(
+      model: model, reader: reader, connections: connections, store: state.responses, streams: state.streams,
+      running: state.running)
+    router.post("/v1/responses") { request, context in try await responses.handle(request, context) }
+    StoredResponseRoutes(
+      reader: reader, connections: connections, store: state.responses, streams: state.streams, running: state.running
+    ).add(to: router)
+    FileRoutes(options: options, store: state.files).add(to: router)
+    BatchRoutes(reader: reader, store: state.batches, runner: batches).add(to: router)
   }
 
   private func addStatus(to router: Router<ServerContext>) {
@@ -98,6 +146,8 @@ package struct APIServer: Sendable {
       configuration: ApplicationConfiguration(
         address: .hostname(options.host, port: options.port), serverName: "martlet"),
       onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) }, logger: logger)
+    state.tasks.run { [batches] in await batches.run() }
     try await application.runService()
+    await state.tasks.close()
   }
 }

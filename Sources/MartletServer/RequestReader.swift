@@ -6,11 +6,13 @@ import MartletText
 struct RequestReader: Sendable {
   let options: HTTPOptions
   let workers: TextWorkers
+  /// The priority of all requests, in place of what they ask for.
+  var fixedPriority: Int?
 
   /// The place of a request among the waiting; 0 where priorities are off.
   func priority(_ fields: RequestFields) throws(InvalidField) -> Int {
     let priority = try fields.integer("priority", in: -1_000_000...1_000_000) ?? 0
-    return options.honorsPriority ? priority : 0
+    return fixedPriority ?? (options.honorsPriority ? priority : 0)
   }
 
   /// Reads a request and makes of its fields what a route needs. Parsing and `make` run on the text workers.
@@ -27,7 +29,9 @@ struct RequestReader: Sendable {
   private func body(_ incoming: Request) async throws -> [UInt8] {
     var request = incoming
     let type = request.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() }
-    guard type == "application/json" else {
+    // What curl sends without being told. A browser could send it too, from a form on any site.
+    let isPlainClient = (type == nil || type == "application/x-www-form-urlencoded") && !request.isFromBrowser
+    guard type == "application/json" || isPlainClient else {
       throw APIError(.badRequest, "Content-Type must be application/json, got \(type ?? "none")")
     }
     do {

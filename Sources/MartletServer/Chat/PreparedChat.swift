@@ -57,6 +57,6 @@ struct PreparedChat: Sendable {
   ) throws -> (ChoiceGroup, ClientConnections.Watch) {
     let group = try ChoiceGroup(requests, fields: fields, parser: parser, model: model)
     let ids = group.ids
-    return (group, connections.watch(context.channel) { for id in ids { model.generator.cancel(id) } })
+    return (group, connections.watch(context, isStream: stream != nil) { for id in ids { model.generator.cancel(id) } })
   }
 }

@@ -29,7 +29,26 @@ final class ClientConnections: Sendable {
     return Watch(connection: connection, key: connection.watch(body))
   }
 
+  /// The same for a request that may be resumable: then `body` runs when nobody comes back to its stream in time.
+  func watch(_ context: ServerContext, isStream: Bool, _ body: @escaping @Sendable () -> Void) -> Watch {
+    guard isStream, let resumption = context.resumption, let log = resumption.open() else {
+      return watch(context.channel, body)
+    }
+    log.onAbandoned(body)
+    var watch = Watch(connection: nil, key: nil)
+    watch.resumable = Resumable(log: log, channel: context.channel, connections: self)
+    return watch
+  }
+
+  /// Where a resumable stream's events go, and who reads them first.
+  struct Resumable: Sendable {
+    let log: EventLog
+    let channel: ObjectIdentifier
+    let connections: ClientConnections
+  }
+
   struct Watch: Sendable {
+    fileprivate(set) var resumable: Resumable?
     fileprivate let connection: ClientConnection?
     fileprivate let key: Int?
 

@@ -22,6 +22,16 @@ struct ChatRoute: Sendable {
     return Response(json: whole(group, prepared))
   }
 
+  /// Answers a request of a batch, whole.
+  func answer(_ fields: RequestFields, namespace: CacheNamespace) async throws -> JSONValue {
+    let chat = try await model.workers.run {
+      try PreparedChat(fields, namespace: namespace, reader: reader, model: model)
+    }
+    var group = try ChoiceGroup(chat.requests, fields: chat.fields, parser: chat.parser, model: model)
+    try await group.finish()
+    return whole(group, Prepared(chat: chat, id: Identifier.make("chatcmpl-"), created: clock()))
+  }
+
   private struct Prepared: Sendable {
     let chat: PreparedChat
     let id: String

@@ -25,14 +25,28 @@ struct CompletionsRoute: Sendable {
     let prepared = try await reader.prepare(request, prepare)
     var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
     let ids = group.ids
-    let watch = connections.watch(context.channel) { for id in ids { model.generator.cancel(id) } }
+    let watch = connections.watch(context, isStream: prepared.stream != nil) {
+      for id in ids { model.generator.cancel(id) }
+    }
     if let options = prepared.stream { return stream(group, prepared, options, watch) }
     defer { watch.end() }
     try await group.finish()
+    return Response(json: whole(group, prepared))
+  }
+
+  /// Answers a request of a batch, whole.
+  func answer(_ fields: RequestFields, namespace: CacheNamespace) async throws -> JSONValue {
+    let prepared = try await model.workers.run { try prepare(fields, namespace) }
+    var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
+    try await group.finish()
+    return whole(group, prepared)
+  }
+
+  private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {
     let choices = group.choices.map { choice in
       json(choice, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared))
     }
-    return Response(json: envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount)))
+    return envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount))
   }
 
   private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
