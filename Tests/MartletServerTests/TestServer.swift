@@ -15,6 +15,13 @@ struct TestServer {
     let status: Int
     let text: String
     var json: JSONValue { get throws { try JSONValue(parsing: Array(text.utf8)) } }
+    /// The `data:` lines of an event stream, whatever stands beside them, without the closing `[DONE]`.
+    var data: [JSONValue] {
+      get throws {
+        try text.split(separator: "\n").filter { $0.hasPrefix("data: {") }
+          .map { try JSONValue(parsing: Array($0.dropFirst(6).utf8)) }
+      }
+    }
     /// The `data:` frames of an event stream, without the closing `[DONE]`.
     var events: [JSONValue] {
       get throws {
@@ -26,7 +33,7 @@ struct TestServer {
 
   init(
     _ generator: ScriptedGenerator, options: HTTPOptions = HTTPOptions(), formats: AnswerFormats = AnswerFormats(),
-    template: String? = nil
+    template: String? = nil, state: ServerState? = nil
   ) throws {
     self.generator = generator
     let plain = """
@@ -37,7 +44,9 @@ struct TestServer {
       name: "test", path: "/models/test", created: 1, tokenizer: try Self.tokenizer(),
       template: try ChatTemplate(source: template ?? plain), generator: generator, architecture: "llama")
     model.formats = formats
-    server = try APIServer(model: model, options: options, logger: Logger(label: "test")) { 1_700_000_000 }
+    server = try APIServer(model: model, options: options, state: state, logger: Logger(label: "test")) {
+      1_700_000_000
+    }
   }
 
   /// Token i is the byte i; 256 and 257 are special.
@@ -53,6 +62,12 @@ struct TestServer {
     ]
     description.end = 257
     return try Tokenizer(description)
+  }
+
+  static func request(headers: HTTPFields) -> Request {
+    Request(
+      head: HTTPRequest(method: .post, scheme: "http", authority: "host", path: "/", headerFields: headers),
+      body: RequestBody(buffer: ByteBuffer()))
   }
 
   func send(

@@ -1,6 +1,8 @@
-"""The Responses API with the official client: events, storage, background, tenants."""
+"""The Responses API with the official client: events, storage, background, tenants; streams that go on."""
 
 import json
+import os
+import pathlib
 
 import httpx
 import openai
@@ -8,6 +10,12 @@ import pytest
 from conftest import Server
 
 GREEDY = dict(model="default", temperature=0)
+
+
+CODER = pathlib.Path(os.environ["MARTLET_MODEL"]).with_name("Qwen2.5-Coder-0.5B-Instruct.Q4_K_M.gguf")
+WEATHER = {
+    "type": "function", "name": "get_weather", "strict": False,
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
 
 
 def check_strictly(response):
@@ -56,6 +64,8 @@ def test_a_conversation_goes_on(client):
 def test_events_come_in_order_and_numbered(client):
     with client.responses.stream(input="Name a colour.", max_output_tokens=12, **GREEDY) as stream:
         events = list(stream)
+    for event in events:
+        check_strictly(event)
     final = events[-1].response
     check_strictly(final)
     assert [event.sequence_number for event in events] == list(range(len(events)))
@@ -66,6 +76,41 @@ def test_events_come_in_order_and_numbered(client):
     text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert text == final.output_text == client.responses.create(input="Name a colour.", max_output_tokens=12, **GREEDY).output_text
     assert client.responses.retrieve(final.id).output_text == text
+
+
+@pytest.mark.skipif(not CODER.exists(), reason="qwen2.5-coder-0.5b has not been fetched")
+def test_a_tool_is_called_and_answered():
+    server = Server("--model-path", str(CODER), "--context-length", "4096").wait_until_ready()
+    try:
+        coder = openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0)
+        ask = dict(tools=[WEATHER], max_output_tokens=64, **GREEDY)
+        choice = {"type": "function", "name": "get_weather"}
+        with coder.responses.stream(input="The weather in Paris?", tool_choice=choice, **ask) as stream:
+            events = list(stream)
+            final = stream.get_final_response()
+        for event in events:
+            check_strictly(event)
+        call = next(item for item in final.output if item.type == "function_call")
+        assert call.name == "get_weather" and "city" in json.loads(call.arguments)
+        pieces = [event.delta for event in events if event.type == "response.function_call_arguments.delta"]
+        assert "".join(pieces) == call.arguments
+        result = {"type": "function_call_output", "call_id": call.call_id, "output": "31 degrees"}
+        answer = coder.responses.create(input=[result], previous_response_id=final.id, **ask)
+        assert answer.output_text
+        manual = coder.responses.create(
+            input=[{"role": "user", "content": "The weather in Paris?"}, call.model_dump(exclude_none=True), result], **ask)
+        assert manual.output_text == answer.output_text and manual.usage.input_tokens == answer.usage.input_tokens
+    finally:
+        server.stop()
+
+
+def test_a_body_as_curl_sends_it(server):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = json.dumps({"prompt": "One, two,", "max_tokens": 2})
+    assert httpx.post(server.url + "/v1/completions", content=body, headers=form).status_code == 200
+    page = {**form, "Origin": "http://other.example"}
+    assert httpx.post(server.url + "/v1/completions", content=body, headers=page).status_code == 400
+    assert httpx.post(server.url + "/v1/completions", content=body, headers={"Content-Type": "text/plain"}).status_code == 400
 
 
 def test_structured_output(client):

@@ -30,6 +30,10 @@ struct BatchStore: Sendable {
       guard !batch.status.isOpen || open < options.maxOpenBatches else {
         throw APIError(.tooManyRequests, "\(open) batches are open: wait until one has ended")
       }
+      let waiting = try Int.fetchOne(database, sql: "SELECT coalesce(sum(length(body)), 0) FROM batch_line") ?? 0
+      guard waiting + lines.reduce(0, { $0 + $1.body.count }) <= options.maxTotalFileBytes else {
+        throw APIError(.tooManyRequests, "the open batches fill the room for files: wait until one has ended")
+      }
       let now = clock()
       try database.execute(
         sql: "DELETE FROM batch WHERE NOT open AND created <= ?", arguments: [now - options.fileLifetimeSeconds])
@@ -184,7 +188,8 @@ struct BatchStore: Sendable {
     }
     guard !content.isEmpty else { return nil }
     return try files.add(
-      content, name: "\(id)_\(failed ? "error" : "output").jsonl", purpose: "batch_output", tenant: tenant, in: database
+      content, name: "\(id)_\(failed ? "error" : "output").jsonl", purpose: FileStore.results, tenant: tenant,
+      in: database
     ).id
   }
 

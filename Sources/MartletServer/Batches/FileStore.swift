@@ -22,6 +22,8 @@ struct FileStore: Sendable {
     }
   }
 
+  /// The purpose of what batches write.
+  static let results = "batch_output"
   private static let columns = "id, created, expires, purpose, name, bytes"
 
   let database: StateDatabase
@@ -33,14 +35,16 @@ struct FileStore: Sendable {
     try database.write { try add(content, name: name, purpose: purpose, lifetime: lifetime, tenant: tenant, in: $0) }
   }
 
-  /// The same inside a transaction. What a batch has computed always finds room.
+  /// The same inside a transaction. What a batch has computed finds room in any case: the oldest results go.
   func add(
     _ content: Data, name: String, purpose: String, lifetime: Int? = nil, tenant: Tenant, in database: Database
   ) throws -> Entry {
     let now = clock()
     try database.execute(sql: "DELETE FROM file WHERE expires <= ?", arguments: [now])
     let total = try Int.fetchOne(database, sql: "SELECT coalesce(sum(bytes), 0) FROM file") ?? 0
-    guard purpose == "batch_output" || total + content.count <= options.maxTotalFileBytes else {
+    if purpose == Self.results {
+      try makeRoom(total + content.count - options.maxTotalFileBytes, in: database)
+    } else if total + content.count > options.maxTotalFileBytes {
       throw APIError(.contentTooLarge, "the server's room for files is full: delete files first", field: "file")
     }
     let entry = Entry(
@@ -50,6 +54,18 @@ struct FileStore: Sendable {
       sql: "INSERT INTO file (\(Self.columns), tenant, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       arguments: [entry.id, entry.created, entry.expires, purpose, name, entry.bytes, tenant.name, content])
     return entry
+  }
+
+  /// Deletes the oldest results until `excess` bytes are free.
+  private func makeRoom(_ excess: Int, in database: Database) throws {
+    guard excess > 0 else { return }
+    var excess = excess
+    let sql = "SELECT id, bytes FROM file WHERE purpose = ? ORDER BY created, rowid"
+    for row in try Row.fetchAll(database, sql: sql, arguments: [Self.results]) where excess > 0 {
+      let id: String = row["id"], bytes: Int = row["bytes"]
+      try database.execute(sql: "DELETE FROM file WHERE id = ?", arguments: [id])
+      excess -= bytes
+    }
   }
 
   func find(_ id: String, tenant: Tenant) throws -> Entry? {

@@ -12,7 +12,11 @@ struct ResponseObject: Sendable {
   private var json: JSONObject
 
   /// - Parameter fields: the request, whose settings the response repeats.
-  init(id: String, created: Int, model: String, fields: RequestFields) {
+  /// - Parameter sampling: what applies where the request says nothing.
+  init(
+    id: String, created: Int, model: String, fields: RequestFields,
+    sampling: SamplingParameters.Fields = SamplingParameters.Fields()
+  ) {
     self.id = id
     json = [
       "id": .string(id), "object": "response", "created_at": .int(Int64(created)), "status": "in_progress",
@@ -23,10 +27,10 @@ struct ResponseObject: Sendable {
       "previous_response_id": fields.value("previous_response_id") ?? .null,
       "reasoning": ["effort": fields.value("reasoning")?["effort"] ?? .null, "summary": .null],
       "service_tier": "default", "store": fields.value("store") ?? true,
-      "temperature": fields.value("temperature") ?? 1,
+      "temperature": fields.value("temperature") ?? .double(sampling.temperature),
       "text": ["format": fields.value("text")?["format"] ?? ["type": "text"]],
       "tool_choice": fields.value("tool_choice") ?? "auto", "tools": fields.value("tools") ?? [],
-      "top_p": fields.value("top_p") ?? 1, "truncation": "disabled", "usage": .null,
+      "top_p": fields.value("top_p") ?? .double(sampling.topP), "truncation": "disabled", "usage": .null,
       "user": fields.value("user") ?? .null, "metadata": fields.value("metadata") ?? .object(JSONObject()),
     ]
   }

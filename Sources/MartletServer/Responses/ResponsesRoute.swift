@@ -63,7 +63,8 @@ struct ResponsesRoute: Sendable {
     return Prepared(
       chat: chat, tenant: tenant, input: items, previous: previous, isStored: try fields.bool("store") ?? true,
       isBackground: try fields.bool("background") ?? false,
-      response: ResponseObject(id: id, created: store.clock(), model: chat.name, fields: fields))
+      response: ResponseObject(
+        id: id, created: store.clock(), model: chat.name, fields: fields, sampling: chat.fields.sampling))
   }
 
   /// An input item with what clients expect of a listed one: an id, a type, and parts in place of a string.
