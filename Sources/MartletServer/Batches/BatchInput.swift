@@ -73,8 +73,12 @@ struct BatchInput: Sendable {
     guard let json = try? JSONValue(parsing: bytes), json.objectValue != nil else {
       return fault("invalid_json_line", "This line is not parseable as a JSON object.")
     }
-    guard let name = json["custom_id"]?.stringValue, !name.isEmpty, name.utf8.count <= 512 else {
-      return fault("missing_required_parameter", "custom_id must be a string of up to 512 bytes.", "custom_id")
+    guard let name = json["custom_id"]?.stringValue, !name.isEmpty, name.utf8.count <= 512,
+      name.unicodeScalars.allSatisfy({ $0.value >= 0x20 })
+    else {
+      return fault(
+        "missing_required_parameter", "custom_id must be a string of up to 512 bytes without control characters.",
+        "custom_id")
     }
     guard json["method"]?.stringValue ?? "POST" == "POST" else {
       return fault("invalid_method", "method must be \"POST\".", "method")

@@ -48,7 +48,8 @@ final class BatchRunner: Sendable {
             guard await iterator.next() != nil else { break }
             continue
           }
-          for work in try store.work(limit: spare(), except: Set(running.withLock { Array($0.keys) })) {
+          let spare = spare()
+          for work in spare > 0 ? try store.work(limit: spare, except: Set(running.withLock { Array($0.keys) })) : [] {
             let key = "\(work.batch)/\(work.line)"
             running.withLock { $0[key] = work.batch }
             group.addTask {

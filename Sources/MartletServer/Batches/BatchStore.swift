@@ -89,23 +89,39 @@ struct BatchStore: Sendable {
     }
   }
 
-  /// Lines without an answer, of the oldest batch first.
+  /// Lines without an answer, the open batches taking turns.
+  /// - Parameter running: lines under way, as `batch/line`.
+  /// - Complexity: O(open batches * (limit + running)).
   func work(limit: Int, except running: Set<String>) throws -> [Work] {
-    let rows = try database.read { database in
-      try Row.fetchAll(
-        database,
-        sql: """
-          SELECT batch, tenant, endpoint, line, custom_id, body FROM batch_line JOIN batch ON batch.id = batch
-          WHERE answer IS NULL AND open = 1 AND expires > ?
-          ORDER BY batch.created, batch.rowid, line LIMIT ?
-          """, arguments: [clock(), limit + running.count])
+    try database.read { database in
+      let batches = try Row.fetchAll(
+        database, sql: "SELECT id, tenant, endpoint FROM batch WHERE open = 1 AND expires > ? ORDER BY created, rowid",
+        arguments: [clock()])
+      let lines = try batches.map { batch -> [Int] in
+        let id: String = batch["id"]
+        return try Int.fetchAll(
+          database, sql: "SELECT line FROM batch_line WHERE batch = ? AND answer IS NULL ORDER BY line LIMIT ?",
+          arguments: [id, limit + running.count]
+        ).filter { !running.contains("\(id)/\($0)") }
+      }
+      var work: [Work] = []
+      for turn in 0..<limit {
+        for (batch, lines) in zip(batches, lines) where turn < lines.count && work.count < limit {
+          if let next = try self.work(batch, lines[turn], database) { work.append(next) }
+        }
+      }
+      return work
     }
-    return rows.map { row in
-      let body: Data = row["body"]
-      return Work(
-        batch: row["batch"], tenant: Tenant(name: row["tenant"]), endpoint: row["endpoint"], line: row["line"],
-        customID: row["custom_id"], body: Array(body))
-    }.filter { !running.contains("\($0.batch)/\($0.line)") }.prefix(limit).map { $0 }
+  }
+
+  private func work(_ batch: Row, _ line: Int, _ database: Database) throws -> Work? {
+    let id: String = batch["id"]
+    let sql = "SELECT custom_id, body FROM batch_line WHERE batch = ? AND line = ?"
+    guard let row = try Row.fetchOne(database, sql: sql, arguments: [id, line]) else { return nil }
+    let body: Data = row["body"]
+    return Work(
+      batch: id, tenant: Tenant(name: batch["tenant"]), endpoint: batch["endpoint"], line: line,
+      customID: row["custom_id"], body: Array(body))
   }
 
   /// Writes a line's answer, the line of the output or error file; the first one stays.
@@ -121,27 +137,29 @@ struct BatchStore: Sendable {
   /// - Parameter running: batches that have lines under way.
   func endFinished(running: Set<String>) throws {
     let now = clock()
-    try database.write { database in
-      let rows = try Row.fetchAll(database, sql: "SELECT \(Self.columns), tenant FROM batch WHERE open")
-      for row in rows {
-        let batch = try counted(Self.object(row), database)
-        guard !running.contains(batch.id) else { continue }
-        let isAnswered = try Bool.fetchOne(
-          database, sql: "SELECT NOT EXISTS (SELECT 1 FROM batch_line WHERE batch = ? AND answer IS NULL)",
-          arguments: [batch.id])
-        let status: BatchObject.Status
-        if isAnswered == true {
-          status = batch.status == .cancelling ? .cancelled : .completed
-        } else if batch.status == .cancelling {
-          status = .cancelled
-        } else if batch.expires <= now {
-          status = .expired
-        } else {
-          continue
-        }
-        try end(batch, status, Tenant(name: row["tenant"]), now, database)
+    let open = try database.read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT \(Self.columns), tenant, EXISTS (SELECT 1 FROM batch_line WHERE batch = batch.id AND answer IS NULL) AS left
+          FROM batch WHERE open
+          """)
+    }
+    for row in open {
+      let batch = try Self.object(row), hasLines: Bool = row["left"]
+      guard !running.contains(batch.id) else { continue }
+      if batch.status == .cancelling {
+        try end(batch, .cancelled, Tenant(name: row["tenant"]), now)
+      } else if !hasLines {
+        try end(batch, .completed, Tenant(name: row["tenant"]), now)
+      } else if batch.expires <= now {
+        try end(batch, .expired, Tenant(name: row["tenant"]), now)
       }
     }
+  }
+
+  private func end(_ batch: BatchObject, _ status: BatchObject.Status, _ tenant: Tenant, _ now: Int) throws {
+    try database.write { try end(batch, status, tenant, now, $0) }
   }
 
   private func end(

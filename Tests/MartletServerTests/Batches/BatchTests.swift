@@ -104,6 +104,25 @@ import Testing
     #expect(try state.batches.hasOpen == false)
   }
 
+  @Test func openBatchesTakeTurns() throws {
+    let state = try ServerState { 0 }
+    for name in ["b0", "b1"] {
+      let batch = BatchObject(
+        id: name, created: 0, expires: 100, endpoint: "/v1/completions", inputFile: "f", completionWindow: "24h",
+        metadata: .null)
+      let lines = (1...(name == "b0" ? 50 : 2)).map { BatchInput.Line(number: $0, customID: "c\($0)", body: []) }
+      try state.batches.add(batch, lines: lines, endpoint: "/v1/completions", tenant: Tenant(name: name))
+    }
+    let work = try state.batches.work(limit: 5, except: ["b0/1"])
+    #expect(work.map { "\($0.batch)/\($0.line)" } == ["b0/2", "b1/1", "b0/3", "b1/2", "b0/4"])
+    try state.batches.cancel("b0")
+    #expect(try state.batches.work(limit: 5, except: []).map(\.batch) == ["b1", "b1"])
+    try state.batches.endFinished(running: ["b0"])
+    #expect(try state.batches.find("b0", tenant: Tenant(name: "b0"))?.status == .cancelling)
+    try state.batches.endFinished(running: [])
+    #expect(try state.batches.find("b0", tenant: Tenant(name: "b0"))?.status == .cancelled)
+  }
+
   @Test func aBatchThatRunsOutOfTimeTellsWhatWasLeft() throws {
     let time = Recorder(0)
     let state = try ServerState { time.value }
@@ -126,7 +145,7 @@ import Testing
   }
 
   @Test func faultyLinesAreNamed() {
-    let text = """
+    let text = #"""
       {"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": {}}
       nonsense
       {"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": {}}
@@ -134,9 +153,10 @@ import Testing
       {"custom_id": "c", "method": "POST", "url": "/v1/files", "body": {}}
       {"custom_id": "d", "method": "POST", "url": "/v1/completions", "body": {"stream": true}}
       {"method": "POST", "url": "/v1/completions", "body": {}}
-      """
+      {"custom_id": "e\u0000f", "method": "POST", "url": "/v1/completions", "body": {}}
+      """#
     let input = BatchInput(Data(text.utf8), endpoint: "/v1/completions", maxLines: 100)
-    #expect(input.faults.map(\.line) == [2, 3, 4, 5, 6, 7])
+    #expect(input.faults.map(\.line) == [2, 3, 4, 5, 6, 7, 8])
     #expect(input.lines.map(\.customID) == ["a"])
     #expect(BatchInput(Data(), endpoint: "/v1/completions", maxLines: 1).faults.first?.code == "empty_file")
     let many = BatchInput(Data(Self.lines(3).utf8), endpoint: "/v1/completions", maxLines: 2)
