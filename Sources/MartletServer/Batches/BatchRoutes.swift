@@ -20,6 +20,7 @@ struct BatchRoutes: Sendable {
         throw APIError(.badRequest, "the batch has the status \(batch.status.rawValue) and cannot be cancelled")
       }
       try store.cancel(batch.id)
+      runner.cancel(batch.id)
       return Response(json: try find(request, context).value)
     }
   }

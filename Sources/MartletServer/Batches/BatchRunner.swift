@@ -17,8 +17,14 @@ final class BatchRunner: Sendable {
   private let maxRunning: Int
   private let answer: @Sendable (BatchStore.Work, RequestFields) async throws -> JSONValue
   private let logger: Logger
-  /// Batch and line of what runs.
-  private let running = Mutex<[String: String]>([:])
+  /// A line under way.
+  private struct Line {
+    let batch: String
+    var answer: Task<JSONValue, any Error>?
+  }
+
+  /// What runs, by batch and line.
+  private let running = Mutex<[String: Line]>([:])
   private let signal: AsyncStream<Void>
   private let news: AsyncStream<Void>.Continuation
 
@@ -38,6 +44,12 @@ final class BatchRunner: Sendable {
   /// Tells that there is a new batch.
   func wake() { news.yield() }
 
+  /// Ends the lines of a batch that are under way; they stay without an answer.
+  func cancel(_ batch: String) {
+    let lines = running.withLock { $0.values.filter { $0.batch == batch } }
+    for line in lines { line.answer?.cancel() }
+  }
+
   /// Runs until the task is cancelled. Batches of an earlier process go on where they were.
   func run() async {
     await withDiscardingTaskGroup { group in
@@ -51,13 +63,13 @@ final class BatchRunner: Sendable {
           let spare = spare()
           for work in spare > 0 ? try store.work(limit: spare, except: Set(running.withLock { Array($0.keys) })) : [] {
             let key = "\(work.batch)/\(work.line)"
-            running.withLock { $0[key] = work.batch }
+            running.withLock { $0[key] = Line(batch: work.batch) }
             group.addTask {
-              await self.perform(work)
+              await self.perform(work, key)
               self.running.withLock { $0[key] = nil }
             }
           }
-          try store.endFinished(running: Set(running.withLock { Array($0.values) }))
+          try store.endFinished(running: Set(running.withLock { $0.values.map(\.batch) }))
         } catch {
           logger.error("batches wait for the database: \(error)")
           try? await Task.sleep(for: .seconds(1))
@@ -76,11 +88,18 @@ final class BatchRunner: Sendable {
   }
 
   /// Answers a line and writes its answer. One that the server could not run is left for later.
-  private func perform(_ work: BatchStore.Work) async {
+  private func perform(_ work: BatchStore.Work, _ key: String) async {
     var status = HTTPResponse.Status.ok
     let body: JSONValue
     do {
-      body = try await answer(work, RequestFields(try JSONValue(parsing: work.body)))
+      let fields = try RequestFields(try JSONValue(parsing: work.body))
+      let task = Task { [answer] in try await answer(work, fields) }
+      running.withLock { $0[key]?.answer = task }
+      body = try await withTaskCancellationHandler {
+        try await task.value
+      } onCancel: {
+        task.cancel()
+      }
     } catch is CancellationError {
       return
     } catch {

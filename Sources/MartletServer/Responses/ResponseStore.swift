@@ -12,9 +12,12 @@ struct ResponseStore: Sendable {
     let response: ResponseObject
     let input: [JSONValue]
     let previous: String?
+    /// What it takes in the store.
+    var bytes = 0
   }
 
   private static let maxChain = 1000
+  private static let maxChainBytes = 32 << 20
 
   let database: StateDatabase
   let options: StateOptions
@@ -56,7 +59,7 @@ struct ResponseStore: Sendable {
   /// - Throws: an error that names the response which is not there.
   func conversation(endingWith id: String, tenant: Tenant) throws -> [JSONValue] {
     try database.read { database in
-      var turns: [[JSONValue]] = []
+      var turns: [[JSONValue]] = [], bytes = 0
       var next: String? = id
       while let id = next {
         guard let entry = try entry(database, id, tenant) else {
@@ -68,9 +71,11 @@ struct ResponseStore: Sendable {
           throw InvalidField(field: "previous_response_id", reason: "names a response that has not ended")
         }
         turns.append(entry.input + entry.response.output)
-        guard turns.count <= Self.maxChain else {
+        bytes += entry.bytes
+        guard turns.count <= Self.maxChain, bytes <= Self.maxChainBytes else {
           throw InvalidField(
-            field: "previous_response_id", reason: "has more than \(Self.maxChain) responses before it")
+            field: "previous_response_id",
+            reason: "has more than \(Self.maxChain) responses or \(Self.maxChainBytes) bytes before it")
         }
         next = entry.previous
       }
@@ -99,7 +104,8 @@ struct ResponseStore: Sendable {
     let json: Data = row["json"], input: Data = row["input"]
     return Entry(
       response: try ResponseObject(id: id, stored: Array(json)),
-      input: try JSONValue(parsing: Array(input)).arrayValue ?? [], previous: row["previous"])
+      input: try JSONValue(parsing: Array(input)).arrayValue ?? [], previous: row["previous"],
+      bytes: json.count + input.count)
   }
 
   private func purge(_ database: Database, now: Int) throws {

@@ -35,7 +35,7 @@ package struct StateDatabase: Sendable {
           CREATE TABLE response (
             id TEXT PRIMARY KEY, tenant TEXT NOT NULL, expires INTEGER NOT NULL, open INTEGER NOT NULL,
             previous TEXT, bytes INTEGER NOT NULL, json BLOB NOT NULL, input BLOB NOT NULL);
-          CREATE INDEX response_expires ON response (expires);
+          CREATE INDEX response_size ON response (expires, bytes);
           CREATE TABLE file (
             id TEXT PRIMARY KEY, tenant TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,
             purpose TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, content BLOB NOT NULL);

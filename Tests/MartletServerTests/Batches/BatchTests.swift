@@ -87,6 +87,20 @@ import Testing
     #expect(texts.filter { $0 == "A" }.count == 3 && texts.filter { $0 == "B" }.count == 3)
   }
 
+  @Test(.timeLimit(.minutes(1))) func cancellingEndsTheLinesUnderWay() async throws {
+    let server = try TestServer(ScriptedGenerator { _ in nil })
+    let batch = try await Self.create(Self.lines(6), on: server)
+    let path = "/v1/batches/\(batch["id"]?.stringValue ?? "")/cancel"
+    try await Self.run(server) {
+      guard !server.generator.requests.isEmpty else { return false }
+      _ = try await server.send(path)
+      return try await Self.get(batch, on: server)["status"] == "cancelled"
+    }
+    let ended = try await Self.get(batch, on: server)
+    #expect(ended["output_file_id"] == .null && ended["request_counts"]?["completed"] == 0)
+    #expect(try await server.send(path).status == 400)
+  }
+
   @Test func anAnswerIsWrittenOnce() throws {
     let state = try ServerState { 0 }
     let batch = BatchObject(
