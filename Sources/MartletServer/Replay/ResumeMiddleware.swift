@@ -15,7 +15,7 @@ struct ResumeMiddleware: RouterMiddleware {
   ) async throws -> Response {
     guard request.method == .post, request.uri.path.hasPrefix("/v1/") else { return try await next(request, context) }
     let tenant = Tenant(request, options: options)
-    if let last = Self.header("Last-Event-ID", request), last.hasPrefix("strm_") {
+    if let last = Self.header("Last-Event-ID", request), last.hasPrefix("strm_") || last.hasPrefix("resp_") {
       return try resume(last, tenant, context)
     }
     guard let wish = Self.header("Martlet-Resume", request) else { return try await next(request, context) }

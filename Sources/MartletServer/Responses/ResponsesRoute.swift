@@ -133,11 +133,12 @@ struct ResponsesRoute: Sendable {
     guard let log = streams.open(id: id, tenant: prepared.tenant, grace: nil) else {
       throw APIError(.serviceUnavailable, "too many streams are running: try again later")
     }
-    var queued = prepared.response
+    var queued = prepared.response, started = prepared.response
     queued.status = .queued
+    started.status = .inProgress
     let group: ChoiceGroup
     do {
-      try store.save(prepared.entry(queued), tenant: prepared.tenant)
+      try store.save(prepared.entry(started), tenant: prepared.tenant)
       group = try ChoiceGroup(
         prepared.chat.requests, fields: prepared.chat.fields, parser: prepared.chat.parser, model: model)
     } catch {

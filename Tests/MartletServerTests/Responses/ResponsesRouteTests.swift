@@ -76,6 +76,16 @@ import Testing
     #expect(reply.text.hasPrefix("event: response.created\ndata: {"))
   }
 
+  /// The bytes of the stream, its ids numbered in the order of their appearance.
+  @Test func theWireIsTheGoldenWire() async throws {
+    let server = try TestServer(ScriptedGenerator { _ in [72, 105, 257] })
+    var wire = try await server.send("/v1/responses", ["input": "x", "stream": true, "store": false]).text
+    for (index, id) in wire.matches(of: #/(resp|msg)_[0-9a-f]{32}/#).map({ String($0.output.0) }).enumerated() {
+      wire = wire.replacing(id, with: "\(id.prefix { $0 != "_" })#\(index)")
+    }
+    #expect(wire == Self.goldenWire)
+  }
+
   @Test func deltasAddUpToTheStoredResponse() async throws {
     let server = try Self.server(Self.answer)
     let events = try await server.send("/v1/responses", ["input": "hi", "tools": [Self.tool], "stream": true]).data
@@ -195,7 +205,7 @@ import Testing
     let made = try await server.send("/v1/responses", ["input": "hi", "background": true]).json
     #expect(made["status"] == "queued")
     let path = "/v1/responses/\(made["id"]?.stringValue ?? "")"
-    #expect(try await server.send(path, method: .get).json["status"] == "queued")
+    #expect(try await server.send(path, method: .get).json["status"] == "in_progress")
     #expect(try await server.send(path + "/cancel").json["status"] == "cancelled")
     #expect(try await server.send(path, method: .get).json["status"] == "cancelled")
     #expect(server.generator.openCount == 0)
