@@ -24,22 +24,35 @@ struct HeadWalk {
   /// True when the walk is complete.
   mutating func run(_ arena: RegularArena, _ trie: TokenTrie) -> Bool {
     let nodes = trie.nodes.span
+    let nullable = arena.nullable.span
+    var words = mask.takeWords()
+    defer { mask = TokenMask(words: words) }
+    var marks = words.mutableSpan
+    var (path, others) = (states, references)
+    defer { (states, references) = (path, others) }
+    var pathSpan = path.mutableSpan
+    var otherSpan = others.mutableSpan
     while node < nodes.count {
       let current = nodes[node]
       let depth = Int(current.depth)
-      let state = states[depth - 1]
-      guard let next = Self.step(arena, state, current.byte) else {
+      let state = pathSpan[depth - 1]
+      let twin = otherSpan[depth - 1]
+      guard let next = arena.transitions.known(state, current.byte) else {
         missing = state
         return false
       }
-      guard let other = Self.step(arena, references[depth - 1], current.byte) else {
-        missing = references[depth - 1]
+      guard let other = arena.transitions.known(twin, current.byte) else {
+        missing = twin
         return false
       }
-      let leaves = depth > 1 && arena.nullable[Int(state)]
+      let leaves = depth > 1 && nullable[Int(state)]
       if next == RegularArena.nothing {
         if leaves { boundaries.append(BoundaryGroup.Entry(count: 0, node: Int32(node))) }
-        if other != RegularArena.nothing { clear(node..<Int(current.end), trie) }
+        if other != RegularArena.nothing {
+          for index in node..<Int(current.end) where nodes[index].token >= 0 {
+            marks[Int(nodes[index].token >> 5)] &= ~(1 << UInt32(nodes[index].token & 31))
+          }
+        }
         node = Int(current.end)
         continue
       }
@@ -49,39 +62,16 @@ struct HeadWalk {
         node = Int(current.end)
         continue
       }
-      if current.token >= 0 { mask.insert(current.token) }
-      states[depth] = next
-      references[depth] = other
+      if current.token >= 0 { marks[Int(current.token >> 5)] |= 1 << UInt32(current.token & 31) }
+      pathSpan[depth] = next
+      otherSpan[depth] = other
       node += 1
     }
     return true
   }
 
-  /// Nil when the state has no row yet.
-  private static func step(_ arena: RegularArena, _ state: RegularID, _ byte: UInt8) -> RegularID? {
-    let row = arena.transitions.rowOf[Int(state)]
-    if row >= 0 { return arena.transitions.rows[Int(row) << 8 | Int(byte)] }
-    if state == RegularArena.nothing { return RegularArena.nothing }
-    guard row == TransitionRows.literal else { return nil }
-    return arena.transitions.literalByte[Int(state)] == byte
-      ? arena.transitions.literalNext[Int(state)] : RegularArena.nothing
-  }
-
-  private mutating func clear(_ range: Range<Int>, _ trie: TokenTrie) {
-    for index in range where trie.nodes[index].token >= 0 { mask.remove(trie.nodes[index].token) }
-  }
-
   private mutating func takeBoundaries(_ range: Range<Int>) {
-    guard let list = reference?.boundaries else { return }
-    var low = 0
-    var high = list.count
-    while low < high {
-      let middle = (low + high) / 2
-      if Int(list[middle].node) < range.lowerBound { low = middle + 1 } else { high = middle }
-    }
-    while low < list.count, Int(list[low].node) < range.upperBound {
-      boundaries.append(list[low])
-      low += 1
-    }
+    guard let reference else { return }
+    boundaries += reference.boundaries[reference.boundaryIndices(in: range)]
   }
 }

@@ -13,6 +13,16 @@ struct TransitionRows: Sendable {
 
   var rowCount: Int { rows.count >> 8 }
 
+  /// Nil when the state has no row yet.
+  @inline(__always)
+  func known(_ state: RegularID, _ byte: UInt8) -> RegularID? {
+    let row = rowOf[Int(state)]
+    if row >= 0 { return rows[Int(row) << 8 | Int(byte)] }
+    if state == RegularArena.nothing { return RegularArena.nothing }
+    guard row == Self.literal else { return nil }
+    return literalByte[Int(state)] == byte ? literalNext[Int(state)] : RegularArena.nothing
+  }
+
   mutating func grow() {
     rowOf.append(Self.missing)
     literalByte.append(0)
