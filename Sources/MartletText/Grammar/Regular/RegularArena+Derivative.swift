@@ -125,7 +125,10 @@ extension RegularArena {
         for part in parts where !found { found = isLive(part) }
         live = found
       case .repetition(let part, _, _): live = isLive(part)
-      default: return search(id)
+      default:
+        // What has room to be completed is live when it is without its limits.
+        guard let relaxation = relaxation(id) else { return search(id) }
+        live = isLive(relaxation.id)
       }
     }
     liveness[id] = live ? .live : .dead
