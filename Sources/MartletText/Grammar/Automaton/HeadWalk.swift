@@ -23,51 +23,73 @@ struct HeadWalk {
 
   /// True when the walk is complete.
   mutating func run(_ arena: RegularArena, _ trie: TokenTrie) -> Bool {
-    let nodes = trie.nodes.span
-    let nullable = arena.nullable.span
-    var words = mask.takeWords()
-    defer { mask = TokenMask(words: words) }
-    var marks = words.mutableSpan
-    var (path, others) = (states, references)
-    defer { (states, references) = (path, others) }
-    var pathSpan = path.mutableSpan
-    var otherSpan = others.mutableSpan
-    while node < nodes.count {
-      let current = nodes[node]
-      let depth = Int(current.depth)
-      let state = pathSpan[depth - 1]
-      let twin = otherSpan[depth - 1]
-      guard let next = arena.transitions.known(state, current.byte) else {
-        missing = state
-        return false
-      }
-      guard let other = arena.transitions.known(twin, current.byte) else {
-        missing = twin
-        return false
-      }
-      let leaves = depth > 1 && nullable[Int(state)]
-      if next == RegularArena.nothing {
-        if leaves { boundaries.append(BoundaryGroup.Entry(count: 0, node: Int32(node))) }
-        if other != RegularArena.nothing {
-          for index in node..<Int(current.end) where nodes[index].token >= 0 {
-            marks[Int(nodes[index].token >> 5)] &= ~(1 << UInt32(nodes[index].token & 31))
-          }
+    unsafe arena.transitions.withBuffers { transitions in
+      unsafe arena.nullable.withUnsafeBufferPointer { nullable in
+        unsafe trie.nodes.withUnsafeBufferPointer { nodes in
+          unsafe run(transitions, nullable, nodes)
         }
-        node = Int(current.end)
-        continue
       }
-      if leaves { continuing.insert(current.byte) }
-      if next == other {
-        takeBoundaries((node + 1)..<Int(current.end))
-        node = Int(current.end)
-        continue
-      }
-      if current.token >= 0 { marks[Int(current.token >> 5)] |= 1 << UInt32(current.token & 31) }
-      pathSpan[depth] = next
-      otherSpan[depth] = other
-      node += 1
     }
-    return true
+  }
+
+  private mutating func run(
+    _ transitions: TransitionRows.Buffers, _ nullable: UnsafeBufferPointer<Bool>,
+    _ nodes: UnsafeBufferPointer<TokenTrie.Node>
+  ) -> Bool {
+    var words = mask.takeWords()
+    var (path, others, node) = (states, references, self.node)
+    defer { (mask, states, references, self.node) = (TokenMask(words: words), path, others, node) }
+    return unsafe words.withUnsafeMutableBufferPointer { words in
+      unsafe path.withUnsafeMutableBufferPointer { path in
+        unsafe others.withUnsafeMutableBufferPointer { others in
+          while node < nodes.count {
+            let current = unsafe nodes[node]
+            let depth = Int(current.depth)
+            let state = unsafe path[depth - 1]
+            let twin = unsafe others[depth - 1]
+            let next = unsafe transitions.next(state, current.byte)
+            let other = unsafe transitions.next(twin, current.byte)
+            if next < 0 || other < 0 {
+              missing = next < 0 ? state : twin
+              return false
+            }
+            if unsafe depth > 1 && nullable[Int(state)] { leave(node, next, current.byte) }
+            if next == RegularArena.nothing {
+              if other != RegularArena.nothing { unsafe Self.clear(node..<Int(current.end), nodes, words) }
+              node = Int(current.end)
+              continue
+            }
+            if next == other {
+              takeBoundaries((node + 1)..<Int(current.end))
+              node = Int(current.end)
+              continue
+            }
+            if current.token >= 0 { unsafe words[Int(current.token >> 5)] |= 1 << UInt32(current.token & 31) }
+            unsafe path[depth] = next
+            unsafe others[depth] = other
+            node += 1
+          }
+          return true
+        }
+      }
+    }
+  }
+
+  private mutating func leave(_ node: Int, _ next: RegularID, _ byte: UInt8) {
+    if next == RegularArena.nothing {
+      boundaries.append(BoundaryGroup.Entry(count: 0, node: Int32(node)))
+    } else {
+      continuing.insert(byte)
+    }
+  }
+
+  private static func clear(
+    _ range: Range<Int>, _ nodes: UnsafeBufferPointer<TokenTrie.Node>, _ words: UnsafeMutableBufferPointer<UInt32>
+  ) {
+    for index in range {
+      let token = unsafe nodes[index].token
+      if token >= 0 { unsafe words[Int(token >> 5)] &= ~(1 << UInt32(token & 31)) }
+    }
   }
 
   private mutating func takeBoundaries(_ range: Range<Int>) {

@@ -28,6 +28,12 @@ struct LongTokenWalk {
 
   /// - Complexity: O(nodes on the way to long tokens, and their siblings).
   mutating func run(_ arena: RegularArena, _ trie: TokenTrie) -> Outcome {
+    unsafe arena.transitions.withBuffers { unsafe run($0, arena, trie) }
+  }
+
+  private mutating func run(
+    _ transitions: TransitionRows.Buffers, _ arena: RegularArena, _ trie: TokenTrie
+  ) -> Outcome {
     let nodes = trie.nodes.span
     let deepest = trie.deepest.span
     while node < nodes.count {
@@ -38,8 +44,9 @@ struct LongTokenWalk {
         continue
       }
       let (state, twin) = (states[depth - 1], references[depth - 1])
-      guard let next = arena.transitions.known(state, current.byte) else { return .missing(state) }
-      guard let other = arena.transitions.known(twin, current.byte) else { return .missing(twin) }
+      let next = unsafe transitions.next(state, current.byte)
+      let other = unsafe transitions.next(twin, current.byte)
+      if next < 0 || other < 0 { return .missing(next < 0 ? state : twin) }
       let leaves = depth > 1 && arena.nullable[Int(state)]
       if leaves != (depth > 1 && arena.nullable[Int(twin)]) { return .different }
       if next == other {

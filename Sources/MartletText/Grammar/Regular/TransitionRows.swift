@@ -13,14 +13,35 @@ struct TransitionRows: Sendable {
 
   var rowCount: Int { rows.count >> 8 }
 
-  /// Nil when the state has no row yet.
-  @inline(__always)
-  func known(_ state: RegularID, _ byte: UInt8) -> RegularID? {
-    let row = rowOf[Int(state)]
-    if row >= 0 { return rows[Int(row) << 8 | Int(byte)] }
-    if state == RegularArena.nothing { return RegularArena.nothing }
-    guard row == Self.literal else { return nil }
-    return literalByte[Int(state)] == byte ? literalNext[Int(state)] : RegularArena.nothing
+  /// The rows as they are, for loops over many nodes.
+  @unsafe struct Buffers {
+    fileprivate let rowOf: UnsafeBufferPointer<Int32>
+    fileprivate let literalByte: UnsafeBufferPointer<UInt8>
+    fileprivate let literalNext: UnsafeBufferPointer<RegularID>
+    fileprivate let rows: UnsafeBufferPointer<RegularID>
+
+    /// The target; -1 when the state has no row yet.
+    @inline(__always)
+    func next(_ state: RegularID, _ byte: UInt8) -> RegularID {
+      let row = unsafe rowOf[Int(state)]
+      if row >= 0 { return unsafe rows[Int(row) << 8 | Int(byte)] }
+      if state == RegularArena.nothing { return RegularArena.nothing }
+      guard row == TransitionRows.literal else { return -1 }
+      return unsafe literalByte[Int(state)] == byte ? literalNext[Int(state)] : RegularArena.nothing
+    }
+  }
+
+  /// - Parameter body: gets states of this table only.
+  @unsafe func withBuffers<Result>(_ body: (Buffers) -> Result) -> Result {
+    unsafe rowOf.withUnsafeBufferPointer { rowOf in
+      unsafe literalByte.withUnsafeBufferPointer { literalByte in
+        unsafe literalNext.withUnsafeBufferPointer { literalNext in
+          unsafe rows.withUnsafeBufferPointer { rows in
+            unsafe body(Buffers(rowOf: rowOf, literalByte: literalByte, literalNext: literalNext, rows: rows))
+          }
+        }
+      }
+    }
   }
 
   mutating func grow() {
