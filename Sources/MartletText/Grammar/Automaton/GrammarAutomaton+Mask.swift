@@ -158,7 +158,8 @@ extension GrammarAutomaton {
   /// The record from that of the same expression without limits on its repetitions, from which it differs in long
   /// tokens only.
   private mutating func relaxedRecord(_ head: RegularID) -> HeadRecord? {
-    guard let relaxation = graph.arena.relaxation(head) else { return nil }
+    // With less, most tokens are long.
+    guard let relaxation = graph.arena.relaxation(head), relaxation.slack >= 8 else { return nil }
     let record = headRecord(relaxation.id)
     return HeadRecord.build(
       head, like: (relaxation.id, record), slack: relaxation.slack, &graph.arena, vocabulary.trie)

@@ -47,6 +47,10 @@ final class HeadRecord: Sendable {
     return low
   }
 
+  /// Where only the longest tokens are walked, states further from the head than this are mostly met once, with one byte.
+  private static let rowDepth = 2
+  private static let longestTokens = 24
+
   /// The record of an expression that texts of up to `slack` bytes do not tell from another one. Nil when more than the
   /// tokens that stay inside differ.
   static func build(
@@ -61,7 +65,8 @@ final class HeadRecord: Sendable {
         return walk.mask == reference.record.mask
           ? reference.record : HeadRecord(mask: walk.mask, sharing: reference.record)
       case .different: return nil
-      case .missing(let state): arena.addRow(state)
+      case .missing(let state, let byte, let depth):
+        if depth <= rowDepth || slack < longestTokens { arena.addRow(state) } else { arena.addSingle(state, byte) }
       }
     }
     return nil

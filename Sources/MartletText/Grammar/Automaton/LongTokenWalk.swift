@@ -1,10 +1,10 @@
 /// Compares an expression with one that looks the same to texts of up to `slack` bytes: walks the tokens that are longer.
-/// It stops where a transition row is missing and goes on when there is one.
+/// It stops where a transition is missing and goes on when it is there.
 struct LongTokenWalk {
   enum Outcome {
     case complete
-    /// A state without a row.
-    case missing(RegularID)
+    /// A state without a row, and the byte to read, which has been `depth` bytes into the token.
+    case missing(RegularID, UInt8, depth: Int)
     /// The two differ in more than the tokens that stay inside.
     case different
   }
@@ -44,9 +44,12 @@ struct LongTokenWalk {
         continue
       }
       let (state, twin) = (states[depth - 1], references[depth - 1])
-      let next = unsafe transitions.next(state, current.byte)
-      let other = unsafe transitions.next(twin, current.byte)
-      if next < 0 || other < 0 { return .missing(next < 0 ? state : twin) }
+      var next = unsafe transitions.next(state, current.byte)
+      if next < 0 { next = arena.transitions.single(state, current.byte) }
+      var other = unsafe transitions.next(twin, current.byte)
+      if other < 0 { other = arena.transitions.single(twin, current.byte) }
+      guard next >= 0 else { return .missing(state, current.byte, depth: depth) }
+      guard other >= 0 else { return .missing(twin, current.byte, depth: depth) }
       let leaves = depth > 1 && arena.nullable[Int(state)]
       if leaves != (depth > 1 && arena.nullable[Int(twin)]) { return .different }
       if next == other {

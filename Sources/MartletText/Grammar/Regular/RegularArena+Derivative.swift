@@ -72,6 +72,12 @@ extension RegularArena {
     }
   }
 
+  /// Computes one transition of a state that has no row, for states that few texts reach.
+  mutating func addSingle(_ id: RegularID, _ byte: UInt8) {
+    let target = derivative(id, by: byte).id
+    transitions.setSingle(id, byte, isLive(target) ? target : Self.nothing)
+  }
+
   /// Computes the row of a state that has none.
   mutating func addRow(_ id: RegularID) {
     guard transitions.rowCount < maxRows else {

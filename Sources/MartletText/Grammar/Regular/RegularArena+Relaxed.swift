@@ -73,13 +73,11 @@ extension RegularArena {
     var indices: [RegularID: Int] = [start: 0]
     var targets: [[RegularID]] = []
     while targets.count < order.count {
-      guard order.count <= Self.maxStates, exhausted == nil else { return remember(start, nil) }
+      guard order.count <= Self.maxStates, exhausted == nil else { return remember(order, nil) }
       let id = order[targets.count]
-      var successors: Set<RegularID> = []
-      for byte in UInt8.min...UInt8.max { successors.insert(step(id, byte)) }
-      successors.remove(Self.nothing)
-      targets.append(successors.sorted())
-      for target in successors.sorted() where hasBoolean[Int(target)] && indices[target] == nil {
+      let successors = successors(id)
+      targets.append(successors)
+      for target in successors where hasBoolean[Int(target)] && indices[target] == nil {
         indices[target] = order.count
         order.append(target)
       }
@@ -102,11 +100,24 @@ extension RegularArena {
     for list in targets {
       for target in list where indices[target] == nil { longest = max(longest, lengths(target).completion) }
     }
-    return remember(start, longest == Int32.max ? nil : longest)
+    return remember(order, longest == Int32.max ? nil : longest)
   }
 
-  private mutating func remember(_ id: RegularID, _ completion: Int32?) -> Int32? {
-    completions[id] = .some(completion)
+  /// The states after one byte, ascending.
+  private mutating func successors(_ id: RegularID) -> [RegularID] {
+    var found: Set<RegularID> = []
+    var last = Self.nothing
+    for byte in UInt8.min...UInt8.max {
+      let target = step(id, byte)
+      if target != last, target != Self.nothing { found.insert(target) }
+      last = target
+    }
+    return found.sorted()
+  }
+
+  /// What holds for all states that one reaches holds for those that each of them reaches.
+  private mutating func remember(_ states: [RegularID], _ completion: Int32?) -> Int32? {
+    for state in states where completions[state] == nil { completions[state] = .some(completion) }
     return completion
   }
 

@@ -11,6 +11,9 @@ struct TransitionRows: Sendable {
   /// 256 targets a row.
   private(set) var rows: [RegularID] = []
 
+  /// Transitions of states that have no row: by state and byte.
+  private var singles: [UInt64: RegularID] = [:]
+
   var rowCount: Int { rows.count >> 8 }
 
   /// The rows as they are, for loops over many nodes.
@@ -42,6 +45,17 @@ struct TransitionRows: Sendable {
         }
       }
     }
+  }
+
+  /// The target; -1 when it is not known.
+  func single(_ state: RegularID, _ byte: UInt8) -> RegularID { singles[Self.key(state, byte)] ?? -1 }
+
+  mutating func setSingle(_ state: RegularID, _ byte: UInt8, _ target: RegularID) {
+    singles[Self.key(state, byte)] = target
+  }
+
+  private static func key(_ state: RegularID, _ byte: UInt8) -> UInt64 {
+    UInt64(UInt32(bitPattern: state)) << 8 | UInt64(byte)
   }
 
   mutating func grow() {
