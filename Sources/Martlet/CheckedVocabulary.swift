@@ -14,4 +14,10 @@ public struct CheckedVocabulary: Sendable {
   public func check(_ form: OutputForm, walks: Int, seed: UInt64) throws -> GrammarCheck {
     try GrammarCheck(form, vocabulary: vocabulary, walks: walks, seed: seed)
   }
+
+  /// Compiles `form` and follows texts, given as tokens, with a mask before each token.
+  /// - Throws: `MartletError` when the form cannot be enforced.
+  public func follow(_ form: OutputForm, texts: [[Int32]]) throws -> GrammarTrace {
+    try GrammarTrace(form, vocabulary: vocabulary, texts: texts)
+  }
 }

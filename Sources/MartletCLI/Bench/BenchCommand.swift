@@ -7,5 +7,6 @@ struct BenchCommand: AsyncParsableCommand {
     subcommands: [
       BenchLatencyCommand.self, BenchThroughputCommand.self, BenchOfflineCommand.self, BenchServingCommand.self,
       BenchSchedulerCommand.self, BenchCompareCommand.self, BenchGoldenCommand.self,
+      BenchGrammarCommand.self,
     ])
 }

@@ -14,7 +14,9 @@ enum GrammarFixture {
     let longer = [
       "{\"", "\":", "\": ", "\",\"", "\"}", "}}", "},", "],[", "[[", "]]", "\":{\"", "\":[", "true", "false", "null",
       "ab", "abc", "name", "\"name", "na", "me\"", "12", "123", "0.", ".5", "e+", "-1", "1,", "\\n", "\\\"", "\\u00",
-      "  ", "\n  ", "é", "日本", "\u{1F600}", "a\"", "b\",", "ab\":", "aaaa", "aaaaaaaa", "a b", "<tool>", "</tool>",
+      "  ", "\n  ", "é", "日本", "\u{1F600}", "a\"", "b\",", "ab\":", "aaaa", "aaaaaaaa", "aaaaaaaaaaaaaaaa",
+      "--------------------", "abababababababababababababababab", "aaaaaaaaaaaa\"",
+      "a.a.a.a.a.a.a.a", "a@a", ".b", "a b", "<tool>", "</tool>",
       "<t",
       "ool>", "x=", "+(", "))", "a\":1", "a\":1}", "\"a\":", "\"b\"", "1}", " \"", "] ", ",\"",
     ]

@@ -18,6 +18,11 @@ import Testing
     .jsonSchema(##"{"$defs":{"t":{"type":"array","items":{"$ref":"#/$defs/t"}}},"$ref":"#/$defs/t"}"##, .any),
     .jsonSchema(#"{"enum":["ab","abc",12,null,[1,true],{"a":1}]}"#, .none),
     .jsonSchema(#"{"type":"number","minimum":-1.5,"maximum":123}"#, .none),
+    // Large limits, next to each other, of which some are used up within the longest tokens.
+    .regex("(?=.{1,40}$)[ab](?:[ab-]{0,24}[ab])?(?:\\.[ab](?:[ab-]{0,24}[ab])?)*"), .regex("[a ]{2,30}(?:é|b){0,11}1"),
+    .regex("(?=.{1,20}1)a*b*1{1,12}"), .regex("(?=a{0,9}[^1]{0,30}$)(?=.{0,35}$)a+(?:ab|b)*c{2,}"),
+    .jsonSchema(#"{"type":"string","format":"hostname"}"#, .none),
+    .jsonSchema(#"{"type":"string","format":"email","maxLength":24}"#, .none),
     .regex("(ab|a)*c?[^b]{2,5}"), .regex(".*ab"), .regex("[a-z ]{3,}é?"), .choice(["ab", "abc", "name", "日本"]),
     .grammar("root ::= expr\nexpr ::= expr \"+\" term | term\nterm ::= [0-9]+ | \"(\" expr \")\""),
     .structuralTag(

@@ -18,10 +18,15 @@ struct BoundaryGroup: Sendable {
 
   /// - Parameter boundaries: pairs of count and node.
   static func groups(_ boundaries: [Entry], _ trie: TokenTrie) -> [BoundaryGroup] {
-    var byByte: [UInt8: [Entry]] = [:]
-    for entry in boundaries { byByte[trie.nodes[Int(entry.node)].byte, default: []].append(entry) }
-    return byByte.keys.sorted().map { byte in
-      let entries = (byByte[byte] ?? []).sorted { ($0.count, $0.node) < ($1.count, $1.node) }
+    var byByte = [[Entry]](repeating: [], count: 256)
+    var isCounted = false
+    for entry in boundaries {
+      byByte[Int(trie.nodes[Int(entry.node)].byte)].append(entry)
+      isCounted = isCounted || entry.count != 0
+    }
+    return byByte.indices.filter { !byByte[$0].isEmpty }.map { byte in
+      // Without counts the boundaries stand in the order of the nodes already.
+      let entries = isCounted ? byByte[byte].sorted { ($0.count, $0.node) < ($1.count, $1.node) } : byByte[byte]
       var mask: TokenMask?
       if entries.count >= maskThreshold {
         var tokens = TokenMask(wordCount: trie.wordCount)
@@ -31,7 +36,7 @@ struct BoundaryGroup: Sendable {
         mask = tokens
       }
       let interior = entries.filter { trie.nodes[Int($0.node)].end > $0.node + 1 }.map(\.node)
-      return BoundaryGroup(byte: byte, entries: entries, tokens: mask, interior: interior)
+      return BoundaryGroup(byte: UInt8(byte), entries: entries, tokens: mask, interior: interior)
     }
   }
 }

@@ -147,9 +147,22 @@ extension GrammarAutomaton {
 
   private mutating func headRecord(_ head: RegularID) -> HeadRecord {
     if let known = heads[head] { return known }
-    let record = HeadRecord.build(head, &graph.arena, vocabulary.trie, reference: reference(for: head))
+    let record =
+      relaxedRecord(head)
+      ?? HeadRecord.build(
+        head, &graph.arena, vocabulary.trie, reference: reference(for: head))
     heads[head] = record
     return record
+  }
+
+  /// The record from that of the same expression without limits on its repetitions, from which it differs in long
+  /// tokens only.
+  private mutating func relaxedRecord(_ head: RegularID) -> HeadRecord? {
+    // With less, most tokens are long.
+    guard let relaxation = graph.arena.relaxation(head), relaxation.slack >= 8 else { return nil }
+    let record = headRecord(relaxation.id)
+    return HeadRecord.build(
+      head, like: (relaxation.id, record), slack: relaxation.slack, &graph.arena, vocabulary.trie)
   }
 
   /// The known head that shares the most transitions with `head`, weighted by the vocabulary.

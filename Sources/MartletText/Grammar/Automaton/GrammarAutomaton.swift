@@ -50,7 +50,7 @@ struct GrammarAutomaton: Sendable {
   /// Rough memory, for the caches that hold automata.
   var byteCount: Int {
     graph.arena.nodes.count * 120 + graph.arena.transitions.rows.count * 4 + rows.count * 4 + states.count * 160
-      + maskBytes
+      + maskBytes + (heads.count - vocabulary.heads.count) * vocabulary.trie.wordCount * 4
   }
 
   mutating func intern(_ state: ParserState) -> Int32 {

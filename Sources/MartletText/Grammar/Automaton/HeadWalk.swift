@@ -23,65 +23,77 @@ struct HeadWalk {
 
   /// True when the walk is complete.
   mutating func run(_ arena: RegularArena, _ trie: TokenTrie) -> Bool {
-    let nodes = trie.nodes.span
-    while node < nodes.count {
-      let current = nodes[node]
-      let depth = Int(current.depth)
-      let state = states[depth - 1]
-      guard let next = Self.step(arena, state, current.byte) else {
-        missing = state
-        return false
+    unsafe arena.transitions.withBuffers { transitions in
+      unsafe arena.nullable.withUnsafeBufferPointer { nullable in
+        unsafe trie.nodes.withUnsafeBufferPointer { nodes in
+          unsafe run(transitions, nullable, nodes)
+        }
       }
-      guard let other = Self.step(arena, references[depth - 1], current.byte) else {
-        missing = references[depth - 1]
-        return false
-      }
-      let leaves = depth > 1 && arena.nullable[Int(state)]
-      if next == RegularArena.nothing {
-        if leaves { boundaries.append(BoundaryGroup.Entry(count: 0, node: Int32(node))) }
-        if other != RegularArena.nothing { clear(node..<Int(current.end), trie) }
-        node = Int(current.end)
-        continue
-      }
-      if leaves { continuing.insert(current.byte) }
-      if next == other {
-        takeBoundaries((node + 1)..<Int(current.end))
-        node = Int(current.end)
-        continue
-      }
-      if current.token >= 0 { mask.insert(current.token) }
-      states[depth] = next
-      references[depth] = other
-      node += 1
     }
-    return true
   }
 
-  /// Nil when the state has no row yet.
-  private static func step(_ arena: RegularArena, _ state: RegularID, _ byte: UInt8) -> RegularID? {
-    let row = arena.transitions.rowOf[Int(state)]
-    if row >= 0 { return arena.transitions.rows[Int(row) << 8 | Int(byte)] }
-    if state == RegularArena.nothing { return RegularArena.nothing }
-    guard row == TransitionRows.literal else { return nil }
-    return arena.transitions.literalByte[Int(state)] == byte
-      ? arena.transitions.literalNext[Int(state)] : RegularArena.nothing
+  private mutating func run(
+    _ transitions: TransitionRows.Buffers, _ nullable: UnsafeBufferPointer<Bool>,
+    _ nodes: UnsafeBufferPointer<TokenTrie.Node>
+  ) -> Bool {
+    var words = mask.takeWords()
+    var (path, others, node) = (states, references, self.node)
+    defer { (mask, states, references, self.node) = (TokenMask(words: words), path, others, node) }
+    return unsafe words.withUnsafeMutableBufferPointer { words in
+      unsafe path.withUnsafeMutableBufferPointer { path in
+        unsafe others.withUnsafeMutableBufferPointer { others in
+          while node < nodes.count {
+            let current = unsafe nodes[node]
+            let depth = Int(current.depth)
+            let state = unsafe path[depth - 1]
+            let twin = unsafe others[depth - 1]
+            let next = unsafe transitions.next(state, current.byte)
+            let other = unsafe transitions.next(twin, current.byte)
+            if next < 0 || other < 0 {
+              missing = next < 0 ? state : twin
+              return false
+            }
+            if unsafe depth > 1 && nullable[Int(state)] { leave(node, next, current.byte) }
+            if next == RegularArena.nothing {
+              if other != RegularArena.nothing { unsafe Self.clear(node..<Int(current.end), nodes, words) }
+              node = Int(current.end)
+              continue
+            }
+            if next == other {
+              takeBoundaries((node + 1)..<Int(current.end))
+              node = Int(current.end)
+              continue
+            }
+            if current.token >= 0 { unsafe words[Int(current.token >> 5)] |= 1 << UInt32(current.token & 31) }
+            unsafe path[depth] = next
+            unsafe others[depth] = other
+            node += 1
+          }
+          return true
+        }
+      }
+    }
   }
 
-  private mutating func clear(_ range: Range<Int>, _ trie: TokenTrie) {
-    for index in range where trie.nodes[index].token >= 0 { mask.remove(trie.nodes[index].token) }
+  private mutating func leave(_ node: Int, _ next: RegularID, _ byte: UInt8) {
+    if next == RegularArena.nothing {
+      boundaries.append(BoundaryGroup.Entry(count: 0, node: Int32(node)))
+    } else {
+      continuing.insert(byte)
+    }
+  }
+
+  private static func clear(
+    _ range: Range<Int>, _ nodes: UnsafeBufferPointer<TokenTrie.Node>, _ words: UnsafeMutableBufferPointer<UInt32>
+  ) {
+    for index in range {
+      let token = unsafe nodes[index].token
+      if token >= 0 { unsafe words[Int(token >> 5)] &= ~(1 << UInt32(token & 31)) }
+    }
   }
 
   private mutating func takeBoundaries(_ range: Range<Int>) {
-    guard let list = reference?.boundaries else { return }
-    var low = 0
-    var high = list.count
-    while low < high {
-      let middle = (low + high) / 2
-      if Int(list[middle].node) < range.lowerBound { low = middle + 1 } else { high = middle }
-    }
-    while low < list.count, Int(list[low].node) < range.upperBound {
-      boundaries.append(list[low])
-      low += 1
-    }
+    guard let reference else { return }
+    boundaries += reference.boundaries[reference.boundaryIndices(in: range)]
   }
 }

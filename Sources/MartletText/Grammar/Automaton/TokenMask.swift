@@ -25,6 +25,12 @@ struct TokenMask: Sendable, Equatable {
     }
   }
 
+  /// The words, which the mask no longer has: for changes without copies.
+  mutating func takeWords() -> [UInt32] {
+    defer { words = [] }
+    return words
+  }
+
   /// Calls `body` with the words for changes in bulk.
   mutating func edit<Result>(_ body: (UnsafeMutableBufferPointer<UInt32>) -> Result) -> Result {
     unsafe words.withUnsafeMutableBufferPointer { unsafe body($0) }

@@ -15,6 +15,8 @@ package struct TokenTrie: Sendable {
   static let specialMark: UInt8 = 0xFF
 
   private(set) var nodes: [Node] = []
+  /// By node: the greatest depth in its subtree.
+  private(set) var deepest: [UInt16] = []
   /// Further tokens with the spelling of a node's token.
   private(set) var twins: [Int32: [Int32]] = [:]
   /// Nodes by first byte.
@@ -95,6 +97,18 @@ package struct TokenTrie: Sendable {
       if let node = open.last { tokens[node] = entry.token }
     }
     while let node = open.popLast() { ends[node] = Int32(nodes.count) }
+    deepest = nodes.map(\.depth)
+    for index in nodes.indices.reversed() {
+      let next = index + 1
+      if next < nodes.count, nodes[next].depth > nodes[index].depth {
+        // Children stand behind their parent; each has taken over what lies below it.
+        var child = next
+        while child < Int(ends[index]) {
+          deepest[index] = max(deepest[index], deepest[child])
+          child = Int(ends[child])
+        }
+      }
+    }
     for index in nodes.indices {
       let node = nodes[index]
       nodes[index] = Node(end: ends[index], token: tokens[index], depth: node.depth, byte: node.byte)

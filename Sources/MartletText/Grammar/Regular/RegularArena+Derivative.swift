@@ -72,6 +72,12 @@ extension RegularArena {
     }
   }
 
+  /// Computes one transition of a state that has no row, for states that few texts reach.
+  mutating func addSingle(_ id: RegularID, _ byte: UInt8) {
+    let target = derivative(id, by: byte).id
+    transitions.setSingle(id, byte, isLive(target) ? target : Self.nothing)
+  }
+
   /// Computes the row of a state that has none.
   mutating func addRow(_ id: RegularID) {
     guard transitions.rowCount < maxRows else {
@@ -125,7 +131,10 @@ extension RegularArena {
         for part in parts where !found { found = isLive(part) }
         live = found
       case .repetition(let part, _, _): live = isLive(part)
-      default: return search(id)
+      default:
+        // What has room to be completed is live when it is without its limits.
+        guard let relaxation = relaxation(id) else { return search(id) }
+        live = isLive(relaxation.id)
       }
     }
     liveness[id] = live ? .live : .dead

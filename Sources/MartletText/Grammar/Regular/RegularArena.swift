@@ -16,6 +16,9 @@ struct RegularArena: Sendable {
   private(set) var tables: [ByteTable] = []
   var liveness = LivenessTable()
   var transitions = TransitionRows()
+  var relaxations: [RegularID: RelaxedExpression] = [:]
+  var completions: [RegularID: Int32?] = [:]
+  var expressionLengths: [RegularID: ExpressionLengths] = [:]
 
   private(set) var maxNodes: Int
   private(set) var maxRows: Int

@@ -11,7 +11,52 @@ struct TransitionRows: Sendable {
   /// 256 targets a row.
   private(set) var rows: [RegularID] = []
 
+  /// Transitions of states that have no row: by state and byte.
+  private var singles: [UInt64: RegularID] = [:]
+
   var rowCount: Int { rows.count >> 8 }
+
+  /// The rows as they are, for loops over many nodes.
+  @unsafe struct Buffers {
+    fileprivate let rowOf: UnsafeBufferPointer<Int32>
+    fileprivate let literalByte: UnsafeBufferPointer<UInt8>
+    fileprivate let literalNext: UnsafeBufferPointer<RegularID>
+    fileprivate let rows: UnsafeBufferPointer<RegularID>
+
+    /// The target; -1 when the state has no row yet.
+    @inline(__always)
+    func next(_ state: RegularID, _ byte: UInt8) -> RegularID {
+      let row = unsafe rowOf[Int(state)]
+      if row >= 0 { return unsafe rows[Int(row) << 8 | Int(byte)] }
+      if state == RegularArena.nothing { return RegularArena.nothing }
+      guard row == TransitionRows.literal else { return -1 }
+      return unsafe literalByte[Int(state)] == byte ? literalNext[Int(state)] : RegularArena.nothing
+    }
+  }
+
+  /// - Parameter body: gets states of this table only.
+  @unsafe func withBuffers<Result>(_ body: (Buffers) -> Result) -> Result {
+    unsafe rowOf.withUnsafeBufferPointer { rowOf in
+      unsafe literalByte.withUnsafeBufferPointer { literalByte in
+        unsafe literalNext.withUnsafeBufferPointer { literalNext in
+          unsafe rows.withUnsafeBufferPointer { rows in
+            unsafe body(Buffers(rowOf: rowOf, literalByte: literalByte, literalNext: literalNext, rows: rows))
+          }
+        }
+      }
+    }
+  }
+
+  /// The target; -1 when it is not known.
+  func single(_ state: RegularID, _ byte: UInt8) -> RegularID { singles[Self.key(state, byte)] ?? -1 }
+
+  mutating func setSingle(_ state: RegularID, _ byte: UInt8, _ target: RegularID) {
+    singles[Self.key(state, byte)] = target
+  }
+
+  private static func key(_ state: RegularID, _ byte: UInt8) -> UInt64 {
+    UInt64(UInt32(bitPattern: state)) << 8 | UInt64(byte)
+  }
 
   mutating func grow() {
     rowOf.append(Self.missing)
