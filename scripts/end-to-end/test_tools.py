@@ -78,3 +78,10 @@ def test_a_result_is_answered(coder):
     reply = ask(coder, messages=[*QUESTION, first.model_dump(), result], tool_choice="none")
     assert "31" in reply.choices[0].message.content
     assert reply.choices[0].finish_reason == "stop"
+
+
+def test_a_suffix_is_led_up_to(coder):
+    reply = coder.completions.create(
+        model="default", prompt="def add(a, b):\n    return ", suffix="\n\nprint(add(1, 2))\n", temperature=0, max_tokens=24)
+    assert reply.choices[0].text.strip() == "a + b"
+    assert reply.choices[0].finish_reason == "stop"
