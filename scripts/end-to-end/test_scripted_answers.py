@@ -158,3 +158,19 @@ def test_streams_have_their_golden_traces(scripted):
                 return key, event["message"], key
     body = {"messages": QUESTION, "tools": TOOLS, "options": options}
     compare("ollama-chat.jsonl", masked(joined(lines(scripted, "/api/chat", body), line_text)))
+
+
+def test_streams_of_plain_text_have_their_golden_traces(scripted):
+    body = {"prompt": "x", "temperature": 0, "max_tokens": 50, "regex": "Größe 漢\\.", "stream": True}
+
+    def choice_text(event):
+        choice = event["choices"][0]
+        return choice["text"] and not choice["finish_reason"] and ("text", choice, "text")
+    compare("completions.jsonl", masked(joined(lines(scripted, "/v1/completions", body, "data: "), choice_text)))
+
+    options = {"regex": body["regex"], "temperature": 0, "num_predict": 50}
+
+    def line_text(event):
+        return not event["done"] and ("response", event, "response")
+    compare("ollama-generate.jsonl", masked(
+        joined(lines(scripted, "/api/generate", {"prompt": "x", "options": options}), line_text)))

@@ -81,7 +81,10 @@ def test_a_result_is_answered(coder):
 
 
 def test_a_suffix_is_led_up_to(coder):
-    reply = coder.completions.create(
-        model="default", prompt="def add(a, b):\n    return ", suffix="\n\nprint(add(1, 2))\n", temperature=0, max_tokens=24)
-    assert reply.choices[0].text.strip() == "a + b"
+    before, after = "def add(a, b):\n    return ", "\n\nprint(add(1, 2))\n"
+    reply = coder.completions.create(model="default", prompt=before, suffix=after, temperature=0, max_tokens=24)
+    assert reply.choices[0].text.startswith("a + b")
     assert reply.choices[0].finish_reason == "stop"
+    spelled = f"<|fim_prefix|>{before}<|fim_suffix|>{after}<|fim_middle|>"
+    same = coder.completions.create(model="default", prompt=spelled, temperature=0, max_tokens=24)
+    assert (same.choices[0].text, same.usage.prompt_tokens) == (reply.choices[0].text, reply.usage.prompt_tokens)
