@@ -3,6 +3,8 @@ package struct GenerationUsage: Sendable, Equatable {
   package var promptTokens = 0
   /// Prompt tokens whose pages came from the prefix cache.
   package var cachedTokens = 0
+  /// Prompt tokens whose pages this request computed and put into the prefix cache.
+  package var writtenTokens = 0
   package var completionTokens = 0
   /// Times the request lost its pages and was resumed.
   package var retractions = 0

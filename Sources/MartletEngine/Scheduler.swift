@@ -329,7 +329,7 @@ package struct Scheduler {
       }
       return events
     }
-    let events = running[index].state.accept(output, from: row)
+    var events = running[index].state.accept(output, from: row)
     var computed = row.start + row.input.count
     if row.draftCount > 0 {
       // What stands behind the first wrong guess is computed again.
@@ -341,7 +341,9 @@ package struct Scheduler {
         row.request, drafted: row.draftCount, accepted: max(0, output.sampled.count - 1), rows: decoding)
     }
     cachePages(index, computed: computed)
-    if case .finished = events.last {
+    if case .finished(let reason, _) = events.last {
+      // The last step's pages are part of its cost.
+      events[events.count - 1] = .finished(reason, running[index].state.usage)
       _ = leave(index)
       counters.finishedRequests += 1
     }
@@ -359,7 +361,7 @@ package struct Scheduler {
       let start = position * options.pageSize
       let slice = running[index].state.history[start..<(start + options.pageSize)]
       switch cache.insert(page, holding: slice, under: running[index].cachedEnd) {
-      case .inserted: break
+      case .inserted: running[index].state.noteWritten(start..<(start + options.pageSize))
       case .existing(let other):
         cache.retain([other])
         cache.release([page])

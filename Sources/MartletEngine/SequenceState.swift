@@ -17,6 +17,8 @@ struct SequenceState {
   /// Nil until the request first ran.
   var cachedTokens: Int?
   var retractions = 0
+  /// Prompt tokens whose pages this request put into the cache, and the end of the last of them.
+  private var written = (tokens: 0, end: 0)
 
   init(id: RequestID, request: GenerationRequest, arrival: UInt64) {
     self.id = id
@@ -35,10 +37,17 @@ struct SequenceState {
     return min(last, history.count - 1) / pageSize
   }
 
+  /// Takes note of a page that went into the cache; one that is computed again after a retraction counts once.
+  mutating func noteWritten(_ page: Range<Int>) {
+    guard page.lowerBound >= written.end, page.upperBound <= request.prompt.count else { return }
+    written = (written.tokens + page.count, page.upperBound)
+  }
+
   var usage: GenerationUsage {
     var usage = GenerationUsage()
     usage.promptTokens = request.prompt.count
     usage.cachedTokens = cachedTokens ?? 0
+    usage.writtenTokens = written.tokens
     usage.completionTokens = generatedCount
     usage.retractions = retractions
     return usage

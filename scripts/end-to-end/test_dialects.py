@@ -26,7 +26,7 @@ def test_all_dialects_answer_alike(client, claude, llama):
     assert message.content[0].text == line.message.content == chat.choices[0].message.content
     assert message.stop_reason == "end_turn" and line.done_reason == "stop"
     usage = message.usage
-    assert usage.input_tokens + usage.cache_read_input_tokens == line.prompt_eval_count == chat.usage.prompt_tokens
+    assert usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens == line.prompt_eval_count == chat.usage.prompt_tokens
     assert usage.output_tokens == line.eval_count == chat.usage.completion_tokens
     assert usage.cache_read_input_tokens > 0
     assert claude.messages.count_tokens(model="default", messages=QUESTION).input_tokens == chat.usage.prompt_tokens
@@ -43,6 +43,18 @@ def test_streams_equal_whole_answers(claude, llama):
     lines = list(llama.chat(model="default", messages=QUESTION, stream=True, options={"temperature": 0, "num_predict": 24}))
     assert "".join(line.message.content for line in lines) == whole.content[0].text
     assert [line.done for line in lines] == [False] * (len(lines) - 1) + [True]
+
+
+def test_pages_that_went_into_the_cache_are_told(server, claude):
+    question = [{"role": "user", "content": "Tell me about one of the seven seas, please. " * 8}]
+    before = server.wait_until_idle()
+    first = claude.messages.create(model="default", messages=question, max_tokens=1, extra_body=GREEDY).usage
+    after = server.wait_until_idle()
+    written = (after["cached_pages"] - before["cached_pages"]) * after["page_size"]
+    assert first.cache_creation_input_tokens == written > 0
+    again = claude.messages.create(model="default", messages=question, max_tokens=1, extra_body=GREEDY).usage
+    assert again.cache_creation_input_tokens == 0
+    assert again.cache_read_input_tokens == first.cache_read_input_tokens + written
 
 
 def test_stop_sequences_and_limits(claude):

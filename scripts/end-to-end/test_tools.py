@@ -78,3 +78,13 @@ def test_a_result_is_answered(coder):
     reply = ask(coder, messages=[*QUESTION, first.model_dump(), result], tool_choice="none")
     assert "31" in reply.choices[0].message.content
     assert reply.choices[0].finish_reason == "stop"
+
+
+def test_a_suffix_is_led_up_to(coder):
+    before, after = "def add(a, b):\n    return ", "\n\nprint(add(1, 2))\n"
+    reply = coder.completions.create(model="default", prompt=before, suffix=after, temperature=0, max_tokens=24)
+    assert reply.choices[0].text.startswith("a + b")
+    assert reply.choices[0].finish_reason == "stop"
+    spelled = f"<|fim_prefix|>{before}<|fim_suffix|>{after}<|fim_middle|>"
+    same = coder.completions.create(model="default", prompt=spelled, temperature=0, max_tokens=24)
+    assert (same.choices[0].text, same.usage.prompt_tokens) == (reply.choices[0].text, reply.usage.prompt_tokens)

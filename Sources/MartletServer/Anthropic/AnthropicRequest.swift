@@ -6,7 +6,11 @@ enum AnthropicRequest {
   /// - Parameter isCount: only the prompt is wanted.
   static func chatFields(_ fields: RequestFields, isCount: Bool = false) throws(InvalidField) -> RequestFields {
     var chat = JSONObject()
-    for key in ["model", "temperature", "top_p", "top_k", "stream", "thinking", "priority", "cache_salt", "seed"] {
+    let same = [
+      "model", "temperature", "top_p", "top_k", "stream", "thinking", "priority", "cache_salt", "seed", "json_schema",
+      "regex", "ebnf",
+    ]
+    for key in same {
       if let value = fields.value(key) { chat[key] = value }
     }
     if !isCount {

@@ -43,12 +43,14 @@ struct MessagesRoute: Sendable {
     ]
   }
 
-  /// Tokens that came from the cache are counted apart, as Anthropic does.
+  /// Tokens that came from the cache and those that went into it are counted apart, as Anthropic does.
   private func usage(_ choice: Choice) -> JSONValue {
-    let cached = choice.assembler.usage.cachedTokens
+    let cost = choice.assembler.usage
     return [
-      "input_tokens": .int(Int64(choice.prompt.count - cached)), "cache_creation_input_tokens": 0,
-      "cache_read_input_tokens": .int(Int64(cached)), "output_tokens": .int(Int64(choice.assembler.tokens.count)),
+      "input_tokens": .int(Int64(choice.prompt.count - cost.cachedTokens - cost.writtenTokens)),
+      "cache_creation_input_tokens": .int(Int64(cost.writtenTokens)),
+      "cache_read_input_tokens": .int(Int64(cost.cachedTokens)),
+      "output_tokens": .int(Int64(choice.assembler.tokens.count)),
     ]
   }
 

@@ -11,16 +11,24 @@ struct FileRoutes: Sendable {
   let options: HTTPOptions
   let store: FileStore
 
-  func add(to router: Router<ServerContext>) {
-    router.post("/v1/files") { request, _ in try await upload(request) }
-    router.get("/v1/files") { request, _ in try list(request) }
-    router.get("/v1/files/:id") { request, context in Response(json: try find(request, context).json) }
-    router.get("/v1/files/:id/content") { request, context in try content(request, context) }
-    router.delete("/v1/files/:id") { request, context in
-      let entry = try find(request, context)
-      _ = try store.delete(entry.id, tenant: Tenant(request, options: options))
-      return Response(json: ["id": .string(entry.id), "object": "file", "deleted": true])
-    }
+  func routes() -> [ServedRoute] {
+    [
+      ServedRoute(.post, "/v1/files", RouteDescription("Keep a file, as multipart/form-data")) { request, _ in
+        try await upload(request)
+      },
+      ServedRoute(.get, "/v1/files", RouteDescription("List the files")) { request, _ in try list(request) },
+      ServedRoute(.get, "/v1/files/:id", RouteDescription("Tell about a file")) { request, context in
+        Response(json: try find(request, context).json)
+      },
+      ServedRoute(.get, "/v1/files/:id/content", RouteDescription("Read a file", answer: .bytes)) {
+        try content($0, $1)
+      },
+      ServedRoute(.delete, "/v1/files/:id", RouteDescription("Delete a file")) { request, context in
+        let entry = try find(request, context)
+        _ = try store.delete(entry.id, tenant: Tenant(request, options: options))
+        return Response(json: ["id": .string(entry.id), "object": "file", "deleted": true])
+      },
+    ]
   }
 
   private func upload(_ incoming: Request) async throws -> Response {

@@ -20,6 +20,9 @@ struct PreparedChat: Sendable {
     _ fields: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, reader: RequestReader,
     model: ServedModel
   ) throws {
+    for (key, newer) in [("functions", "tools"), ("function_call", "tool_choice")] where fields.value(key) != nil {
+      throw InvalidField(field: key, reason: "was replaced by OpenAI: use \(newer)")
+    }
     timing = try fields.bool("timing") ?? false ? RequestTiming() : nil
     var sampling = try SamplingFields(fields, model: model, native: false)
     let prompt = try ChatPrompt(fields, model: model)

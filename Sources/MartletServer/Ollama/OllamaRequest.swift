@@ -26,7 +26,7 @@ enum OllamaRequest {
 
   /// /api/generate: a prompt as a chat of one message.
   static func generateFields(_ fields: RequestFields) throws(InvalidField) -> RequestFields {
-    try fields.refuse(["suffix", "images", "template"])
+    try fields.refuse(["images", "template"])
     var chat = try common(fields)
     var messages: [JSONValue] = []
     if let system = try fields.string("system"), !system.isEmpty {
@@ -52,10 +52,17 @@ enum OllamaRequest {
     let names = [
       "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "seed": "seed",
       "stop": "stop", "repeat_penalty": "repetition_penalty", "presence_penalty": "presence_penalty",
-      "frequency_penalty": "frequency_penalty",
+      "frequency_penalty": "frequency_penalty", "regex": "regex",
     ]
     for (key, value) in options.object.members {
-      if let name = names[key] { chat[name] = value }
+      guard let name = names[key] else { continue }
+      // Here, so that an error has the client's name for the field.
+      switch key {
+      case "stop": _ = try options.strings(key)
+      case "regex": _ = try options.string(key)
+      default: _ = try options.double(key)
+      }
+      chat[name] = value
     }
     // Zero and -2 mean "as much as fits", too.
     if let limit = try options.integer("num_predict"), limit > 0 { chat["max_tokens"] = .int(Int64(limit)) }

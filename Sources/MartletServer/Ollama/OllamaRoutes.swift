@@ -24,6 +24,14 @@ struct OllamaRoutes: Sendable {
         isChat ? try fields.array("messages")?.isEmpty ?? true : try fields.string("prompt")?.isEmpty ?? true
       if isEmpty { return nil }
       let chat = isChat ? try OllamaRequest.chatFields(fields) : try OllamaRequest.generateFields(fields)
+      if !isChat, let suffix = try fields.string("suffix"), !suffix.isEmpty {
+        let middle = try FillInMiddle.prompt(try fields.string("prompt") ?? "", suffix: suffix, model: model)
+        var object = chat.object
+        object["input_ids"] = .array(middle.tokens.map { .int(Int64($0.rawValue)) })
+        object["stop_token_ids"] = .array(middle.ends.map { .int(Int64($0.rawValue)) })
+        return try PreparedChat(
+          RequestFields(.object(object)), namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
+      }
       if try fields.bool("raw") ?? false {
         let tokens = model.tokenizer.encode(try fields.string("prompt") ?? "", addSpecialTokens: true)
         var object = chat.object

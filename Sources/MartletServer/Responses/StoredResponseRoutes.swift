@@ -9,11 +9,19 @@ struct StoredResponseRoutes: Sendable {
   let streams: ResumableStreams
   let running: RunningResponses
 
-  func add(to router: Router<ServerContext>) {
-    router.get("/v1/responses/:id") { request, context in try retrieve(request, context) }
-    router.delete("/v1/responses/:id") { request, context in try await delete(request, context) }
-    router.post("/v1/responses/:id/cancel") { request, context in try await cancel(request, context) }
-    router.get("/v1/responses/:id/input_items") { request, context in try inputItems(request, context) }
+  func routes() -> [ServedRoute] {
+    [
+      ServedRoute(.get, "/v1/responses/:id", RouteDescription("Tell a stored response")) { try retrieve($0, $1) },
+      ServedRoute(.delete, "/v1/responses/:id", RouteDescription("Delete a stored response")) {
+        try await delete($0, $1)
+      },
+      ServedRoute(.post, "/v1/responses/:id/cancel", RouteDescription("End a background response")) {
+        try await cancel($0, $1)
+      },
+      ServedRoute(.get, "/v1/responses/:id/input_items", RouteDescription("List what a response answered")) {
+        try inputItems($0, $1)
+      },
+    ]
   }
 
   private func retrieve(_ request: Request, _ context: ServerContext) throws -> Response {

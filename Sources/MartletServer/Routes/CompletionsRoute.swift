@@ -51,13 +51,20 @@ struct CompletionsRoute: Sendable {
 
   private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
     var sampling = try SamplingFields(fields, model: model, native: false)
-    try fields.refuse(["suffix"])
     sampling.constraint = try sampling.grammar.constraint(model: model, namespace: namespace)
     if let best = try fields.integer("best_of", in: 1...SamplingFields.maxChoices), best != sampling.n {
       throw InvalidField(field: "best_of", reason: "must equal n")
     }
-    let prompts = try self.prompts(fields)
     let echo = try fields.bool("echo") ?? false
+    let prompts: [[TokenID]]
+    if let suffix = try fields.string("suffix"), !suffix.isEmpty {
+      guard !echo else { throw InvalidField(field: "suffix", reason: "cannot be combined with echo") }
+      let middles = try texts(fields).map { try FillInMiddle.prompt($0, suffix: suffix, model: model) }
+      sampling.stopTokens += middles.first?.ends ?? []
+      prompts = middles.map(\.tokens)
+    } else {
+      prompts = try self.prompts(fields)
+    }
     let top = try fields.integer("logprobs", in: 0...20)
     let logprobs = LogprobOptions(output: top != nil, topCount: top ?? 0, promptStart: echo && top != nil ? 0 : nil)
     let priority = try reader.priority(fields)
@@ -74,6 +81,14 @@ struct CompletionsRoute: Sendable {
       fields: sampling, requests: requests, promptCount: prompts.count, echo: echo, wantsLogprobs: top != nil,
       stream: try StreamOptions(fields), id: try fields.string("rid") ?? Identifier.make("cmpl-"),
       name: try fields.string("model") ?? model.name, created: clock())
+  }
+
+  /// The prompts of a request whose suffix needs them as text.
+  private func texts(_ fields: RequestFields) throws(InvalidField) -> [String] {
+    guard let texts = try fields.strings("prompt"), !texts.isEmpty, texts.count <= 2048 else {
+      throw InvalidField(field: "prompt", reason: "must be a string, or a list of up to 2048 of them, beside a suffix")
+    }
+    return texts
   }
 
   /// A string, a list of strings, a list of ids, or a list of lists of ids.

@@ -133,7 +133,7 @@ extension RegularArena {
       case .repetition(let part, _, _): live = isLive(part)
       default:
         // What has room to be completed is live when it is without its limits.
-        guard let relaxation = relaxation(id) else { return search(id) }
+        guard let relaxation = relaxation(id, explores: false) else { return search(id) }
         live = isLive(relaxation.id)
       }
     }

@@ -13,11 +13,13 @@ extension RegularArena {
 
   /// The expression that limits repetitions nowhere, and how many bytes it takes to tell the two apart in tokens. Nil
   /// when the expression has no large limit, or no bound is found cheaply.
-  mutating func relaxation(_ id: RegularID) -> (id: RegularID, slack: Int)? {
+  /// - Parameter explores: whether a bound that is not known yet is looked for in the expression's states.
+  mutating func relaxation(_ id: RegularID, explores: Bool = true) -> (id: RegularID, slack: Int)? {
     let result = relaxed(id)
     guard result.id != id, exhausted == nil else { return nil }
     // Without complement and intersection, what has begun within the limits can be ended within them.
     guard hasBoolean[Int(id)] else { return (result.id, Int(result.bound)) }
+    guard explores || completions[result.id] != nil else { return nil }
     guard let completion = longestCompletion(result.id), completion < result.bound else { return nil }
     return (result.id, Int(result.bound - completion))
   }

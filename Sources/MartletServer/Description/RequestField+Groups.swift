@@ -1,0 +1,116 @@
+import MartletText
+
+/// The fields that routes share, in the order of their readers.
+extension RequestField {
+  /// What `SamplingFields` reads in every dialect of OpenAI's words.
+  private static let commonSampling: [RequestField] = [
+    RequestField("temperature", .number), RequestField("top_p", .number), .integer("top_k"),
+    RequestField("min_p", .number), RequestField("frequency_penalty", .number),
+    RequestField("presence_penalty", .number), RequestField("repetition_penalty", .number),
+    RequestField("logit_bias", .object([])), RequestField("stop_token_ids", .list), RequestField("ignore_eos", .bool),
+    .integer("n", 1...SamplingFields.maxChoices), RequestField("stop", .strings),
+    RequestField("skip_special_tokens", .bool), RequestField("no_stop_trim", .bool),
+    RequestField("json_schema", .document), RequestField("regex", .string), RequestField("ebnf", .string),
+    RequestField("structural_tag", .document),
+  ]
+
+  private static let limit = 0...Int(Int32.max)
+
+  static let sampling =
+    commonSampling + [
+      .integer("seed"), .integer("max_tokens", limit), .integer("max_completion_tokens", limit),
+      .integer("min_tokens", limit), RequestField("response_format", .object([RequestField("type", .string)])),
+    ]
+
+  static let nativeSampling =
+    commonSampling + [
+      .integer("sampling_seed"), .integer("max_new_tokens", limit), .integer("min_new_tokens", limit),
+    ]
+
+  /// What every generating route of OpenAI's reads around its prompt.
+  static let delivery: [RequestField] = [
+    RequestField("model", .string), RequestField("rid", .string), .integer("priority", -1_000_000...1_000_000),
+    RequestField("cache_salt", .string), RequestField("extra_key", .string), RequestField("stream", .bool),
+    RequestField(
+      "stream_options",
+      .object([RequestField("include_usage", .bool), RequestField("continuous_usage_stats", .bool)])),
+  ]
+
+  /// What makes a chat's prompt.
+  static let conversation: [RequestField] = [
+    RequestField("messages", .list), RequestField("tools", .list),
+    RequestField("tool_choice", .oneOf([.string, .object([])])), RequestField("parallel_tool_calls", .bool),
+    RequestField("separate_reasoning", .bool), RequestField("stream_reasoning", .bool),
+    RequestField("reasoning_effort", .string),
+    RequestField("reasoning", .object([RequestField("enabled", .bool), RequestField("effort", .string)])),
+    RequestField("thinking", .object([RequestField("type", .string)])),
+  ]
+
+  static let chat =
+    conversation + sampling + delivery + [
+      RequestField("logprobs", .bool), .integer("top_logprobs", 0...20), RequestField("timing", .bool),
+    ]
+
+  static let response: [RequestField] = [
+    RequestField("input", .oneOf([.string, .list])), RequestField("instructions", .string),
+    RequestField("model", .string), RequestField("previous_response_id", .string), RequestField("store", .bool),
+    RequestField("background", .bool), RequestField("stream", .bool), RequestField("tools", .list),
+    RequestField("tool_choice", .oneOf([.string, .object([])])), RequestField("parallel_tool_calls", .bool),
+    RequestField("text", .object([RequestField("format", .object([RequestField("type", .string)]))])),
+    RequestField("reasoning", .object([RequestField("effort", .string)])),
+    .integer("max_output_tokens", 1...Int(Int32.max)), RequestField("temperature", .number),
+    RequestField("top_p", .number), RequestField("truncation", .string), RequestField("include", .strings),
+    RequestField("metadata", .object([])),
+  ]
+
+  static let completion =
+    [
+      RequestField("prompt", .oneOf([.string, .list])), RequestField("suffix", .string), RequestField("echo", .bool),
+      .integer("logprobs", 0...20),
+      .integer("best_of", 1...SamplingFields.maxChoices),
+    ] + sampling + delivery
+
+  static let generate: [RequestField] = [
+    RequestField("text", .strings), RequestField("input_ids", .list),
+    RequestField("sampling_params", .object(nativeSampling)), RequestField("rid", .strings),
+    RequestField("return_logprob", .bool), .integer("logprob_start_len", -1...Int(Int32.max)),
+    .integer("top_logprobs_num", 0...1000), RequestField("token_ids_logprob", .list),
+    RequestField("return_text_in_logprobs", .bool), RequestField("stream", .bool),
+    .integer("priority", -1_000_000...1_000_000), RequestField("cache_salt", .string),
+    RequestField("extra_key", .string),
+  ]
+
+  static let anthropicPrompt: [RequestField] = [
+    RequestField("system", .oneOf([.string, .list])), RequestField("messages", .list), RequestField("tools", .list),
+    RequestField("tool_choice", .object([RequestField("type", .string)])),
+  ]
+
+  static let anthropic =
+    anthropicPrompt + [
+      RequestField("model", .string), .integer("max_tokens", 1...Int(Int32.max)), RequestField("temperature", .number),
+      RequestField("top_p", .number), .integer("top_k"), RequestField("stop_sequences", .strings),
+      RequestField("stream", .bool), RequestField("thinking", .object([RequestField("type", .string)])),
+      RequestField("output_config", .object([RequestField("effort", .string)])), .integer("seed"),
+      RequestField("json_schema", .document), RequestField("regex", .string), RequestField("ebnf", .string),
+    ]
+
+  private static let ollama: [RequestField] = [
+    RequestField("model", .string), RequestField("stream", .bool), RequestField("think", .oneOf([.bool, .string])),
+    RequestField(
+      "options",
+      .object([
+        .integer("num_predict"), RequestField("temperature", .number), .integer("top_k"),
+        RequestField("top_p", .number), RequestField("min_p", .number), .integer("seed"),
+        RequestField("stop", .strings), RequestField("repeat_penalty", .number),
+        RequestField("presence_penalty", .number), RequestField("frequency_penalty", .number),
+        RequestField("regex", .string),
+      ])),
+  ]
+
+  static let ollamaChat = [RequestField("messages", .list), RequestField("tools", .list)] + ollama
+  static let ollamaGenerate =
+    [
+      RequestField("prompt", .string), RequestField("suffix", .string), RequestField("system", .string),
+      RequestField("raw", .bool),
+    ] + ollama
+}

@@ -1,0 +1,90 @@
+import Hummingbird
+import MartletText
+import Testing
+
+@testable import MartletServer
+
+/// /openapi.json tells what the routes do.
+@Suite struct OpenAPITests {
+  private static func routes() throws -> [ServedRoute] {
+    try TestServer(ScriptedGenerator(text: "hello")).server.routes()
+  }
+
+  private static func changed(_ object: JSONValue, _ path: [String], _ value: JSONValue) -> JSONValue {
+    guard let key = path.first else { return value }
+    var result = object.objectValue ?? JSONObject()
+    result[key] = changed(result[key] ?? .object(JSONObject()), Array(path.dropFirst()), value)
+    return .object(result)
+  }
+
+  /// A value that no reader of the kind takes.
+  private static func wrong(_ kind: RequestField.Kind) -> JSONValue {
+    switch kind {
+    case .object, .document: 7
+    default: .object(JSONObject())
+    }
+  }
+
+  private static func paths(_ fields: [RequestField], under path: [String] = []) -> [([String], RequestField)] {
+    fields.flatMap { field in
+      let own = path + [field.name]
+      var all = [(own, field)]
+      if case .object(let inner) = field.kind { all += paths(inner, under: own) }
+      return all
+    }
+  }
+
+  @Test func everyRouteIsInTheDocument() async throws {
+    let server = try TestServer(ScriptedGenerator(text: "hello"))
+    let reply = try await server.send("/openapi.json", method: .get)
+    #expect(reply.status == 200)
+    let paths = try reply.json["paths"]
+    let routes = try Self.routes()
+    for route in routes {
+      let path = OpenAPIDocument.path(route)
+      #expect(paths?[path]?["\(route.method)".lowercased()]?["summary"] != nil, "\(route.method) \(path)")
+    }
+    #expect(Set(routes.map { "\($0.method) \($0.path)" }).count == routes.count)
+    #expect(paths?.objectValue?.count == Set(routes.map(\.path)).count)
+  }
+
+  @Test func everyExampleIsAnswered() async throws {
+    let server = try TestServer(ScriptedGenerator(text: "hello"))
+    for route in try Self.routes() where route.description.example != .null {
+      let reply = try await server.send(route.path, route.description.example, method: route.method)
+      #expect(reply.status == 200, "\(route.path): \(reply.text)")
+      let body = route.description.example.objectValue?.keys ?? []
+      let known = Set(route.description.body?.map(\.name) ?? [])
+      #expect(known.isSuperset(of: body) && known.isSuperset(of: route.description.required), "\(route.path)")
+    }
+  }
+
+  /// A reader that knows a field refuses it with a value of a wrong type, by its name.
+  @Test func everyDescribedFieldIsRead() async throws {
+    let server = try TestServer(ScriptedGenerator(text: "hello"))
+    for route in try Self.routes() {
+      for (path, field) in Self.paths(route.description.body ?? []) {
+        // Inner fields that are read only beside others.
+        if ["tool_choice", "stream_options"].contains(path[0]), path.count > 1 { continue }
+        var example = route.description.example.objectValue ?? JSONObject()
+        if path == ["prompt"] { example["messages"] = nil }
+        let body = Self.changed(.object(example), path, Self.wrong(field.kind))
+        let reply = try await server.send(route.path, body, method: route.method)
+        #expect(reply.status == 400, "\(route.path) \(path): \(reply.text)")
+        #expect(reply.text.contains(field.name), "\(route.path) \(path): \(reply.text)")
+      }
+    }
+  }
+
+  @Test(arguments: ["/v1/moderations", "/v1/embeddings", "/api/embed", "/api/embeddings"])
+  func whatNoTextModelDoesIsRefused(path: String) async throws {
+    let reply = try await TestServer(ScriptedGenerator(text: "x")).send(path, ["input": "x"])
+    #expect(reply.status == 400 && reply.text.contains("the served model test generates text"))
+  }
+
+  @Test func formerFieldsOfCallsNameTheirSuccessors() async throws {
+    let body: JSONValue = ["messages": [["role": "user", "content": "x"]], "functions": [["name": "f"]]]
+    let reply = try await TestServer(ScriptedGenerator(text: "x")).send("/v1/chat/completions", body)
+    #expect(reply.status == 400 && reply.text.contains("use tools"))
+  }
+}

@@ -1,0 +1,176 @@
+"""Tool calls and reasoning, exact to the byte, through each client: a grammar with one word makes the model write it."""
+
+import json
+import os
+import pathlib
+import re
+
+import anthropic
+import httpx
+import ollama
+import openai
+import pytest
+
+from conftest import Server
+
+REASONING, CONTENT = "They ask for é and 漢.", "Let me look.\n"
+CALLS = [("get_weather", '{"city": "Zürich", "days": [1, 2]}'), ("get_time", '{"zone": "a\\"b"}')]
+SCRIPT = f"<think>\n{REASONING}\n</think>\n\n{CONTENT}" + "\n".join(
+    f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>' for name, arguments in CALLS)
+PATTERN = re.sub(r"([\\{}\[\]().*+?^$|/])", r"\\\1", SCRIPT)
+QUESTION = [{"role": "user", "content": "What is the weather?"}]
+PARAMETERS = {"type": "object", "properties": {}}
+TOOLS = [{"type": "function", "function": {"name": name, "parameters": PARAMETERS}} for name, _ in CALLS]
+GOLDEN = pathlib.Path(__file__).with_name("golden")
+
+
+@pytest.fixture(scope="module")
+def scripted():
+    server = Server("--tool-call-parser", "qwen25", "--reasoning-parser", "qwen3", "--context-length", "1024")
+    yield server.wait_until_ready()
+    assert server.stop() == 0
+
+
+def undocumented(model, path=""):
+    """Paths of what an answer holds beyond the client's own types."""
+    found = {f"{path}{key}" for key in getattr(model, "model_extra", None) or {}}
+    for key in getattr(type(model), "model_fields", {}):
+        value = getattr(model, key)
+        for item in value if isinstance(value, list) else [value]:
+            found |= undocumented(item, f"{path}{key}.")
+    return found
+
+
+def compare(name, trace):
+    """Compares a trace with its golden file, which GOLDEN=write makes anew."""
+    text = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in trace)
+    if os.environ.get("GOLDEN") == "write":
+        GOLDEN.mkdir(exist_ok=True)
+        (GOLDEN / name).write_text(text)
+    assert text == (GOLDEN / name).read_text()
+
+
+def masked(value):
+    """Ids, times and token counts differ between runs and machines."""
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: "*" if re.search("(^|_)(id|created|created_at|fingerprint|duration|count|tokens)$", key) and item is not None
+            else masked(item) for key, item in value.items()}
+
+
+def joined(trace, text_of):
+    """Joins neighbouring pieces of one text: where a model's tokens are cut is not part of the protocol."""
+    result, last = [], None
+    for event in trace:
+        place = text_of(event)
+        if place and last and place[0] == last[0]:
+            last[1][last[2]] += place[1][place[2]]
+            continue
+        last = place
+        result.append(event)
+    return result
+
+
+def lines(server, path, body, prefix=""):
+    reply = httpx.post(server.url + path, json=body, timeout=60)
+    assert reply.status_code == 200, reply.text
+    return [json.loads(line[len(prefix):]) for line in reply.text.splitlines()
+            if line.startswith(prefix) and line.strip() not in ("", "data: [DONE]")]
+
+
+def test_the_openai_client_gets_each_byte(scripted):
+    client = openai.OpenAI(base_url=scripted.url + "/v1", api_key="none", max_retries=0)
+    ask = dict(model="m", messages=QUESTION, tools=TOOLS, temperature=0, max_tokens=400, extra_body={"regex": PATTERN})
+    reply = client.chat.completions.create(**ask)
+    message = reply.choices[0].message
+    assert message.reasoning_content.strip() == REASONING and message.content == CONTENT.rstrip("\n")
+    assert [(call.function.name, call.function.arguments) for call in message.tool_calls] == CALLS
+    assert reply.choices[0].finish_reason == "tool_calls"
+    assert undocumented(reply) <= {
+        "metadata", "choices.matched_stop", "choices.message.reasoning_content",
+        "choices.message.tool_calls.index", "usage.reasoning_tokens"}
+    text, calls = "", {}
+    for chunk in client.chat.completions.create(stream=True, **ask):
+        assert undocumented(chunk) <= {"choices.matched_stop", "choices.delta.reasoning_content"}
+        for call in chunk.choices[0].delta.tool_calls or []:
+            entry = calls.setdefault(call.index, [call.function.name, ""])
+            entry[1] += call.function.arguments or ""
+        text += chunk.choices[0].delta.content or ""
+    assert text == message.content and [tuple(call) for call in calls.values()] == CALLS
+
+
+def test_the_anthropic_client_gets_each_byte(scripted):
+    client = anthropic.Anthropic(base_url=scripted.url, api_key="none", max_retries=0)
+    tools = [{"name": name, "input_schema": PARAMETERS} for name, _ in CALLS]
+    ask = dict(model="m", messages=QUESTION, tools=tools, max_tokens=400,
+               extra_body={"regex": PATTERN, "temperature": 0})
+    message = client.messages.create(**ask)
+    assert undocumented(message) == set()
+    assert message.content[0].thinking.strip() == REASONING and message.content[1].text == CONTENT.rstrip("\n")
+    assert [(block.name, block.input) for block in message.content[2:]] == [
+        (name, json.loads(arguments)) for name, arguments in CALLS]
+    with client.messages.stream(**ask) as stream:
+        final = stream.get_final_message()
+    assert [block.model_dump(exclude={"id"}) for block in final.content] == [
+        block.model_dump(exclude={"id"}) for block in message.content]
+
+
+def test_the_ollama_client_gets_each_byte(scripted):
+    client = ollama.Client(host=scripted.url)
+    options = {"regex": PATTERN, "temperature": 0, "num_predict": 400}
+    expected = [(name, json.loads(arguments)) for name, arguments in CALLS]
+    whole = client.chat(model="m", messages=QUESTION, tools=TOOLS, options=options)
+    assert whole.message.thinking.strip() == REASONING and whole.message.content == CONTENT.rstrip("\n")
+    assert [(call.function.name, dict(call.function.arguments)) for call in whole.message.tool_calls] == expected
+    streamed = list(client.chat(model="m", messages=QUESTION, tools=TOOLS, options=options, stream=True))
+    calls = [call for line in streamed for call in line.message.tool_calls or []]
+    assert [(call.function.name, dict(call.function.arguments)) for call in calls] == expected
+    assert "".join(line.message.content or "" for line in streamed) == whole.message.content
+
+
+def test_streams_have_their_golden_traces(scripted):
+    chat = {"messages": QUESTION, "tools": TOOLS, "temperature": 0, "max_tokens": 400, "regex": PATTERN, "stream": True}
+
+    def chat_text(event):
+        delta = event["choices"][0]["delta"]
+        for key in ("content", "reasoning_content"):
+            if delta.get(key):
+                return key, delta, key
+        call = (delta.get("tool_calls") or [{}])[0]
+        return None if call.get("id") or not call else (call["index"], call["function"], "arguments")
+    compare("chat.jsonl", masked(joined(lines(scripted, "/v1/chat/completions", chat, "data: "), chat_text)))
+
+    tools = [{"name": name, "input_schema": PARAMETERS} for name, _ in CALLS]
+
+    def block_text(event):
+        delta = event.get("delta", {})
+        key = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}.get(delta.get("type"))
+        return key and (event["index"], delta, key)
+    compare("anthropic.jsonl", masked(joined(lines(scripted, "/v1/messages", {**chat, "tools": tools}, "data: "), block_text)))
+
+    options = {"regex": PATTERN, "temperature": 0, "num_predict": 400}
+
+    def line_text(event):
+        for key in ("content", "thinking"):
+            if not event["done"] and event["message"].get(key):
+                return key, event["message"], key
+    body = {"messages": QUESTION, "tools": TOOLS, "options": options}
+    compare("ollama-chat.jsonl", masked(joined(lines(scripted, "/api/chat", body), line_text)))
+
+
+def test_streams_of_plain_text_have_their_golden_traces(scripted):
+    body = {"prompt": "x", "temperature": 0, "max_tokens": 50, "regex": "Größe 漢\\.", "stream": True}
+
+    def choice_text(event):
+        choice = event["choices"][0]
+        return choice["text"] and not choice["finish_reason"] and ("text", choice, "text")
+    compare("completions.jsonl", masked(joined(lines(scripted, "/v1/completions", body, "data: "), choice_text)))
+
+    options = {"regex": body["regex"], "temperature": 0, "num_predict": 50}
+
+    def line_text(event):
+        return not event["done"] and ("response", event, "response")
+    compare("ollama-generate.jsonl", masked(
+        joined(lines(scripted, "/api/generate", {"prompt": "x", "options": options}), line_text)))
