@@ -9,7 +9,7 @@ struct RelaxedExpression: Sendable {
 extension RegularArena {
   /// Repetitions that leave less freedom are kept.
   private static let minimumFreedom: Int32 = 8
-  private static let maxStates = 64
+  private static let maxStates = 16
 
   /// The expression that limits repetitions nowhere, and how many bytes it takes to tell the two apart in tokens. Nil
   /// when the expression has no large limit, or no bound is found cheaply.
