@@ -12,6 +12,7 @@ struct EngineLoop<Executor: StepExecutor>: ~Copyable {
   private struct StepInFlight: ~Copyable {
     let plan: StepPlan
     let ticket: StepTicket
+    let started: ContinuousClock.Instant
   }
 
   private enum Phase {
@@ -108,7 +109,7 @@ struct EngineLoop<Executor: StepExecutor>: ~Copyable {
     if !plan.rows.isEmpty {
       let now = ContinuousClock.now
       for id in scheduler.takeStarted() { streams[id]?.firstStep = now }
-      next = StepInFlight(plan: plan, ticket: try executor.launch(plan))
+      next = StepInFlight(plan: plan, ticket: try executor.launch(plan), started: now)
     }
     if let previous = inFlight.take() { try collect(previous) }
     if options.overlap {
@@ -119,8 +120,9 @@ struct EngineLoop<Executor: StepExecutor>: ~Copyable {
   }
 
   private mutating func collect(_ step: consuming StepInFlight) throws(ExecutorError) {
-    let plan = step.plan
+    let plan = step.plan, started = step.started
     let result = try executor.collect(step.ticket)
+    scheduler.note(plan, seconds: (ContinuousClock.now - started) / .seconds(1))
     let reports = scheduler.commit(result, for: plan)
     #if DEBUG
       checkInvariants()

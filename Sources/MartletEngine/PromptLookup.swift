@@ -5,10 +5,12 @@ import MartletCore
 struct PromptLookup {
   /// Tokens that must repeat.
   static let order = 3
+  /// Where so many tokens repeat, a guess may be tried in advance; where fewer do, only from what guesses have won.
+  private static let trusted = 8
   /// Older tokens than these are forgotten.
   private static let memory = 1 << 16
   /// Steps that guesses may cost in advance, and the share of all steps that they may cost for good.
-  private static let advance: Float = 1, allowance: Float = 0.02
+  private static let advance: Float = 1, allowance: Float = 0.01
   private static let ceiling: Float = 4
 
   /// The position behind the latest place of each run of `order` tokens.
@@ -16,6 +18,7 @@ struct PromptLookup {
   private var indexed = 0
   /// Steps won less steps lost.
   private var balance = PromptLookup.advance
+  private var hasWon = false
   /// Tokens to propose next: grows while all of them are right.
   private var length = 2
 
@@ -25,7 +28,8 @@ struct PromptLookup {
   mutating func draft(after history: [TokenID], limit: Int, cost: Float) -> ArraySlice<TokenID> {
     // The run that ends the history is looked up before it is indexed itself.
     index(history, upTo: history.count - 1)
-    guard limit > 0, history.count >= Self.order, balance > 0, let place = places[Self.key(history, history.count)]
+    guard limit > 0, history.count >= Self.order, balance > 0, let place = places[Self.key(history, history.count)],
+      hasWon || Self.repeats(history, Self.trusted, from: Int(place))
     else {
       return []
     }
@@ -39,11 +43,18 @@ struct PromptLookup {
   mutating func settle(drafted: Int, accepted: Int, cost: Float) {
     balance += Self.allowance
     if drafted > 0 {
-      balance += Float(accepted) - cost * Float(drafted)
+      let gain = Float(accepted) - cost * Float(drafted)
+      balance += gain
+      hasWon = gain > 0 || (hasWon && balance > Self.advance)
       length = accepted == drafted ? length * 2 : max(1, accepted)
       length = min(length, 1 << 6)
     }
     balance = min(balance, Self.ceiling)
+  }
+
+  /// Whether the last `count` tokens are those in front of `place`.
+  private static func repeats(_ history: [TokenID], _ count: Int, from place: Int) -> Bool {
+    place >= count && history[(place - count)..<place].elementsEqual(history[(history.count - count)...])
   }
 
   private mutating func index(_ history: [TokenID], upTo end: Int) {

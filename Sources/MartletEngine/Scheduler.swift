@@ -303,6 +303,12 @@ package struct Scheduler {
 
   // MARK: Results
 
+  /// Takes account of how long a step took.
+  mutating func note(_ plan: StepPlan, seconds: Double) {
+    guard speculation != nil, plan.rows.allSatisfy({ $0.input.count == $0.draftCount + 1 }) else { return }
+    speculation?.note(rows: plan.rows.reduce(0) { $0 + $1.input.count }, seconds: seconds)
+  }
+
   /// Takes in a step's results. Rows of generations that have ended meanwhile are ignored; a generation that was
   /// retracted meanwhile keeps its token.
   package mutating func commit(_ result: StepResult, for plan: StepPlan) -> [(RequestID, GenerationEvent)] {

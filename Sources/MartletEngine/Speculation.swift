@@ -4,15 +4,28 @@ import MartletCore
 struct Speculation {
   private let options: SpeculationOptions
   private var lookups: [RequestID: PromptLookup] = [:]
+  private var rowCost: RowCost
 
-  init(options: SpeculationOptions) { self.options = options }
+  init(options: SpeculationOptions) {
+    self.options = options
+    rowCost = RowCost(assumed: options.rowCost)
+  }
+
+  /// What one proposed token costs at `rows` decoding rows, in steps of one sequence: it slows all of them.
+  func cost(rows: Int) -> Float {
+    let rows = Float(max(1, rows)), share = rowCost.share
+    return rows * share / (1 - share + rows * share)
+  }
+
+  /// Takes account of how long a step took that only decoded.
+  mutating func note(rows: Int, seconds: Double) { rowCost.note(rows: rows, seconds: seconds) }
 
   /// Tokens to check behind a sequence's last one.
   /// - Parameters:
   ///   - rows: decoding rows of the step.
   ///   - limit: what budget, pages and the request's end leave room for.
   mutating func draft(for state: SequenceState, rows: Int, limit: Int) -> [TokenID] {
-    let cost = options.cost(rows: rows)
+    let cost = cost(rows: rows)
     guard cost <= SpeculationOptions.highestCost, Self.drawsPlainly(state) else { return [] }
     return Array(
       lookups[state.id, default: PromptLookup()].draft(
@@ -29,7 +42,8 @@ struct Speculation {
   }
 
   mutating func settle(_ id: RequestID, drafted: Int, accepted: Int, rows: Int) {
-    lookups[id]?.settle(drafted: drafted, accepted: accepted, cost: options.cost(rows: rows))
+    let cost = cost(rows: rows)
+    lookups[id]?.settle(drafted: drafted, accepted: accepted, cost: cost)
   }
 
   mutating func forget(_ id: RequestID) { lookups[id] = nil }

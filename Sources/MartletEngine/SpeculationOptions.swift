@@ -3,15 +3,9 @@
 package struct SpeculationOptions: Sendable, Equatable {
   /// Tokens proposed for one sequence in one step at most.
   package var maxDraftTokens = 8
-  /// What a second row adds to the time of a step with one row, as a share of that step.
+  /// What a second row adds to the time of a step with one row, as a share of that step, until it has been measured.
   package var rowCost: Float = 0.3
   /// Above this cost of a token hardly any guess pays; then nothing is looked up, nor prompts indexed.
   static let highestCost: Float = 0.8
   package init() {}
-
-  /// What one proposed token costs at `rows` decoding rows, in steps of one sequence: it slows all of them.
-  func cost(rows: Int) -> Float {
-    let rows = Float(max(1, rows))
-    return rows * rowCost / (1 - rowCost + rows * rowCost)
-  }
 }
