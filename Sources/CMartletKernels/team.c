@@ -81,12 +81,13 @@ static void *helper_main(void *opaque) {
   }
 }
 
-/// Shrinks the team when the caller mostly waits for helpers that do not run, and tries a larger one again later.
+/// Shrinks the team when the caller waits much for helpers that do not run, and tries a larger one again later. A third
+/// is enough: the other process takes turns on the caller's core too, and that time does not show as waiting.
 static void adapt(mk_stream *stream) {
   enum { WINDOW = 64, RETRY_WINDOWS = 32 };
   if (++stream->window_regions < WINDOW) return;
   const uint32_t active = atomic_load_explicit(&stream->active, memory_order_relaxed);
-  if (stream->window_waiting * 2 > stream->window_total && active > 1) {
+  if (stream->window_waiting * 3 > stream->window_total && active > 1) {
     atomic_store_explicit(&stream->active, active - 1, memory_order_relaxed);
     stream->shrunk_windows = 0;
   } else if (active < stream->threads && ++stream->shrunk_windows >= RETRY_WINDOWS) {

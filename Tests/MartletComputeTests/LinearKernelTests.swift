@@ -163,4 +163,34 @@ import Testing
     var bytes = 0
     #expect(unsafe stream.table.matrix_packed_bytes(UInt32(MK_Q4_K), 16, 100, &bytes) != 0)
   }
+
+  /// Row r of a group of up to eleven holds one kind of unusual block; the rest are plain.
+  @Test func unusualActivationsTouchTheirOwnRowOnlyInEveryGroupWidth() throws {
+    var random = RandomSource(state: 11)
+    let format = try #require(Self.formats.first { $0.name == "Q8_0" })
+    let outputs = 5, rows = 11, columns = format.columns
+    let weights = weights(format, rows: outputs, &random), bias = [Float](repeating: 0, count: outputs)
+    var x = random.floats(rows * columns)
+    x[0 * columns + 40] = .nan
+    x[1 * columns + 3] = -.infinity
+    for column in 32..<64 {
+      x[2 * columns + column] = 0
+      x[3 * columns + column] = 5
+      x[4 * columns + column] = 1e-35
+      x[9 * columns + column] = -2e4 - Float(column)
+    }
+    x[10 * columns + 95] = .infinity
+    let reference = try #require(CPUStream(MK_CPU_REFERENCE))
+    let expected = try run(reference, format, weights, outputs: outputs, x: x, rows: rows, bias: bias)
+    for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+      guard let stream = CPUStream(variant) else { continue }
+      for count in 1...rows {
+        let y = try run(stream, format, weights, outputs: outputs, x: x, rows: count, bias: bias)
+        for (index, pair) in zip(y, expected).enumerated() {
+          #expect(pair.1.isNaN ? pair.0.isNaN : pair.0 == pair.1, "variant \(variant), \(count) rows, element \(index)")
+        }
+      }
+      #expect(expected.enumerated().allSatisfy { $0.element.isNaN == [0, 1, 10].contains($0.offset / outputs) })
+    }
+  }
 }

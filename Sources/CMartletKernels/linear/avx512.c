@@ -20,9 +20,14 @@ mk_status mk_avx512_matrix_pack(mk_stream *stream, const mk_matrix *source, void
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
+#include "activations_avx512.h"
+
 static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
                            uint8_t *out) {
-  mk_quantize_group(x, stride, cols, first, count, out);
+  const float *rows = x + (size_t)first * stride;
+  for (uint32_t b = 0; b < cols / MK_BLOCK; b++, out += (size_t)count * MK_TOKEN_BLOCK_BYTES) {
+    quantize_block_of_group(rows + (size_t)b * MK_BLOCK, stride, count, out);
+  }
 }
 
 #include "../ops/codes.h"
