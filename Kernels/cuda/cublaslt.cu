@@ -37,14 +37,23 @@ struct plan {
   descriptor operation, x, w, y;
   algorithm chosen;
   bool usable;
+  /// False while the choice awaits a measurement, which a recording cannot make.
+  bool settled;
 };
 
-/// What the measured algorithm of a bucket of rows is kept under: rows up to the next power of two, outputs, columns,
+/// What the measured algorithm of a bucket of rows is kept under: rows, rounded up by `bucket_of`, outputs, columns,
 /// types.
 using bucket_key = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t>;
 /// Products with more rows take the heuristic's first choice.
 constexpr uint32_t most_measured_rows = 512;
-constexpr int candidates = 8, repetitions = 3;
+constexpr int candidates = 16, repetitions = 3;
+
+/// Rows rounded up to the sizes that steps are recorded in. An algorithm's tile is made for a number of rows: that of 40
+/// rows takes 64 by reading the weights twice.
+uint32_t bucket_of(uint32_t rows) {
+  const uint32_t step = rows <= 64 ? 8 : rows <= 128 ? 16 : 64;
+  return (rows + step - 1) / step * step;
+}
 
 /// The largest power of two, up to 256, that divides `value`.
 uint32_t alignment_of(uint64_t value) {
@@ -166,24 +175,31 @@ bool is_capturing(mk_stream *stream) {
   return cudaStreamIsCapturing(stream->cuda, &state) != cudaSuccess || state != cudaStreamCaptureStatusNone;
 }
 
-/// The bucket's algorithm, measured now if need be and possible; else the heuristic's first choice.
-algorithm choose_algorithm(mk_stream *stream, const dense_product *p, const plan &chosen, const heuristic *found,
-                           int count) {
-  if (p->rows > most_measured_rows) return found[0].chosen;
+/// The bucket's algorithm, measured now if need be and possible; else the heuristic's first choice, for the time being.
+void choose_algorithm(mk_stream *stream, const dense_product *p, plan *out, const heuristic *found, int count) {
+  out->chosen = found[0].chosen;
+  out->settled = true;
+  if (p->rows > most_measured_rows) return;
   cublaslt_state *state = stream->cublaslt;
-  uint32_t bucket = 16;
-  while (bucket < p->rows) bucket *= 2;
-  const bucket_key key{bucket, p->outputs, p->cols, types_of(p)};
+  const bucket_key key{bucket_of(p->rows), p->outputs, p->cols, types_of(p)};
   auto known = state->measured.find(key);
   if (known == state->measured.end()) {
-    if (is_capturing(stream)) return found[0].chosen;
-    known = state->measured.emplace(key, measure(stream, p, chosen, found, count)).first;
+    out->settled = !is_capturing(stream);
+    if (!out->settled) return;
+    known = state->measured.emplace(key, measure(stream, p, *out, found, count)).first;
   }
   heuristic checked = {};
-  const bool fits = state->fits(state->context, chosen.operation, chosen.w, chosen.x, chosen.y, chosen.y,
-                                &known->second, &checked) == 0 &&
+  const bool fits = state->fits(state->context, out->operation, out->w, out->x, out->y, out->y, &known->second,
+                                &checked) == 0 &&
                     checked.state == 0 && checked.workspace_bytes <= workspace_bytes(stream);
-  return fits ? known->second : found[0].chosen;
+  if (fits) out->chosen = known->second;
+}
+
+void destroy_plan(cublaslt_state *state, const plan &p) {
+  for (descriptor layout : {p.x, p.w, p.y}) {
+    if (layout) state->layout_destroy(layout);
+  }
+  if (p.operation) state->operation_destroy(p.operation);
 }
 
 /// In cuBLAS's column-major view: D[outputs, rows] = W[cols, outputs]^T * X[cols, rows].
@@ -213,7 +229,8 @@ void make_plan(mk_stream *stream, const dense_product *p, plan *out) {
                            p->rows > most_measured_rows ? 1 : candidates, found, &count) == 0;
   if (preference) state->preference_destroy(preference);
   out->usable = ok && count > 0 && found[0].state == 0;
-  if (out->usable) out->chosen = choose_algorithm(stream, p, *out, found, count);
+  out->settled = true;
+  if (out->usable) choose_algorithm(stream, p, out, found, count);
 }
 
 } // namespace
@@ -235,13 +252,7 @@ cublaslt_state *cublaslt_open() {
 
 void cublaslt_close(cublaslt_state *state) {
   if (!state) return;
-  for (auto &entry : state->plans) {
-    plan &p = entry.second;
-    for (descriptor layout : {p.x, p.w, p.y}) {
-      if (layout) state->layout_destroy(layout);
-    }
-    if (p.operation) state->operation_destroy(p.operation);
-  }
+  for (const auto &entry : state->plans) destroy_plan(state, entry.second);
   state->destroy(state->context);
   delete state;
 }
@@ -253,7 +264,13 @@ mk_status cublaslt_multiply(mk_stream *stream, const dense_product *p) {
       alignment_log((uint64_t)p->w) | alignment_log((uint64_t)p->x) << 8 | alignment_log((uint64_t)p->y) << 16;
   const plan_key key{p->rows, p->outputs, p->cols, p->x_stride, p->y_stride, types_of(p), alignments};
   auto [found, is_new] = state->plans.try_emplace(key);
-  if (is_new) make_plan(stream, p, &found->second);
+  if (!is_new && !found->second.settled && !is_capturing(stream)) {
+    destroy_plan(state, found->second);
+    found->second = {};
+    make_plan(stream, p, &found->second);
+  } else if (is_new) {
+    make_plan(stream, p, &found->second);
+  }
   const plan &chosen = found->second;
   if (!chosen.usable) return MK_UNSUPPORTED;
   stream->launches++;
