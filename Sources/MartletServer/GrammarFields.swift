@@ -8,6 +8,11 @@ struct GrammarFields: Sendable {
   /// The field that holds it.
   let field: String
 
+  init(source: GrammarSource?, field: String) {
+    self.source = source
+    self.field = field
+  }
+
   /// Reads `json_schema`, `regex`, `ebnf`, `choice`, `structural_tag` and OpenAI's `response_format`; at most one may be given.
   init(_ fields: RequestFields) throws(InvalidField) {
     var found: [(source: GrammarSource, field: String)] = []
@@ -64,14 +69,16 @@ struct GrammarFields: Sendable {
     }
   }
 
-  /// Compiles the grammar, or finds it in the cache; `opening`: the text behind which it begins.
+  /// Compiles the grammar, or finds it in the cache; `opening`: the text behind which it begins;
+  /// `wrap`: what may stand around it.
   func constraint(
-    model: ServedModel, namespace: CacheNamespace, opening: [UInt8] = []
+    model: ServedModel, namespace: CacheNamespace, opening: [UInt8] = [],
+    wrap: (GrammarSource) -> GrammarSource = { $0 }
   ) throws(InvalidField) -> (any TokenConstraint)? {
     guard let source else { return nil }
     do {
       return GrammarConstraint(
-        grammar: try model.grammars.grammar(source, namespace: namespace), endTokens: model.tokenizer.endTokens,
+        grammar: try model.grammars.grammar(wrap(source), namespace: namespace), endTokens: model.tokenizer.endTokens,
         opening: opening)
     } catch {
       throw InvalidField(field: field, reason: "cannot be enforced: \(error.message)")

@@ -143,6 +143,33 @@ import Testing
     #expect(prompt == "assistant:<think></think>\n\n<tool_call>\n{\"name\": \"")
   }
 
+  @Test func strictFunctionsConstrainTheAnswer() async throws {
+    let server = try Self.server("x")
+    _ = try await server.send("/v1/chat/completions", Self.body())
+    #expect(server.generator.requests.last?.constraint != nil)
+    let loose: JSONValue = ["type": "function", "function": ["name": "ping", "strict": false]]
+    _ = try await server.send("/v1/chat/completions", Self.body(["tools": [loose]]))
+    #expect(server.generator.requests.last?.constraint == nil)
+    _ = try await server.send("/v1/chat/completions", Self.body(["tools": [loose], "tool_choice": "required"]))
+    #expect(server.generator.requests.last?.constraint != nil)
+  }
+
+  @Test func strictSchemasThatCannotBeEnforcedAreRefused() async throws {
+    let server = try Self.server("x")
+    let schema: JSONValue = ["type": "object", "properties": ["a": ["type": "string", "pattern": "(a)\\1"]]]
+    for isStrict in [true, false] {
+      let function: JSONValue = ["name": "f", "strict": .bool(isStrict), "parameters": schema]
+      let tools: JSONValue = [Self.other, ["type": "function", "function": function]]
+      let choice: JSONValue = ["type": "function", "function": ["name": "f"]]
+      for extra in [["tools": tools], ["tools": tools, "tool_choice": choice]] as [JSONObject] {
+        let reply = try await server.send("/v1/chat/completions", Self.body(extra))
+        #expect(reply.status == (isStrict ? 400 : 200))
+        guard isStrict else { continue }
+        #expect(reply.text.contains("tools[1].function.parameters") && reply.text.contains("#/properties/a"))
+      }
+    }
+  }
+
   @Test func choicesThatCannotBeKeptAreRefused() async throws {
     let unknown = try Self.server("x", tools: nil)
     let refused = try await unknown.send("/v1/chat/completions", Self.body(["tool_choice": "required"]))

@@ -5,6 +5,7 @@ import MartletText
 struct ChatPrompt: Sendable {
   let tokens: [TokenID]
   let parser: ResponseParser.Options
+  let tools: ToolFields
   /// Special tokens that must stay in the answer's text.
   let keptTokens: Set<TokenID>
 
@@ -54,13 +55,22 @@ struct ChatPrompt: Sendable {
       tokens = model.prompts.tokens(rendered: text + options.prefill)
     }
     parser = options
+    self.tools = tools
     keptTokens = kept
   }
 
   /// The text behind which a grammar begins: the end of the reasoning that the prompt has opened.
   func grammarOpening(_ model: ServedModel) -> [UInt8] {
-    guard let close = model.formats.reasoning?.closing(prompt: parser.prompt) else { return [] }
+    guard parser.prefill.isEmpty, let close = model.formats.reasoning?.closing(prompt: parser.prompt) else { return [] }
     return Array(close.utf8.prefix { $0 > 0x20 })
+  }
+
+  /// A form of the answer, behind reasoning that the model opens by itself.
+  func behindThinking(_ source: GrammarSource, _ model: ServedModel) -> GrammarSource {
+    guard parser.prefill.isEmpty, parser.continuation?.isEmpty ?? true,
+      let tags = model.formats.reasoning?.ownThinking(prompt: parser.prompt)
+    else { return source }
+    return .behindThinking(source, open: tags.open, close: tags.close)
   }
 
   private static func calls(in conversation: PromptBuilder.Conversation) -> Int {

@@ -28,12 +28,18 @@ struct PreparedChat: Sendable {
     let prompt = try ChatPrompt(fields, model: model)
     sampling.fitsMaxTokens = fitsMaxTokens
     sampling.text.keptTokens = prompt.keptTokens
-    sampling.constraint = try sampling.grammar.constraint(
-      model: model, namespace: namespace, opening: prompt.grammarOpening(model))
-    guard sampling.constraint == nil || prompt.parser.prefill.isEmpty else {
+    guard sampling.grammar.source == nil || prompt.parser.prefill.isEmpty else {
       throw InvalidField(
         field: sampling.grammar.field, reason: "cannot be combined with a tool_choice that names a call")
     }
+    var grammar = sampling.grammar
+    if grammar.source == nil {
+      grammar = GrammarFields(
+        source: try prompt.tools.grammar(model: model, namespace: namespace, prompt: prompt), field: "tools")
+    }
+    sampling.constraint = try grammar.constraint(
+      model: model, namespace: namespace, opening: prompt.grammarOpening(model)
+    ) { prompt.behindThinking($0, model) }
     let wantsLogprobs = try fields.bool("logprobs") ?? false
     let top = try fields.integer("top_logprobs", in: 0...20) ?? 0
     guard top == 0 || wantsLogprobs else {

@@ -14,12 +14,15 @@ struct ToolFields: Sendable {
   let offered: [JSONValue]
   let choice: Choice
   let allowsParallelCalls: Bool
+  /// Where `offered` begins in the request's list.
+  let firstOffered: Int
 
   init(_ fields: RequestFields) throws(InvalidField) {
     let tools = try fields.array("tools") ?? []
     var names: [String] = []
     for (index, tool) in tools.enumerated() { names.append(try Self.name(of: tool, field: "tools[\(index)]")) }
     let choice = try Self.choice(fields, hasTools: !tools.isEmpty)
+    var first = 0
     switch choice {
     case .none: offered = []
     case .auto, .required: offered = tools
@@ -28,7 +31,9 @@ struct ToolFields: Sendable {
         throw InvalidField(field: "tool_choice", reason: "names the function \(name), which tools does not have")
       }
       offered = [tools[index]]
+      first = index
     }
+    firstOffered = first
     self.choice = choice
     allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true
   }
@@ -71,17 +76,12 @@ struct ToolFields: Sendable {
   /// The beginning of a call that the model is made to continue; nil when it is free to call or not.
   /// - Throws: when a call is required of a model whose calls have no known beginning.
   func prefill(model: ServedModel, earlierCalls: Int) throws(InvalidField) -> String? {
-    let function: String?
-    switch choice {
-    case .none, .auto: return nil
-    case .required: function = offered.count == 1 ? offered[0]["function"]?["name"]?.stringValue : nil
-    case .function(let name): function = name
-    }
+    guard choice != .none, choice != .auto else { return nil }
     guard let format = model.formats.tools else {
       throw InvalidField(
         field: "tool_choice", reason: "needs a known format of calls: start the server with --tool-call-parser")
     }
-    guard let text = format.prefill(function: function, template: model.template?.source ?? "") else {
+    guard let text = format.prefill(function: onlyFunction, template: model.template?.source ?? "") else {
       throw InvalidField(field: "tool_choice", reason: "cannot be required with the format \(format.name)")
     }
     return text.replacing("{index}", with: String(earlierCalls))

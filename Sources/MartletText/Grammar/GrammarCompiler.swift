@@ -38,6 +38,10 @@ package struct GrammarCompiler: Sendable {
     case .structuralTag(let text):
       var compiler = StructuralTagCompiler(vocabulary: vocabulary, budget: budget)
       return try compiler.compile(try Self.json(text), &graph)
+    case .behindThinking(let source, let open, let close):
+      let compiler = StructuralTagCompiler(vocabulary: vocabulary, budget: budget)
+      let thinking = compiler.thinking(open: open, close: close, &graph)
+      return graph.sequence(graph.optional(thinking), try node(source, &graph))
     }
   }
 

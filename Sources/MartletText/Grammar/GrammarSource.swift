@@ -1,5 +1,5 @@
 /// What a client asks for, before it is compiled.
-package enum GrammarSource: Sendable, Hashable {
+package indirect enum GrammarSource: Sendable, Hashable {
   /// A JSON Schema's text, and the white space of its instances.
   case jsonSchema(String, JSONWhitespace)
   /// A regular expression that matches the whole text.
@@ -10,11 +10,14 @@ package enum GrammarSource: Sendable, Hashable {
   case choice([String])
   /// JSON of `response_format` `structural_tag`, in either of its forms.
   case structuralTag(String)
+  /// The text, or thinking between two tags and then the text.
+  case behindThinking(GrammarSource, open: String, close: String)
 
   /// Bytes, for the caches.
   package var byteCount: Int {
     switch self {
     case .jsonSchema(let text, _), .regex(let text), .grammar(let text), .structuralTag(let text): text.utf8.count
+    case .behindThinking(let source, let open, let close): source.byteCount + open.utf8.count + close.utf8.count
     case .choice(let texts): texts.reduce(0) { $0 + $1.utf8.count + 16 }
     }
   }

@@ -51,7 +51,11 @@ struct StructuralTagCompiler {
     switch format["type"]?.stringValue {
     case "const_string": return spelled(try text(format["value"], pointer, "value"), &graph)
     case "json_schema":
-      return try SchemaCompiler.compile(format["json_schema"] ?? .bool(true), whitespace: .any, &graph, budget: budget)
+      let blanks = try format["whitespace_pattern"].map { value throws(GrammarError) in
+        JSONWhitespace.pattern(try text(value, pointer, "whitespace_pattern"))
+      }
+      return try SchemaCompiler.compile(
+        format["json_schema"] ?? .bool(true), whitespace: blanks ?? .any, &graph, budget: budget)
     case "regex":
       return graph.terminal(
         try RegexCompiler.compile(
@@ -143,6 +147,14 @@ struct StructuralTagCompiler {
     let further = graph.repetition(graph.sequence(separator, one), minimum: 0, maximum: isOnce ? 0 : nil)
     let some = graph.sequence(one, further)
     return format["at_least_one"] == .bool(true) ? some : graph.optional(some)
+  }
+
+  /// Text between two tags, and the line breaks behind it.
+  func thinking(open: String, close: String, _ graph: inout GrammarGraph) -> GrammarNodeID {
+    let breaks = graph.terminal(graph.arena.star(graph.arena.literal("\n", .plain)))
+    return graph.sequence([
+      spelled(open, &graph), freeText(without: [close], &graph), spelled(close, &graph), breaks,
+    ])
   }
 
   /// Any text in which none of `stops` occurs.

@@ -84,6 +84,12 @@ package struct ReasoningFormat: Sendable {
     return closeTags[0] + "\n\n"
   }
 
+  /// The tags of reasoning that the model may open by itself; nil when a prompt has decided whether it reasons.
+  package func ownThinking(prompt: String) -> (open: String, close: String)? {
+    guard kind == .tags, case .undecided = start(prompt: prompt, continuation: nil) else { return nil }
+    return (openTags[0], closeTags[0])
+  }
+
   /// Whether the answer to a prompt begins inside the reasoning: what the prompt's end or the continued text says, else
   /// whether the model always reasons.
   func start(prompt: String, continuation: String?) -> ReasoningSplitter.Start {

@@ -1,11 +1,11 @@
 /// How a model writes its calls of tools.
 package struct ToolFormat: Sendable {
-  /// The beginning of a call that the server writes for the model when a call is required.
-  struct ForcedCall: Sendable {
-    /// Up to the name.
-    var beforeName: String
-    /// Behind the name, up to the arguments.
-    var behindName: String
+  /// Text in front of calls, such that it is not read as one.
+  enum Prose: Sendable {
+    /// Any text without these.
+    case anywhere(openers: [String])
+    /// What the expression matches; calls stand in place of a text.
+    case pattern(String)
   }
 
   /// The name that `--tool-call-parser` takes.
@@ -13,39 +13,47 @@ package struct ToolFormat: Sendable {
   /// The tokens that must stay in the text for the format to be read.
   package let markers: [String]
   let isHarmony: Bool
-  let forcedCall: ForcedCall?
+  private let syntax: CallSyntax?
+  /// Nil when texts and calls are not told apart by their openers.
+  let prose: Prose?
   let makeParser: @Sendable (ToolDeclarations) -> any CallParser
 
   private init(
-    _ name: String, markers: [String], forcedCall: ForcedCall?, isHarmony: Bool = false,
+    _ name: String, markers: [String], syntax: CallSyntax?, prose: Prose? = nil, isHarmony: Bool = false,
     makeParser: @escaping @Sendable (ToolDeclarations) -> any CallParser
   ) {
     self.name = name
     self.markers = markers
-    self.forcedCall = forcedCall
+    self.syntax = syntax
+    self.prose = prose
     self.isHarmony = isHarmony
     self.makeParser = makeParser
   }
 
-  init(_ name: String, json grammar: JSONCallGrammar, markers: [String] = [], forced: ForcedCall? = nil) {
+  init(_ name: String, json grammar: JSONCallGrammar, markers: [String] = [], syntax: CallSyntax? = nil) {
+    let excluded = grammar.openers.map { "(?![\\s\\S]*\(Self.escaped($0)))" }.joined()
     self.init(
-      name, markers: grammar.openers + grammar.separators + grammar.closers + markers, forcedCall: forced
+      name, markers: grammar.openers + grammar.separators + grammar.closers + markers, syntax: syntax,
+      prose: grammar.bare == nil
+        ? .anywhere(openers: grammar.openers) : .pattern("(?!\\s*\\{)\(excluded)[\\s\\S]*")
     ) { JSONCallParser(grammar, tools: $0) }
   }
 
-  init(_ name: String, xml grammar: XMLCallGrammar, markers: [String] = [], forced: ForcedCall? = nil) {
+  init(_ name: String, xml grammar: XMLCallGrammar, markers: [String] = [], syntax: CallSyntax? = nil) {
     let tags = grammar.openers + grammar.valueEnds + grammar.callEnds + grammar.separators + grammar.closers
-    self.init(name, markers: tags + markers, forcedCall: forced) { XMLCallParser(grammar, tools: $0) }
+    self.init(name, markers: tags + markers, syntax: syntax, prose: .anywhere(openers: grammar.openers)) {
+      XMLCallParser(grammar, tools: $0)
+    }
   }
 
-  init(_ name: String, python grammar: PythonCallGrammar, forced: ForcedCall? = nil) {
-    self.init(name, markers: grammar.openers + grammar.closers, forcedCall: forced) {
+  init(_ name: String, python grammar: PythonCallGrammar, syntax: CallSyntax? = nil) {
+    self.init(name, markers: grammar.openers + grammar.closers, syntax: syntax) {
       PythonCallParser(grammar, tools: $0)
     }
   }
 
-  init(_ name: String, gemma grammar: GemmaCallGrammar, forced: ForcedCall? = nil) {
-    self.init(name, markers: grammar.openers + grammar.closers + [grammar.quote], forcedCall: forced) { _ in
+  init(_ name: String, gemma grammar: GemmaCallGrammar, syntax: CallSyntax? = nil) {
+    self.init(name, markers: grammar.openers + grammar.closers + [grammar.quote], syntax: syntax) { _ in
       GemmaCallParser(grammar)
     }
   }
@@ -53,8 +61,9 @@ package struct ToolFormat: Sendable {
   /// gpt-oss: the channels hold calls and reasoning alike.
   static let harmony = ToolFormat(
     "gpt-oss", markers: HarmonyParser.markers,
-    forcedCall: ForcedCall(
-      beforeName: "<|channel|>commentary to=functions.", behindName: " <|constrain|>json<|message|>"), isHarmony: true
+    syntax: CallSyntax(
+      beforeName: "<|channel|>commentary to=functions.", behindName: " <|constrain|>json<|message|>", ending: ""),
+    isHarmony: true
   ) { _ in HarmonyCallParser() }
 
   private static let formats = [
@@ -86,9 +95,20 @@ package struct ToolFormat: Sendable {
 
   /// How a call begins that the model is made to write: of the given function, or of any. Nil when the format has no
   /// exact beginning.
-  package func prefill(function: String?) -> String? {
-    guard let forcedCall else { return nil }
-    guard let function else { return forcedCall.beforeName }
-    return forcedCall.beforeName + function + forcedCall.behindName
+  /// - Parameter template: the chat template's source, which tells generations of one format apart.
+  package func prefill(function: String?, template: String) -> String? {
+    callSyntax(template: template)?.beginning(function: function)
+  }
+
+  func callSyntax(template: String) -> CallSyntax? {
+    name == Self.mistral.name ? Self.mistralSyntax(template: template) : syntax
+  }
+
+  /// A text as an expression that matches it.
+  private static func escaped(_ text: String) -> String {
+    text.reduce(into: "") { result, character in
+      if "\\^$.|?*+()[]{}/".contains(character) { result.append("\\") }
+      result.append(character)
+    }
   }
 }

@@ -121,7 +121,7 @@ struct PythonLiteralWriter: Sendable {
 }
 
 extension UInt8 {
-  fileprivate var isWordPart: Bool {
+  var isWordPart: Bool {
     switch self {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), 0x80...:

@@ -22,13 +22,28 @@ extension ToolFormat {
   /// DeepSeek V3 and R1: a name, and arguments inside a fenced block.
   static let deepseekV3 = ToolFormat(
     "deepseekv3", json: deepseek(v3Header, separators: ["```", callEnd]), markers: [callBegin, separator],
-    forced: ForcedCall(
-      beforeName: begin + callBegin + "function" + separator, behindName: "\n```json\n"))
+    syntax: CallSyntax(
+      beforeName: begin + callBegin + "function" + separator, behindName: "\n```json\n",
+      ending: "\n```" + callEnd + end,
+      next: "\n```" + callEnd + "\n" + callBegin + "function" + separator))
 
   /// DeepSeek V3.1: a name, and arguments behind the separator.
   static let deepseekV31 = ToolFormat(
     "deepseekv31", json: deepseek(v31Header, separators: [callEnd]), markers: [callBegin, separator],
-    forced: ForcedCall(beforeName: begin + callBegin, behindName: separator))
+    syntax: CallSyntax(
+      beforeName: begin + callBegin, behindName: separator, ending: callEnd + end, next: callEnd + callBegin))
+
+  private static func markupSyntax(_ block: String) -> CallSyntax {
+    CallSyntax(
+      beforeName: "<｜DSML｜\(block)>\n<｜DSML｜invoke name=\"", behindName: "\">\n",
+      ending: "</｜DSML｜invoke>\n</｜DSML｜\(block)>", next: "</｜DSML｜invoke>\n<｜DSML｜invoke name=\"",
+      arguments: .tags(
+        ArgumentTags(
+          beforeKey: "<｜DSML｜parameter name=\"", beforeString: "\" string=\"true\">",
+          beforeJSON: "\" string=\"false\">",
+          end: "</｜DSML｜parameter>\n",
+          stops: ["</｜DSML｜parameter>", "<｜DSML｜parameter", "</｜DSML｜invoke>"])))
+  }
 
   private static func markup(_ block: String) -> XMLCallGrammar {
     let invoke: [TextPattern.Part] = [
@@ -51,10 +66,10 @@ extension ToolFormat {
   /// DeepSeek V3.2: tags with `｜DSML｜`, in which `string="true"` marks strings, or a JSON object in their place.
   static let deepseekV32 = ToolFormat(
     "deepseekv32", xml: markup("function_calls"),
-    forced: ForcedCall(beforeName: "<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"", behindName: "\">\n"))
+    syntax: markupSyntax("function_calls"))
 
   /// DeepSeek V4: the same inside `tool_calls`.
   static let deepseekV4 = ToolFormat(
     "deepseekv4", xml: markup("tool_calls"),
-    forced: ForcedCall(beforeName: "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"", behindName: "\">\n"))
+    syntax: markupSyntax("tool_calls"))
 }

@@ -9,12 +9,12 @@ extension ToolFormat {
     gemma: GemmaCallGrammar(
       openers: ["<start_function_call>"], header: call("<start_function_call>"), quote: "<escape>",
       closers: ["<end_function_call>"]),
-    forced: ForcedCall(beforeName: "<start_function_call>call:", behindName: "{"))
+    syntax: CallSyntax(beforeName: "<start_function_call>call:", behindName: "{"))
 
   /// Gemma 4: the same with `<|tool_call>`, `<tool_call|>` and strings between `<|"|>`.
   static let gemma4 = ToolFormat(
     "gemma4",
     gemma: GemmaCallGrammar(
       openers: ["<|tool_call>"], header: call("<|tool_call>"), quote: "<|\"|>", closers: ["<tool_call|>"]),
-    forced: ForcedCall(beforeName: "<|tool_call>call:", behindName: "{"))
+    syntax: CallSyntax(beforeName: "<|tool_call>call:", behindName: "{"))
 }

@@ -5,5 +5,7 @@ extension ToolFormat {
     json: JSONCallGrammar(
       openers: ["<tool_call>"], first: [.object(TextPattern([.literal("<tool_call>")]))],
       next: [.object(TextPattern([]))], closers: ["</tool_call>"]),
-    forced: ForcedCall(beforeName: "<tool_call>\n{\"name\": \"", behindName: "\", \"arguments\":"))
+    syntax: CallSyntax(
+      beforeName: "<tool_call>\n{\"name\": \"", behindName: "\", \"arguments\":", ending: "}\n</tool_call>",
+      next: "}\n</tool_call>\n<tool_call>\n{\"name\": \""))
 }

@@ -6,6 +6,7 @@ extension ToolFormat {
       openers: ["<|action_start|>"],
       first: [.object(TextPattern([.literal("<|action_start|>"), .whitespace, .literal("<|plugin|>")]))],
       closers: ["<|action_end|>"]), markers: ["<|plugin|>"],
-    forced: ForcedCall(
-      beforeName: "<|action_start|> <|plugin|>\n{\"name\": \"", behindName: "\", \"parameters\":"))
+    syntax: CallSyntax(
+      beforeName: "<|action_start|> <|plugin|>\n{\"name\": \"", behindName: "\", \"parameters\":",
+      ending: "}<|action_end|>"))
 }

@@ -19,6 +19,7 @@ extension ToolFormat {
         else { return name.allSatisfy(\.isNumber) ? ("", nil) : (String(name), nil) }
         return (String(name[..<colon]), written)
       }), markers: ["<|tool_call_begin|>", "<|tool_call_argument_begin|>"],
-    forced: ForcedCall(
-      beforeName: begin + "<|tool_call_begin|>functions.", behindName: ":{index}<|tool_call_argument_begin|>"))
+    syntax: CallSyntax(
+      beforeName: begin + "<|tool_call_begin|>functions.", behindName: ":{index}<|tool_call_argument_begin|>",
+      ending: "<|tool_call_end|><|tool_calls_section_end|>", next: "<|tool_call_end|><|tool_call_begin|>functions."))
 }

@@ -10,9 +10,10 @@ extension ToolFormat {
       json: JSONCallGrammar(
         openers: openers, first: [.object(TextPattern(lead))], next: [.object(TextPattern([.whitespace]))],
         separators: [","] + (closers.isEmpty ? [] : ["]"]), closers: closers.isEmpty ? ["]"] : closers),
-      forced: openers.first.map {
-        ForcedCall(
-          beforeName: $0 + spacing + "[{\"\(nameKey)\": \"", behindName: "\", \"\(argumentsKey)\":")
+      syntax: openers.first.map {
+        CallSyntax(
+          beforeName: $0 + spacing + "[{\"\(nameKey)\": \"", behindName: "\", \"\(argumentsKey)\":",
+          ending: "}]" + (closers.first ?? ""), next: "}, {\"\(nameKey)\": \"")
       })
   }
 

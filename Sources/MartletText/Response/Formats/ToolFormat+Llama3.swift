@@ -6,5 +6,6 @@ extension ToolFormat {
       openers: ["<|python_tag|>"], first: [.object(TextPattern([.literal("<|python_tag|>")]))],
       next: [.object(TextPattern([.whitespace, .optional("<|python_tag|>")]))], separators: [";", ","],
       bare: .object(TextPattern([.whitespace]))),
-    forced: ForcedCall(beforeName: "{\"name\": \"", behindName: "\", \"parameters\":"))
+    syntax: CallSyntax(
+      beforeName: "{\"name\": \"", behindName: "\", \"parameters\":", ending: "}", next: "}; {\"name\": \""))
 }

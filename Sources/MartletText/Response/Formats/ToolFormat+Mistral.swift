@@ -20,10 +20,13 @@ extension ToolFormat {
       ],
       next: [.object(TextPattern([.whitespace]))], separators: [","], closers: ["]"]), markers: ["[ARGS]", "[CALL_ID]"])
 
-  /// The beginning of a forced call in the generation that a template writes.
-  package func prefill(function: String?, template: String) -> String? {
-    guard name == Self.mistral.name else { return prefill(function: function) }
-    if template.contains("[ARGS]") { return "[TOOL_CALLS]" + (function.map { $0 + "[ARGS]" } ?? "") }
-    return "[TOOL_CALLS] [{\"name\": \"" + (function.map { $0 + "\", \"arguments\":" } ?? "")
+  /// Calls of the generation that a template writes.
+  static func mistralSyntax(template: String) -> CallSyntax {
+    if template.contains("[ARGS]") {
+      return CallSyntax(beforeName: "[TOOL_CALLS]", behindName: "[ARGS]", ending: "", next: "[TOOL_CALLS]")
+    }
+    return CallSyntax(
+      beforeName: "[TOOL_CALLS] [{\"name\": \"", behindName: "\", \"arguments\":", ending: "}]",
+      next: "}, {\"name\": \"")
   }
 }

@@ -11,7 +11,13 @@ extension ToolFormat {
         parameter: TextPattern([.whitespace, .literal("<parameter="), .text(until: ">"), .literal(">")]),
         valueEnds: ["</parameter>"], valueStops: ["<parameter=", "</function>"], callEnds: ["</function>"],
         closers: [close]),
-      forced: ForcedCall(beforeName: open + "\n<function=", behindName: ">\n"))
+      syntax: CallSyntax(
+        beforeName: open + "\n<function=", behindName: ">\n", ending: "</function>\n" + close,
+        next: "</function>\n" + close + "\n" + open + "\n<function=",
+        arguments: .tags(
+          ArgumentTags(
+            beforeKey: "<parameter=", beforeString: ">\n", end: "\n</parameter>\n",
+            stops: ["</parameter>", "<parameter=", "</function>"]))))
   }
 
   static let qwen3Coder = functionTags("qwen3_coder", open: "<tool_call>", close: "</tool_call>")
@@ -29,7 +35,13 @@ extension ToolFormat {
         ]),
         valueEnds: ["</parameter>"], valueStops: ["<parameter name=\"", "</invoke>"], callEnds: ["</invoke>"],
         closers: [close]),
-      forced: ForcedCall(beforeName: open + "\n<invoke name=\"", behindName: "\">\n"))
+      syntax: CallSyntax(
+        beforeName: open + "\n<invoke name=\"", behindName: "\">\n", ending: "</invoke>\n" + close,
+        next: "</invoke>\n<invoke name=\"",
+        arguments: .tags(
+          ArgumentTags(
+            beforeKey: "<parameter name=\"", beforeString: "\">", end: "</parameter>\n",
+            stops: ["</parameter>", "<parameter name=\"", "</invoke>"]))))
   }
 
   static let minimaxM2 = invokeTags("minimax-m2", open: "<minimax:tool_call>", close: "</minimax:tool_call>")
@@ -44,7 +56,13 @@ extension ToolFormat {
       next: TextPattern([.whitespace, .literal("<function name=\""), .name, .literal("\">")]),
       parameter: TextPattern([.whitespace, .literal("<param name=\""), .text(until: "\""), .literal("\">")]),
       valueEnds: ["</param>"], valueStops: ["<param name=\"", "</function>"], callEnds: ["</function>"]),
-    forced: ForcedCall(beforeName: "<function name=\"", behindName: "\">"))
+    syntax: CallSyntax(
+      beforeName: "<function name=\"", behindName: "\">", ending: "</function>",
+      next: "</function>\n<function name=\"",
+      arguments: .tags(
+        ArgumentTags(
+          beforeKey: "<param name=\"", beforeString: "\">", end: "</param>",
+          stops: ["</param>", "<param name=\"", "</function>"]))))
 
   /// GLM 4.5 to 4.7: `<tool_call>f\n<arg_key>k</arg_key>\n<arg_value>v</arg_value>\n</tool_call>`, line breaks or not.
   static let glm45 = ToolFormat(
@@ -54,7 +72,13 @@ extension ToolFormat {
       first: TextPattern([.literal("<tool_call>"), .whitespace, .name, .whitespace, .ahead("<")]),
       parameter: argument, valueEnds: ["</arg_value>"], valueStops: ["<arg_key>", "</tool_call>"],
       callEnds: ["</tool_call>"], typing: .schemaOrJSON), markers: ["<arg_key>", "</arg_key>", "<arg_value>"],
-    forced: ForcedCall(beforeName: "<tool_call>", behindName: "\n"))
+    syntax: CallSyntax(
+      beforeName: "<tool_call>", behindName: "\n", ending: "</tool_call>", next: "</tool_call>\n<tool_call>",
+      arguments: .tags(argumentTags)))
+
+  private static let argumentTags = ArgumentTags(
+    beforeKey: "<arg_key>", beforeString: "</arg_key>\n<arg_value>", end: "</arg_value>\n",
+    stops: ["</arg_value>", "<arg_key>", "</tool_call>"])
 
   private static let argument = TextPattern([
     .whitespace, .literal("<arg_key>"), .text(until: "</arg_key>"), .literal("</arg_key>"), .whitespace,
@@ -69,7 +93,9 @@ extension ToolFormat {
       next: TextPattern([.whitespace] + hunyuanCall), parameter: argument, valueEnds: ["</arg_value>"],
       valueStops: ["<arg_key>", "</tool_call>"], callEnds: ["</tool_call>"], closers: ["</tool_calls>"],
       typing: .schemaOrJSON), markers: ["<tool_call>", "<tool_sep>", "<arg_key>", "</arg_key>", "<arg_value>"],
-    forced: ForcedCall(beforeName: "<tool_calls>\n<tool_call>", behindName: "<tool_sep>\n"))
+    syntax: CallSyntax(
+      beforeName: "<tool_calls>\n<tool_call>", behindName: "<tool_sep>\n",
+      ending: "</tool_call>\n</tool_calls>", next: "</tool_call>\n<tool_call>", arguments: .tags(argumentTags)))
 
   private static let hunyuanCall: [TextPattern.Part] = [
     .literal("<tool_call>"), .whitespace, .name, .whitespace, .literal("<tool_sep>"),
@@ -94,7 +120,12 @@ extension ToolFormat {
       callEnds: ["</steptml:invoke>"], separators: ["<｜tool_call_end｜>"], closers: ["<｜tool_calls_end｜>"],
       typing: .schemaOrJSON),
     markers: ["<｜tool_call_begin｜>", "<｜tool_sep｜>"],
-    forced: ForcedCall(
+    syntax: CallSyntax(
       beforeName: "<｜tool_calls_begin｜>\n<｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name=\"",
-      behindName: "\">\n"))
+      behindName: "\">\n", ending: "</steptml:invoke><｜tool_call_end｜>\n<｜tool_calls_end｜>",
+      next: "</steptml:invoke><｜tool_call_end｜>\n<｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name=\"",
+      arguments: .tags(
+        ArgumentTags(
+          beforeKey: "<steptml:parameter name=\"", beforeString: "\">", end: "</steptml:parameter>\n",
+          stops: ["</steptml:parameter>", "<steptml:parameter name=\"", "</steptml:invoke>"]))))
 }
