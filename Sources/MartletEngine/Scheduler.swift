@@ -341,8 +341,11 @@ package struct Scheduler {
         row.request, drafted: row.draftCount, accepted: max(0, output.sampled.count - 1), rows: decoding)
     }
     cachePages(index, computed: computed)
+    // This step's pages are part of the cost.
+    if case .prefilled(let logprobs, _) = events.first {
+      events[0] = .prefilled(promptLogprobs: logprobs, usage: running[index].state.usage)
+    }
     if case .finished(let reason, _) = events.last {
-      // The last step's pages are part of its cost.
       events[events.count - 1] = .finished(reason, running[index].state.usage)
       _ = leave(index)
       counters.finishedRequests += 1

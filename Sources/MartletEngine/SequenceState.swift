@@ -62,7 +62,7 @@ struct SequenceState {
     }
     if !isPrefilled, row.start + row.input.count >= request.prompt.count {
       isPrefilled = true
-      events.append(.prefilled(promptLogprobs: promptLogprobs))
+      events.append(.prefilled(promptLogprobs: promptLogprobs, usage: usage))
       promptLogprobs = []
       if request.stop.maxTokens == 0 { return events + [.finished(.length, usage)] }
     }

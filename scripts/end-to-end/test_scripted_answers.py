@@ -17,7 +17,14 @@ REASONING, CONTENT = "They ask for é and 漢.", "Let me look.\n"
 CALLS = [("get_weather", '{"city": "Zürich", "days": [1, 2]}'), ("get_time", '{"zone": "a\\"b"}')]
 SCRIPT = f"<think>\n{REASONING}\n</think>\n\n{CONTENT}" + "\n".join(
     f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>' for name, arguments in CALLS)
-PATTERN = re.sub(r"([\\{}\[\]().*+?^$|/])", r"\\\1", SCRIPT)
+
+
+def word(text):
+    """The grammar of one text."""
+    return re.sub(r"([\\{}\[\]().*+?^$|/])", r"\\\1", text)
+
+
+PATTERN = word(SCRIPT)
 QUESTION = [{"role": "user", "content": "What is the weather?"}]
 PARAMETERS = {"type": "object", "properties": {}}
 TOOLS = [{"type": "function", "function": {"name": name, "parameters": PARAMETERS}} for name, _ in CALLS]
@@ -128,6 +135,53 @@ def test_the_ollama_client_gets_each_byte(scripted):
     calls = [call for line in streamed for call in line.message.tool_calls or []]
     assert [(call.function.name, dict(call.function.arguments)) for call in calls] == expected
     assert "".join(line.message.content or "" for line in streamed) == whole.message.content
+
+
+def test_the_ollama_client_calls_python_functions_over_several_rounds(scripted):
+    def get_degrees(city: str, days: int = 1) -> str:
+        """Tell the temperature in a city.
+
+        Args:
+          city: the name of the city
+          days: how many days ahead
+        """
+        return f"{city} in {days}: 31 degrees"
+
+    client = ollama.Client(host=scripted.url)
+    messages = [{"role": "user", "content": "How warm is it in Rome and in Oslo?"}]
+    for city in ("Rome", "Zürich"):
+        text = f'<tool_call>\n{{"name": "get_degrees", "arguments": {{"city": "{city}", "days": 2}}}}\n</tool_call>'
+        options = {"regex": word(text), "temperature": 0, "num_predict": 200}
+        for stream in (True, False):
+            reply = client.chat(model="m", messages=messages, tools=[get_degrees], options=options, stream=stream)
+            message = next(line.message for line in reply if line.message.tool_calls) if stream else reply.message
+            call, = message.tool_calls
+            assert (call.function.name, dict(call.function.arguments)) == ("get_degrees", {"city": city, "days": 2})
+        result = get_degrees(**call.function.arguments)
+        messages += [message, {"role": "tool", "tool_name": "get_degrees", "content": result}]
+    final = client.chat(
+        model="m", messages=messages, tools=[get_degrees], options={"regex": "31 degrees", "temperature": 0, "num_predict": 20})
+    assert final.message.content == "31 degrees" and not final.message.tool_calls and final.done_reason == "stop"
+    body = {"messages": [m if isinstance(m, dict) else m.model_dump() for m in messages], "stream": False,
+            "options": {"num_predict": 1}, "return_token_ids": True}
+    prompt = httpx.post(scripted.url + "/api/chat", json=body, timeout=60).json()["prompt_token_ids"]
+    text = httpx.post(scripted.url + "/detokenize", json={"tokens": prompt}).json()["text"]
+    assert text.index("Rome in 2: 31 degrees") < text.index("Zürich in 2: 31 degrees")
+
+
+def test_the_former_functions_come_as_such(scripted):
+    client = openai.OpenAI(base_url=scripted.url + "/v1", api_key="none", max_retries=0)
+    functions = [{"name": name, "parameters": PARAMETERS} for name, _ in CALLS]
+    ask = dict(model="m", messages=QUESTION, functions=functions, temperature=0, max_tokens=400, extra_body={"regex": PATTERN})
+    choice = client.chat.completions.create(**ask).choices[0]
+    call = choice.message.function_call
+    assert (call.name, call.arguments) == CALLS[0] and choice.finish_reason == "function_call" and not choice.message.tool_calls
+    name, arguments = "", ""
+    for chunk in client.chat.completions.create(stream=True, **ask):
+        delta = chunk.choices[0].delta.function_call
+        name += delta and delta.name or ""
+        arguments += delta and delta.arguments or ""
+    assert (name, arguments) == CALLS[0] and chunk.choices[0].finish_reason == "function_call"
 
 
 def test_streams_have_their_golden_traces(scripted):

@@ -14,19 +14,24 @@ struct PreparedChat: Sendable {
   let timing: RequestTiming?
   /// The model's name as the client gave it.
   let name: String
+  /// Each finished choice tells its tokens.
+  let returnsTokenIDs: Bool
+  /// The request has `functions` in place of `tools`, and so has its answer.
+  let usesFormerFunctions: Bool
 
   /// - Parameter fitsMaxTokens: lower a limit that the context has no room for.
+  /// - Parameter contextLimit: tokens that prompt and answer may take together where the model could take more.
   init(
-    _ fields: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, reader: RequestReader,
-    model: ServedModel
+    _ given: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, contextLimit: Int? = nil,
+    reader: RequestReader, model: ServedModel
   ) throws {
-    for (key, newer) in [("functions", "tools"), ("function_call", "tool_choice")] where fields.value(key) != nil {
-      throw InvalidField(field: key, reason: "was replaced by OpenAI: use \(newer)")
-    }
+    usesFormerFunctions = FormerFunctions.areUsed(by: given)
+    let fields = usesFormerFunctions ? try FormerFunctions.chatFields(given) : given
     timing = try fields.bool("timing") ?? false ? RequestTiming() : nil
     var sampling = try SamplingFields(fields, model: model, native: false)
     let prompt = try ChatPrompt(fields, model: model)
     sampling.fitsMaxTokens = fitsMaxTokens
+    sampling.contextLimit = contextLimit
     sampling.text.keptTokens = prompt.keptTokens
     sampling.constraint = try sampling.grammar.constraint(
       model: model, namespace: namespace, opening: prompt.grammarOpening(model))
@@ -52,6 +57,7 @@ struct PreparedChat: Sendable {
     stream = try StreamOptions(fields)
     rid = try fields.string("rid")
     name = try fields.string("model") ?? model.name
+    returnsTokenIDs = try fields.bool("return_token_ids") ?? false
   }
 
   /// Admits the generations; they end when the client of `context` leaves.

@@ -7,10 +7,16 @@ struct OllamaAnswer: Sendable {
   let isChat: Bool
   let name: String
   let created: String
+  /// What was left out of the prompt, which the last line tells.
+  private let cut: OllamaContext.Cut?
+  /// The last line tells the tokens, too.
+  private let tellsTokenIDs: Bool
   /// A call whose arguments are still coming: Ollama sends calls whole.
   private var open: ParsedResponse.Call?
 
-  init(isChat: Bool, name: String, created: Int) {
+  init(isChat: Bool, name: String, created: Int, cut: OllamaContext.Cut?, tellsTokenIDs: Bool) {
+    self.cut = cut
+    self.tellsTokenIDs = tellsTokenIDs
     self.isChat = isChat
     self.name = name
     self.created = Timestamp.text(created)
@@ -88,6 +94,12 @@ struct OllamaAnswer: Sendable {
     object["prompt_eval_duration"] = Self.nanoseconds(first)
     object["eval_count"] = .int(Int64(choice.assembler.tokens.count))
     object["eval_duration"] = Self.nanoseconds(total > first ? total - first : 0)
+    switch cut {
+    case nil: break
+    case .messages(let count)?: object["truncated_messages"] = .int(Int64(count))
+    case .tokens(let count)?: object["truncated_tokens"] = .int(Int64(count))
+    }
+    if tellsTokenIDs { choice.addTokenIDs(to: &object) }
     return .object(object)
   }
 
