@@ -336,9 +336,11 @@ package struct Scheduler {
       computed = row.start + max(1, output.sampled.count)
       running[index].planned = computed
     }
-    if speculation != nil, row.samples {
-      speculation?.settle(
-        row.request, drafted: row.draftCount, accepted: max(0, output.sampled.count - 1), rows: decoding)
+    let accepted = max(0, output.sampled.count - 1)
+    if row.samples,
+      speculation?.settle(row.request, drafted: row.draftCount, accepted: accepted, rows: decoding) == true
+    {
+      running[index].state.notePrediction(accepted: accepted, rejected: row.draftCount - accepted)
     }
     cachePages(index, computed: computed)
     // This step's pages are part of the cost.

@@ -46,10 +46,13 @@ struct PreparedChat: Sendable {
     }
     let logprobs = LogprobOptions(output: wantsLogprobs, topCount: top, promptStart: nil)
     let priority = try reader.priority(fields)
+    let prediction = try PredictionField.tokens(fields, model: model)
     requests = try (0..<sampling.n).map { choice in
-      try sampling.request(
+      var request = try sampling.request(
         prompt: prompt.tokens, choice: choice, logprobs: logprobs, defaultMaxTokens: nil, namespace: namespace,
         priority: priority, model: model)
+      request.prediction = prediction
+      return request
     }
     self.fields = sampling
     parser = prompt.parser

@@ -52,6 +52,7 @@ extension RequestField {
     conversation + sampling + delivery + [
       RequestField("logprobs", .bool), .integer("top_logprobs", 0...20), RequestField("timing", .bool),
       RequestField("input_ids", .list), RequestField("return_token_ids", .bool), RequestField("functions", .list),
+      RequestField("prediction", .object([])),
       RequestField("function_call", .oneOf([.string, .object([])])),
     ]
 
