@@ -64,9 +64,9 @@ static void *helper_main(void *opaque) {
     uint32_t epoch = atomic_load_explicit(&stream->epoch, memory_order_acquire);
     if (epoch == seen) {
       const uint64_t limit = now_nanoseconds() + stream->spin_nanoseconds;
-      while ((epoch = atomic_load_explicit(&stream->epoch, memory_order_acquire)) == seen) {
-        for (int i = 0; i < 64; i++) relax();
-        if (now_nanoseconds() < limit) continue;
+      for (uint32_t spins = 1; (epoch = atomic_load_explicit(&stream->epoch, memory_order_acquire)) == seen; spins++) {
+        relax();
+        if (spins % 64 != 0 || now_nanoseconds() < limit) continue;
         atomic_fetch_add_explicit(&stream->parked, 1, memory_order_seq_cst);
         if (atomic_load_explicit(&stream->epoch, memory_order_seq_cst) == seen) {
           atomic_fetch_add_explicit(&stream->parks, 1, memory_order_relaxed);

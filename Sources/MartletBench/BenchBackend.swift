@@ -15,7 +15,14 @@ package enum BenchBackend: String, Sendable, CaseIterable {
   }
 
   /// The body of a streamed request; nil when the dialect cannot carry the content.
-  func body(_ prompt: BenchPrompt, model: String, ignoresEnd: Bool) -> JSONValue? {
+  /// Fields of `extra` replace those that the load sets.
+  func body(_ prompt: BenchPrompt, model: String, ignoresEnd: Bool, extra: JSONObject = JSONObject()) -> JSONValue? {
+    guard var body = body(prompt, model: model, ignoresEnd: ignoresEnd) else { return nil }
+    for (name, value) in extra.members { body[name] = value }
+    return .object(body)
+  }
+
+  private func body(_ prompt: BenchPrompt, model: String, ignoresEnd: Bool) -> JSONObject? {
     let limit = JSONValue.int(Int64(prompt.outputLength))
     let content: JSONValue =
       switch prompt.content {
@@ -26,10 +33,10 @@ package enum BenchBackend: String, Sendable, CaseIterable {
     switch self {
     case .martlet, .sglang:
       let key = content.arrayValue == nil ? "text" : "input_ids"
-      return [
-        key: content, "stream": true,
-        "sampling_params": ["temperature": 0, "max_new_tokens": limit, "ignore_eos": .bool(ignoresEnd)],
-      ]
+      return JSONObject([
+        (key, content), ("stream", true),
+        ("sampling_params", ["temperature": 0, "max_new_tokens": limit, "ignore_eos": .bool(ignoresEnd)]),
+      ])
     case .openAI: body = JSONObject([("prompt", content)])
     case .openAIChat:
       guard case .text = prompt.content else { return nil }
@@ -41,7 +48,7 @@ package enum BenchBackend: String, Sendable, CaseIterable {
     body["ignore_eos"] = .bool(ignoresEnd)
     body["stream"] = true
     body["stream_options"] = ["include_usage": true]
-    return .object(body)
+    return body
   }
 
   /// Reads one event into an outcome; true when it carried new text.

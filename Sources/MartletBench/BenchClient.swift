@@ -1,5 +1,5 @@
 package import AsyncHTTPClient
-import MartletText
+package import MartletText
 import NIOCore
 import NIOHTTP1
 
@@ -10,18 +10,21 @@ package struct BenchClient: Sendable {
   let model: String
   let apiKey: String?
   let ignoresEnd: Bool
+  let extra: JSONObject
   let http: HTTPClient
   /// When the load began.
   package let origin: ContinuousClock.Instant
 
   package init(
-    backend: BenchBackend, baseURL: String, model: String, apiKey: String?, ignoresEnd: Bool, http: HTTPClient
+    backend: BenchBackend, baseURL: String, model: String, apiKey: String?, ignoresEnd: Bool, extra: JSONObject,
+    http: HTTPClient
   ) {
     self.backend = backend
     self.baseURL = baseURL
     self.model = model
     self.apiKey = apiKey
     self.ignoresEnd = ignoresEnd
+    self.extra = extra
     self.http = http
     origin = .now
   }
@@ -44,7 +47,7 @@ package struct BenchClient: Sendable {
   private func stream(
     _ prompt: BenchPrompt, started: ContinuousClock.Instant, into outcome: inout BenchOutcome
   ) async throws {
-    guard let body = backend.body(prompt, model: model, ignoresEnd: ignoresEnd) else {
+    guard let body = backend.body(prompt, model: model, ignoresEnd: ignoresEnd, extra: extra) else {
       outcome.error = "this backend takes text only: give --tokenizer"
       return
     }

@@ -46,6 +46,9 @@ struct BenchServingCommand: AsyncParsableCommand {
   @Flag(help: "Let answers end before their length.")
   var disableIgnoreEos = false
 
+  @Option(help: "JSON object whose fields replace those of every request, such as '{\"temperature\": 1}'.")
+  var extraRequestBody = "{}"
+
   @Option(parsing: .upToNextOption, help: "Limits in milliseconds that a good request meets: ttft:MS tpot:MS e2el:MS.")
   var goodput: [String] = []
 
@@ -61,6 +64,7 @@ struct BenchServingCommand: AsyncParsableCommand {
   func validate() throws {
     try dataset.validateTokenizer()
     _ = try BenchGoodput(goodput)
+    _ = try extraFields()
     guard requestRate > 0 else { throw ValidationError("--request-rate must be over 0, got \(requestRate)") }
     guard maxConcurrency ?? 1 > 0, warmupRequests >= 0 else {
       throw ValidationError("--max-concurrency must be at least 1 and --warmup-requests at least 0")
@@ -86,10 +90,17 @@ struct BenchServingCommand: AsyncParsableCommand {
     }
   }
 
-  private func client(_ http: HTTPClient) -> BenchClient {
+  private func extraFields() throws -> JSONObject {
+    guard let object = (try? JSONValue(parsing: Array(extraRequestBody.utf8)))?.objectValue else {
+      throw ValidationError("--extra-request-body must be a JSON object, got \(extraRequestBody)")
+    }
+    return object
+  }
+
+  private func client(_ http: HTTPClient) throws -> BenchClient {
     BenchClient(
       backend: backend, baseURL: baseUrl.hasSuffix("/") ? String(baseUrl.dropLast()) : baseUrl, model: model,
-      apiKey: apiKey, ignoresEnd: !disableIgnoreEos, http: http)
+      apiKey: apiKey, ignoresEnd: !disableIgnoreEos, extra: try extraFields(), http: http)
   }
 
   private func measure(
@@ -97,11 +108,11 @@ struct BenchServingCommand: AsyncParsableCommand {
   ) async throws -> (outcomes: [BenchOutcome], duration: Double) {
     guard let first = prompts.first else { throw BenchFailure(description: "the load is empty") }
     for _ in 0..<warmupRequests {
-      let outcome = await client(http).run(first)
+      let outcome = try await client(http).run(first)
       if let error = outcome.error { throw BenchFailure(description: "the warm-up request failed: \(error)") }
     }
     if flushCache { try await client(http).flushCache() }
-    let client = client(http)
+    let client = try client(http)
     let bar = ProgressBar(total: prompts.count, unit: "requests")
     let load = BenchLoad(
       client: client, rate: requestRate, maxConcurrency: maxConcurrency ?? prompts.count, seed: dataset.seed,
