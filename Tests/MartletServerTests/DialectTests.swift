@@ -149,6 +149,19 @@ import Testing
     #expect(server.generator.requests.map { $0.constraint != nil } == [true, true])
   }
 
+  @Test func ollamaTellsEachTokensLogProbabilityOnce() async throws {
+    let server = try Self.server("abc")
+    for path in ["/api/chat", "/api/generate"] {
+      let base: JSONValue = path == "/api/chat" ? Self.ollama : ["prompt": "x", "options": ["num_predict": 9]]
+      let text = try await server.send(path, Self.with(base, ["logprobs": true])).text
+      let lines = try text.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+      let tokens = lines.flatMap { $0["logprobs"]?.arrayValue ?? [] }.map { $0["token"]?.stringValue }
+      #expect(tokens == ["a", "b", "c", "<|end|>"])
+      let whole = try await server.send(path, Self.with(base, ["logprobs": true, "stream": false])).json["logprobs"]
+      #expect(whole?.arrayValue?.count == 4 && whole?[0]?["logprob"]?.doubleValue == -0.5)
+    }
+  }
+
   @Test func tokensAreToldWhereTheyAreAskedFor() async throws {
     let server = try Self.server("ab")
     let ask: JSONObject = ["return_token_ids": true, "stream": false]

@@ -67,6 +67,20 @@ import Testing
     #expect(prompt == "<user>hi<assistant>[get_weather {\"city\": \"Rome\"}]<tool>31get_weather;<assistant>")
   }
 
+  @Test func olderMessagesBesideToolsDoNotChangeTheAnswer() async throws {
+    let messages: JSONValue = [
+      ["role": "user", "content": "hi"], ["role": "assistant", "function_call": ["name": "f", "arguments": "{}"]],
+      ["role": "function", "name": "f", "content": "31"], ["role": "user", "content": "and?"],
+    ]
+    let tools: JSONValue = [["type": "function", "function": Self.function]]
+    let server = try Self.server()
+    let reply = try await server.send("/v1/chat/completions", ["messages": messages, "tools": tools]).json
+    #expect(reply["choices"]?[0]?["finish_reason"] == "tool_calls")
+    #expect(reply["choices"]?[0]?["message"]?["tool_calls"]?[1]?["function"]?["name"] == "get_weather")
+    let tokens = try await server.send("/tokenize", ["messages": messages, "tools": tools]).json["tokens"]
+    #expect(tokens == .array(server.generator.requests[0].prompt.map { .int(Int64($0.rawValue)) }))
+  }
+
   @Test func aNamedFunctionMustBeCalledAndNoneMayNot() async throws {
     let server = try Self.server("{\"city\": \"Rome\"}}\n</tool_call>")
     let named = Self.body(["function_call": ["name": "get_weather"]])

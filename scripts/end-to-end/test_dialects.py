@@ -109,6 +109,9 @@ def test_ollama_answers_are_of_the_clients_types(server):
     generate = {"model": "default", "prompt": "One, two,", "options": chat["options"]}
     for path, body, kind in (("/api/chat", chat, ollama.ChatResponse), ("/api/generate", generate, ollama.GenerateResponse)):
         check_line(httpx.post(server.url + path, json={**body, "stream": False}, timeout=60).json(), kind)
+        told = httpx.post(server.url + path, json={**body, "stream": False, "logprobs": True, "top_logprobs": 2}, timeout=60).json()
+        check_line(told, kind)
+        assert len(told["logprobs"]) == told["eval_count"] and len(told["logprobs"][0]["top_logprobs"]) == 2
         lines = httpx.post(server.url + path, json=body, timeout=60).text.splitlines()
         assert len(lines) > 3
         for line in lines:

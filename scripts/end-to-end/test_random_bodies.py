@@ -15,7 +15,7 @@ QUESTION = {"messages": [{"role": "user", "content": "Count to ten."}], "tempera
 
 
 def bound(value):
-    """Lowers limits, so that valid requests end soon."""
+    """Lowers limits, so that valid requests end soon: 128 choices of a whole context take many seconds, rightly."""
     if isinstance(value, list):
         return [bound(item) for item in value]
     if not isinstance(value, dict):

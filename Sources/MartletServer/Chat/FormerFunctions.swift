@@ -3,14 +3,16 @@ import MartletText
 
 /// `functions`, `function_call` and messages of the role `function` in the words that replaced them.
 enum FormerFunctions {
-  static func areUsed(by fields: RequestFields) -> Bool {
+  private static func areUsed(by fields: RequestFields) -> Bool {
     fields.value("functions") != nil || fields.value("function_call") != nil
       || (fields.object["messages"]?.arrayValue ?? []).contains { message in
         message["role"] == "function" || message["function_call"]?.objectValue != nil
       }
   }
 
+  /// The request without them; one that has none stays as it is.
   static func chatFields(_ fields: RequestFields) throws(InvalidField) -> RequestFields {
+    guard areUsed(by: fields) else { return fields }
     var chat = fields.object
     for (key, newer) in [("functions", "tools"), ("function_call", "tool_choice")] where fields.value(key) != nil {
       guard fields.value(newer) == nil else {

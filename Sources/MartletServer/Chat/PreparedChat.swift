@@ -25,8 +25,8 @@ struct PreparedChat: Sendable {
     _ given: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, contextLimit: Int? = nil,
     reader: RequestReader, model: ServedModel
   ) throws {
-    usesFormerFunctions = FormerFunctions.areUsed(by: given)
-    let fields = usesFormerFunctions ? try FormerFunctions.chatFields(given) : given
+    usesFormerFunctions = given.value("functions") != nil
+    let fields = try FormerFunctions.chatFields(given)
     timing = try fields.bool("timing") ?? false ? RequestTiming() : nil
     var sampling = try SamplingFields(fields, model: model, native: false)
     let prompt = try ChatPrompt(fields, model: model)

@@ -103,7 +103,8 @@ extension AnswerShape {
   private static let ollamaTimes: [RequestField] = [
     .integer("total_duration"), .integer("load_duration"), .integer("prompt_eval_count"),
     .integer("prompt_eval_duration"), .integer("eval_count"), .integer("eval_duration"),
-    .integer("truncated_messages"), .integer("truncated_tokens"), RequestField("prompt_token_ids", .list),
+    .integer("truncated_messages"), .integer("truncated_tokens"), RequestField("logprobs", .list),
+    RequestField("prompt_token_ids", .list),
     RequestField("response_token_ids", .list),
   ]
   private static let ollamaLine: [RequestField] = [

@@ -109,6 +109,7 @@ extension RequestField {
 
   private static let ollama: [RequestField] = [
     RequestField("model", .string), RequestField("stream", .bool), RequestField("think", .oneOf([.bool, .string])),
+    RequestField("logprobs", .bool), .integer("top_logprobs", 0...20),
     RequestField("truncate", .bool), RequestField("keep_alive", .oneOf([.number, .string])),
     RequestField("format", .oneOf([.string, .object([])])), RequestField("return_token_ids", .bool),
     RequestField(

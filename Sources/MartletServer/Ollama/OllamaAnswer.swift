@@ -11,11 +11,15 @@ struct OllamaAnswer: Sendable {
   private let cut: OllamaContext.Cut?
   /// The last line tells the tokens, too.
   private let tellsTokenIDs: Bool
+  /// Spells the tokens whose log-probabilities are told; nil when they are not.
+  private let tokenizer: Tokenizer?
+  private var sentLogprobs = 0
   /// A call whose arguments are still coming: Ollama sends calls whole.
   private var open: ParsedResponse.Call?
 
-  init(isChat: Bool, name: String, created: Int, cut: OllamaContext.Cut?, tellsTokenIDs: Bool) {
+  init(isChat: Bool, name: String, created: Int, cut: OllamaContext.Cut?, tellsTokenIDs: Bool, tokenizer: Tokenizer?) {
     self.cut = cut
+    self.tokenizer = tokenizer
     self.tellsTokenIDs = tellsTokenIDs
     self.isChat = isChat
     self.name = name
@@ -23,7 +27,11 @@ struct OllamaAnswer: Sendable {
   }
 
   /// The lines for deltas.
-  mutating func append(_ deltas: [ResponseDelta]) -> [JSONValue] {
+  mutating func append(_ deltas: [ResponseDelta], of choice: Choice) -> [JSONValue] {
+    withLogprobs(append(deltas), choice)
+  }
+
+  private mutating func append(_ deltas: [ResponseDelta]) -> [JSONValue] {
     var lines: [JSONValue] = []
     for delta in deltas {
       switch delta {
@@ -69,17 +77,28 @@ struct OllamaAnswer: Sendable {
     return .object(line)
   }
 
+  /// Lines, each with the log-probabilities of the tokens that came since the one before.
+  private mutating func withLogprobs(_ lines: [JSONValue], _ choice: Choice) -> [JSONValue] {
+    guard let tokenizer else { return lines }
+    return lines.map { line in
+      guard var object = line.objectValue else { return line }
+      let fresh = choice.assembler.logprobs[sentLogprobs...]
+      sentLogprobs = choice.assembler.logprobs.count
+      object["logprobs"] = .array(fresh.map { $0.chatJSON(tokenizer) })
+      return .object(object)
+    }
+  }
+
   /// The last lines of a stream: a call that is still open, and the end with its figures.
   mutating func finish(_ choice: Choice) -> [JSONValue] {
-    closeCall() + [end(line(content: ""), choice)]
+    withLogprobs(closeCall() + [end(line(content: ""), choice)], choice)
   }
 
   /// A whole answer.
-  func whole(_ choice: Choice) -> JSONValue {
-    end(
-      line(
-        content: choice.answer.content, thinking: choice.answer.reasoning, calls: choice.answer.calls.map(Self.json)),
-      choice)
+  mutating func whole(_ choice: Choice) -> JSONValue {
+    let answer = choice.answer
+    let line = line(content: answer.content, thinking: answer.reasoning, calls: answer.calls.map(Self.json))
+    return withLogprobs([end(line, choice)], choice)[0]
   }
 
   private func end(_ line: JSONValue, _ choice: Choice) -> JSONValue {

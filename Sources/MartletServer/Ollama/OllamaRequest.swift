@@ -38,13 +38,13 @@ enum OllamaRequest {
   }
 
   private static func common(_ fields: RequestFields) throws(InvalidField) -> JSONObject {
-    try fields.refuse(["logprobs", "shift"])
+    try fields.refuse(["shift"])
     guard try fields.array("context")?.isEmpty ?? true else {
       throw InvalidField(field: "context", reason: "is not supported: send the conversation to /api/chat")
     }
     try checkKeepAlive(fields)
     var chat = JSONObject()
-    for key in ["model", "return_token_ids"] { chat[key] = fields.value(key) }
+    for key in ["model", "return_token_ids", "logprobs", "top_logprobs"] { chat[key] = fields.value(key) }
     chat["response_format"] = try responseFormat(fields)
     chat["stream"] = .bool(try fields.bool("stream") ?? true)
     switch fields.value("think") {

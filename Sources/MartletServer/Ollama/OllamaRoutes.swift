@@ -22,8 +22,9 @@ struct OllamaRoutes: Sendable {
       try prepare(fields, namespace, isChat: isChat)
     }
     guard let prepared else { return loaded(isChat: isChat) }
-    let answer = OllamaAnswer(
-      isChat: isChat, name: prepared.name, created: clock(), cut: cut, tellsTokenIDs: prepared.returnsTokenIDs)
+    var answer = OllamaAnswer(
+      isChat: isChat, name: prepared.name, created: clock(), cut: cut, tellsTokenIDs: prepared.returnsTokenIDs,
+      tokenizer: prepared.wantsLogprobs ? model.tokenizer : nil)
     var (group, watch) = try prepared.start(context, connections, model: model)
     if prepared.stream != nil { return stream(group, answer, watch) }
     defer { watch.end() }
@@ -77,7 +78,7 @@ struct OllamaRoutes: Sendable {
     EventStream.response(watch: watch, framing: .lines) { events in
       var group = group, answer = answer
       try await group.forEachUpdate { choice, deltas in
-        for line in answer.append(deltas) { try await events.send(line) }
+        for line in answer.append(deltas, of: choice) { try await events.send(line) }
         guard choice.isFinished else { return }
         try choice.check()
         for line in answer.finish(choice) { try await events.send(line) }
