@@ -9,6 +9,8 @@ package struct GenerationRequest: Sendable {
   package let priority: Int
   /// Limits what may be drawn; nil: nothing does.
   package let constraint: (any TokenConstraint)?
+  /// What the client thinks will come, for speculation; the output is the same with and without it.
+  package var prediction: [TokenID] = []
 
   package init(
     prompt: [TokenID], sampling: SamplingParameters, stop: StopCriteria, logprobs: LogprobOptions = .none,

@@ -81,7 +81,10 @@ struct EngineLoop<Executor: StepExecutor>: ~Copyable {
         streams[submission.id] = Stream(events: submission.events, arrival: submission.arrival)
         scheduler.admit(submission.id, submission.request)
       case .cancel(let id): abort(id, .cancelled)
-      case .flush(let reply): reply.resume(returning: scheduler.flushCache())
+      case .flush(let reply):
+        let flushed = scheduler.flushCache()
+        status.publish(scheduler.load)
+        reply.resume(returning: flushed)
       case .shutdown(let deadline): stop(deadline)
       }
     }

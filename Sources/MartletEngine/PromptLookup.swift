@@ -21,6 +21,12 @@ struct PromptLookup {
   private var hasWon = false
   /// Tokens to propose next: grows while all of them are right.
   private var length = 2
+  private var prediction: PredictedOutput?
+  /// Whether the last draft is the prediction's.
+  private(set) var isPredicted = false
+
+  /// - Parameter prediction: what goes before what stands in the sequence itself.
+  init(prediction: PredictedOutput? = nil) { self.prediction = prediction }
 
   /// At most `limit` tokens that may follow `history`; empty when nothing repeats or guessing has not paid.
   /// - Parameter cost: of one proposed token, in steps.
@@ -28,15 +34,16 @@ struct PromptLookup {
   mutating func draft(after history: [TokenID], limit: Int, cost: Float) -> ArraySlice<TokenID> {
     // The run that ends the history is looked up before it is indexed itself.
     index(history, upTo: history.count - 1)
-    guard limit > 0, history.count >= Self.order, balance > 0, let place = places[Self.key(history, history.count)],
+    var draft = prediction?.draft(after: history, limit: min(length, limit)) ?? []
+    isPredicted = !draft.isEmpty
+    if draft.isEmpty, limit > 0, history.count >= Self.order, let place = places[Self.key(history, history.count)],
       hasWon || Self.repeats(history, Self.trusted, from: Int(place))
-    else {
-      return []
+    {
+      draft = history[Int(place)...].prefix(min(length, limit))
     }
-    let count = min(length, limit, history.count - Int(place))
     // A right guess wins a step, so that a share of wrong ones is paid for; what is left must cover this one.
-    guard balance >= min(cost * Float(count), Self.advance) else { return [] }
-    return history[Int(place)..<Int(place) + count]
+    guard balance > 0, balance >= min(cost * Float(draft.count), Self.advance) else { return [] }
+    return draft
   }
 
   /// Takes account of a step in which `accepted` of `drafted` tokens were right.
@@ -70,7 +77,7 @@ struct PromptLookup {
   }
 
   /// The `order` tokens in front of `end`, 21 bits each: vocabularies are smaller than 2^21.
-  private static func key(_ history: [TokenID], _ end: Int) -> UInt64 {
+  static func key(_ history: [TokenID], _ end: Int) -> UInt64 {
     history[(end - order)..<end].reduce(0) { $0 << 21 | UInt64(UInt32(bitPattern: $1.rawValue) & 0x1F_FFFF) }
   }
 }

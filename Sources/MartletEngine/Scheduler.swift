@@ -342,13 +342,18 @@ package struct Scheduler {
       computed = row.start + max(1, output.sampled.count)
       running[index].planned = computed
     }
-    if speculation != nil, row.samples {
-      speculation?.settle(
-        row.request, drafted: row.draftCount, accepted: max(0, output.sampled.count - 1), rows: decoding)
+    let accepted = max(0, output.sampled.count - 1)
+    if row.samples,
+      speculation?.settle(row.request, drafted: row.draftCount, accepted: accepted, rows: decoding) == true
+    {
+      running[index].state.notePrediction(accepted: accepted, rejected: row.draftCount - accepted)
     }
     cachePages(index, computed: computed)
+    // This step's pages are part of the cost.
+    if case .prefilled(let logprobs, _) = events.first {
+      events[0] = .prefilled(promptLogprobs: logprobs, usage: running[index].state.usage)
+    }
     if case .finished(let reason, _) = events.last {
-      // The last step's pages are part of its cost.
       events[events.count - 1] = .finished(reason, running[index].state.usage)
       _ = leave(index)
       counters.finishedRequests += 1

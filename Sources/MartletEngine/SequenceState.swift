@@ -19,6 +19,7 @@ struct SequenceState {
   var retractions = 0
   /// Prompt tokens whose pages this request put into the cache, and the end of the last of them.
   private var written = (tokens: 0, end: 0)
+  private var predicted = (accepted: 0, rejected: 0)
 
   init(id: RequestID, request: GenerationRequest, arrival: UInt64) {
     self.id = id
@@ -43,12 +44,19 @@ struct SequenceState {
     written = (written.tokens + page.count, page.upperBound)
   }
 
+  /// Takes note of tokens of the prediction that a step has checked.
+  mutating func notePrediction(accepted: Int, rejected: Int) {
+    predicted = (predicted.accepted + accepted, predicted.rejected + rejected)
+  }
+
   var usage: GenerationUsage {
     var usage = GenerationUsage()
     usage.promptTokens = request.prompt.count
     usage.cachedTokens = cachedTokens ?? 0
     usage.writtenTokens = written.tokens
     usage.completionTokens = generatedCount
+    usage.acceptedPredictionTokens = predicted.accepted
+    usage.rejectedPredictionTokens = predicted.rejected
     usage.retractions = retractions
     return usage
   }
@@ -62,7 +70,7 @@ struct SequenceState {
     }
     if !isPrefilled, row.start + row.input.count >= request.prompt.count {
       isPrefilled = true
-      events.append(.prefilled(promptLogprobs: promptLogprobs))
+      events.append(.prefilled(promptLogprobs: promptLogprobs, usage: usage))
       promptLogprobs = []
       if request.stop.maxTokens == 0 { return events + [.finished(.length, usage)] }
     }

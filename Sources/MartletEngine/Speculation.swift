@@ -28,8 +28,13 @@ struct Speculation {
     let cost = cost(rows: rows)
     guard cost <= SpeculationOptions.highestCost, Self.drawsPlainly(state) else { return [] }
     return Array(
-      lookups[state.id, default: PromptLookup()].draft(
+      lookups[state.id, default: Self.lookup(state)].draft(
         after: state.history, limit: min(limit, options.maxDraftTokens), cost: cost))
+  }
+
+  private static func lookup(_ state: SequenceState) -> PromptLookup {
+    let tokens = state.request.prediction
+    return PromptLookup(prediction: tokens.isEmpty ? nil : PredictedOutput(tokens, start: state.request.prompt.count))
   }
 
   /// Whether the draws of one step do not depend on each other: no penalties on what was generated, no constraint, no
@@ -41,9 +46,11 @@ struct Speculation {
       && state.request.constraint == nil
   }
 
-  mutating func settle(_ id: RequestID, drafted: Int, accepted: Int, rows: Int) {
+  /// Takes account of a step; returns whether its guesses came from the request's prediction.
+  mutating func settle(_ id: RequestID, drafted: Int, accepted: Int, rows: Int) -> Bool {
     let cost = cost(rows: rows)
     lookups[id]?.settle(drafted: drafted, accepted: accepted, cost: cost)
+    return drafted > 0 && lookups[id]?.isPredicted == true
   }
 
   mutating func forget(_ id: RequestID) { lookups[id] = nil }

@@ -28,13 +28,15 @@ extension APIServer {
         .post, "/v1/chat/completions",
         RouteDescription(
           "Answer a conversation", body: RequestField.chat, required: ["messages"],
-          example: ["messages": Self.messages, "max_tokens": 4], stream: Self.events)
+          example: ["messages": Self.messages, "max_tokens": 4], stream: Self.events
+        ).answering(.chat)
       ) { try await chat.handle($0, $1) },
       ServedRoute(
         .post, "/v1/completions",
         RouteDescription(
           "Continue a text", body: RequestField.completion, required: ["prompt"],
-          example: ["prompt": "hello", "max_tokens": 4], stream: Self.events)
+          example: ["prompt": "hello", "max_tokens": 4], stream: Self.events
+        ).answering(.completion)
       ) { try await completions.handle($0, $1) },
     ] + refusals()
   }
@@ -59,7 +61,8 @@ extension APIServer {
     let control = ControlRoutes(model: model, reader: reader, registry: registry)
     let generation = RouteDescription(
       "Continue a text, natively", body: RequestField.generate,
-      example: ["text": "hello", "sampling_params": ["max_new_tokens": 4]], stream: Self.events)
+      example: ["text": "hello", "sampling_params": ["max_new_tokens": 4]], stream: Self.events
+    ).answering(.generation)
     let flush = RouteDescription("Empty the prefix cache", answer: .text)
     let abort = RouteDescription(
       "End native generations by their ids' prefix, or all of them",
@@ -80,13 +83,15 @@ extension APIServer {
         RouteDescription(
           "Answer a conversation, for Anthropic's clients", body: RequestField.anthropic,
           required: ["messages", "max_tokens"], example: ["messages": Self.messages, "max_tokens": 4],
-          stream: Self.events)
+          stream: Self.events
+        ).answering(.anthropic)
       ) { try await messages.handle($0, $1) },
       ServedRoute(
         .post, "/v1/messages/count_tokens",
         RouteDescription(
           "Count the tokens of a conversation", body: RequestField.anthropicPrompt, required: ["messages"],
-          example: ["messages": Self.messages])
+          example: ["messages": Self.messages]
+        ).answering(.tokenCount)
       ) { request, _ in try await messages.countTokens(request) },
     ]
   }
@@ -99,23 +104,32 @@ extension APIServer {
         .post, "/api/chat",
         RouteDescription(
           "Answer a conversation, for Ollama's clients", body: RequestField.ollamaChat,
-          example: ["messages": Self.messages, "options": options], stream: Self.lines)
+          example: ["messages": Self.messages, "options": options], stream: Self.lines
+        ).answering(.ollamaChat)
       ) { try await ollama.chat($0, $1) },
       ServedRoute(
         .post, "/api/generate",
         RouteDescription(
           "Answer a prompt, for Ollama's clients", body: RequestField.ollamaGenerate,
-          example: ["prompt": "hello", "options": options], stream: Self.lines)
+          example: ["prompt": "hello", "options": options], stream: Self.lines
+        ).answering(.ollamaText)
       ) { try await ollama.generate($0, $1) },
       ServedRoute(
         .post, "/api/show",
         RouteDescription(
           "Tell about the model", body: [RequestField("model", .string)], required: ["model"],
-          example: ["model": name])
+          example: ["model": name]
+        ).answering(.ollamaModel)
       ) { request, _ in try await ollama.show(request) },
-      ServedRoute(.get, "/api/tags", RouteDescription("List the models")) { _, _ in ollama.tags() },
-      ServedRoute(.get, "/api/ps", RouteDescription("List the loaded models")) { _, _ in ollama.running() },
-      ServedRoute(.get, "/api/version", RouteDescription("Tell the version")) { _, _ in ollama.version() },
+      ServedRoute(.get, "/api/tags", RouteDescription("List the models").answering(.ollamaModels)) { _, _ in
+        ollama.tags()
+      },
+      ServedRoute(.get, "/api/ps", RouteDescription("List the loaded models").answering(.ollamaModels)) { _, _ in
+        ollama.running()
+      },
+      ServedRoute(.get, "/api/version", RouteDescription("Tell the version").answering(.version)) { _, _ in
+        ollama.version()
+      },
     ]
   }
 
@@ -125,18 +139,22 @@ extension APIServer {
     let tokens = RouteDescription(
       "Turn a text or a conversation into tokens",
       body: RequestField.conversation + [RequestField("prompt", .strings), RequestField("add_special_tokens", .bool)],
-      example: ["messages": Self.messages])
+      example: ["messages": Self.messages]
+    ).answering(.tokens)
     let texts = RouteDescription(
       "Turn tokens into text", body: [RequestField("tokens", .list), RequestField("skip_special_tokens", .bool)],
-      required: ["tokens"], example: ["tokens": [65]])
+      required: ["tokens"], example: ["tokens": [65]]
+    ).answering(.text)
     let reasoning = RouteDescription(
       "Split a text into reasoning and answer",
       body: [RequestField("text", .string), RequestField("reasoning_parser", .string)], required: ["text"],
-      example: ["text": "hello", "reasoning_parser": "qwen3"])
+      example: ["text": "hello", "reasoning_parser": "qwen3"]
+    ).answering(.reasoning)
     let calls = RouteDescription(
       "Read the tool calls of a text",
       body: [RequestField("text", .string), RequestField("tool_call_parser", .string), RequestField("tools", .list)],
-      required: ["text"], example: ["text": "hello", "tool_call_parser": "qwen25"])
+      required: ["text"], example: ["text": "hello", "tool_call_parser": "qwen25"]
+    ).answering(.calls)
     return ["/tokenize", "/v1/tokenize"].map { path in
       ServedRoute(.post, path, tokens) { request, _ in try await tokenize.tokenize(request) }
     }
@@ -159,8 +177,10 @@ extension APIServer {
       ServedRoute(.get, "/ready", RouteDescription("Tell whether requests are taken", answer: .none)) { _, _ in
         status.ready()
       },
-      ServedRoute(.get, "/v1/models", RouteDescription("List the models")) { _, _ in status.models() },
-      ServedRoute(.get, "/v1/models/**", RouteDescription("Tell about a model")) { _, context in
+      ServedRoute(.get, "/v1/models", RouteDescription("List the models").answering(.models)) { _, _ in
+        status.models()
+      },
+      ServedRoute(.get, "/v1/models/**", RouteDescription("Tell about a model").answering(.model)) { _, context in
         try status.model(named: context.parameters.getCatchAll().joined(separator: "/"))
       },
     ]

@@ -15,7 +15,8 @@ extension APIServer {
         .post, "/v1/responses",
         RouteDescription(
           "Answer an input and keep the answer", body: RequestField.response, required: ["input"],
-          example: ["input": "hello", "max_output_tokens": 4], stream: "text/event-stream")
+          example: ["input": "hello", "max_output_tokens": 4], stream: "text/event-stream"
+        ).answering(.response)
       ) { try await responses.handle($0, $1) },
       ServedRoute(
         .get, "/v1/streams/:id", RouteDescription("Go on with a stream that its client left", answer: .events)

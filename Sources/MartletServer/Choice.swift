@@ -6,6 +6,7 @@ import MartletText
 struct Choice: Sendable {
   let index: Int
   let prompt: [TokenID]
+  let hasPrediction: Bool
   let stream: GenerationStream
   private(set) var assembler: ResponseAssembler
   private var parser: ResponseParser
@@ -19,6 +20,7 @@ struct Choice: Sendable {
     self.index = index
     self.parser = ResponseParser(parser ?? ResponseParser.Options())
     prompt = request.prompt
+    hasPrediction = !request.prediction.isEmpty
     assembler = ResponseAssembler(
       tokenizer: model.tokenizer, stopTokens: request.stop.stopTokens, options: fields.text)
     generator = model.generator

@@ -132,11 +132,18 @@ struct ChoiceGroup: Sendable {
       $0 + ($1.offset % perPrompt == 0 ? $1.element.assembler.usage.cachedTokens : 0)
     }
     let reasoning = Int64(choices.reduce(0) { $0 + $1.reasoningTokens })
+    var details: JSONObject = ["reasoning_tokens": .int(reasoning)]
+    if choices.contains(where: \.hasPrediction) {
+      let accepted = choices.reduce(0) { $0 + $1.assembler.usage.acceptedPredictionTokens }
+      let rejected = choices.reduce(0) { $0 + $1.assembler.usage.rejectedPredictionTokens }
+      details["accepted_prediction_tokens"] = .int(Int64(accepted))
+      details["rejected_prediction_tokens"] = .int(Int64(rejected))
+    }
     return [
       "prompt_tokens": .int(Int64(prompt)), "total_tokens": .int(Int64(prompt + completion)),
       "completion_tokens": .int(Int64(completion)),
       "prompt_tokens_details": ["cached_tokens": .int(Int64(cached))], "reasoning_tokens": .int(reasoning),
-      "completion_tokens_details": ["reasoning_tokens": .int(reasoning)],
+      "completion_tokens_details": .object(details),
     ]
   }
 }

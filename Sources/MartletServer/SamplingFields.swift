@@ -8,6 +8,8 @@ struct SamplingFields {
   var maxTokens: Int?
   /// A limit that the context has no room for is lowered, not refused: clients of some dialects always send one.
   var fitsMaxTokens = false
+  /// Tokens that prompt and answer may take together where the model could take more.
+  var contextLimit: Int?
   var minTokens: Int
   var stopTokens: [TokenID]
   var ignoresEnd: Bool
@@ -74,13 +76,11 @@ struct SamplingFields {
     prompt: [TokenID], choice: Int, logprobs: LogprobOptions, defaultMaxTokens: Int?, namespace: CacheNamespace,
     priority: Int, model: ServedModel
   ) throws -> GenerationRequest {
-    let context = model.generator.limits.contextLength
-    let limit: Int
-    if let maxTokens = maxTokens ?? defaultMaxTokens {
-      limit = fitsMaxTokens ? min(maxTokens, max(1, context - prompt.count)) : maxTokens
-    } else {
+    let context = min(contextLimit ?? .max, model.generator.limits.contextLength)
+    var limit = maxTokens ?? defaultMaxTokens ?? .max
+    if fitsMaxTokens || limit == .max {
       guard prompt.count < context else { throw AdmissionError.promptTooLong(tokens: prompt.count + 1, limit: context) }
-      limit = context - prompt.count
+      limit = min(limit, context - prompt.count)
     }
     var sampling = sampling
     sampling.seed = sampling.seed &+ UInt64(choice) &* 0x9E37_79B9_7F4A_7C15

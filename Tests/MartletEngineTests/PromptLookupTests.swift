@@ -18,7 +18,7 @@ import Testing
     #expect(lookup.draft(after: short, limit: 8, cost: 0.1).isEmpty)
     lookup.settle(drafted: 2, accepted: 2, cost: 0.1)
     #expect(Array(lookup.draft(after: short, limit: 2, cost: 0.1)) == Self.tokens([4, 5]))
-    lookup.settle(drafted: 2, accepted: 0, cost: 0.9)
+    lookup.settle(drafted: 3, accepted: 0, cost: 0.9)
     #expect(lookup.draft(after: short, limit: 8, cost: 0.1).isEmpty)
   }
 

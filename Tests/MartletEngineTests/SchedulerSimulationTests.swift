@@ -83,13 +83,15 @@ import Testing
       let isScored = draw(4) == 0
       let namespace = draw(5) == 0 ? CacheNamespace("other") : CacheNamespace.shared
       generations[id] = Generation(prompt: prompt, limit: limit, isScored: isScored)
-      scheduler.admit(
-        id,
-        GenerationRequest(
-          prompt: prompt.map { TokenID($0) }, sampling: try SamplingParameters(SamplingParameters.Fields()),
-          stop: try StopCriteria(maxTokens: limit),
-          logprobs: LogprobOptions(output: false, topCount: 0, promptStart: isScored ? draw(prompt.count) : nil),
-          namespace: namespace, priority: draw(3)))
+      var request = GenerationRequest(
+        prompt: prompt.map { TokenID($0) }, sampling: try SamplingParameters(SamplingParameters.Fields()),
+        stop: try StopCriteria(maxTokens: limit),
+        logprobs: LogprobOptions(output: false, topCount: 0, promptStart: isScored ? draw(prompt.count) : nil),
+        namespace: namespace, priority: draw(3))
+      if setting.speculates, draw(2) == 0 {
+        request.prediction = (0..<40).map { _ in TokenID(Int32(draw(6))) }
+      }
+      scheduler.admit(id, request)
     }
 
     mutating func cancel() {

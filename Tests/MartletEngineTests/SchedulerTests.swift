@@ -116,6 +116,28 @@ import Testing
     #expect(scheduler.load.cachedTokens == 5 * 96)
   }
 
+  @Test func aPromptsEndTellsWhatTheCacheGaveAndGot() throws {
+    var scheduler = Self.scheduler(running: 1, batch: 64)
+    let prompt = (0..<100).map { Int32($0) }
+    var costs: [[Int]] = []
+    for (id, tail) in [(1, [Int32](500..<520)), (2, [Int32](600..<620))] {
+      scheduler.admit(RequestID(UInt64(id)), try Self.request(prompt + tail))
+      while !scheduler.isIdle {
+        let plan = scheduler.plan()
+        for (_, event) in scheduler.commit(
+          StepResult(rows: plan.rows.map { Self.row($0.samples ? 7 : nil) }), for: plan)
+        {
+          switch event {
+          case .prefilled(_, let usage), .finished(_, let usage):
+            costs.append([usage.cachedTokens, usage.writtenTokens])
+          case .token: continue
+          }
+        }
+      }
+    }
+    #expect(costs == [[0, 112], [0, 112], [96, 16], [96, 16]])
+  }
+
   @Test func aCancelledRequestGivesItsPagesBackAtOnce() throws {
     var scheduler = Self.scheduler(pages: 20)
     scheduler.admit(RequestID(1), try Self.request((0..<40).map { Int32($0) }, 100))

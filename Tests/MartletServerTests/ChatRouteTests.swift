@@ -48,6 +48,25 @@ import Testing
     </tool_call>
     """
 
+  @Test func aPredictionGoesToTheEngineAndIsAccountedFor() async throws {
+    var usage = GenerationUsage()
+    usage.acceptedPredictionTokens = 2
+    usage.rejectedPredictionTokens = 1
+    let server = try TestServer(ScriptedGenerator(usage: usage) { _ in [97, 98, 257] })
+    let messages: JSONValue = [["role": "user", "content": "x"]]
+    for content in ["ab", [["type": "text", "text": "a"], ["type": "text", "text": "b"]]] as [JSONValue] {
+      let body: JSONValue = ["messages": messages, "prediction": ["type": "content", "content": content]]
+      let details = try await server.send("/v1/chat/completions", body).json["usage"]?["completion_tokens_details"]
+      #expect(details?["accepted_prediction_tokens"] == 2 && details?["rejected_prediction_tokens"] == 1)
+    }
+    #expect(server.generator.requests.map(\.prediction) == Array(repeating: [TokenID(97), TokenID(98)], count: 2))
+    let plain = try await server.send("/v1/chat/completions", ["messages": messages]).json["usage"]
+    #expect(plain?["completion_tokens_details"]?["accepted_prediction_tokens"] == nil)
+    let faulty: JSONValue = ["messages": messages, "prediction": ["type": "content", "content": 7]]
+    let refused = try await server.send("/v1/chat/completions", faulty)
+    #expect(refused.status == 400 && refused.text.contains("prediction.content"))
+  }
+
   @Test func wholeAnswersHaveCallsAndReasoning() async throws {
     let server = try Self.server(Self.answer, reasoning: "qwen3")
     let reply = try await server.send("/v1/chat/completions", Self.body()).json

@@ -126,6 +126,52 @@ import Testing
     #expect(text.contains("\"stop_reason\":\"tool_use\""))
   }
 
+  @Test func aStreamBeginsWithWhatTheCacheGave() async throws {
+    var usage = GenerationUsage()
+    usage.cachedTokens = 5
+    usage.writtenTokens = 3
+    let server = try TestServer(ScriptedGenerator(usage: usage) { _ in [104, 105, 257] }, template: Self.template)
+    let body: JSONValue = ["max_tokens": 9, "messages": [["role": "user", "content": "0123456789"]], "stream": true]
+    let events = try await server.send("/v1/messages", body).data
+    let start = events.first?["message"]?["usage"]
+    #expect(start?["cache_read_input_tokens"] == 5 && start?["cache_creation_input_tokens"] == 3)
+    #expect(start?["input_tokens"]?.intValue == server.generator.requests[0].prompt.count - 8)
+    #expect(start?["output_tokens"] == 0)
+    #expect(events.first { $0["type"] == "message_delta" }?["usage"]?["cache_read_input_tokens"] == 5)
+  }
+
+  @Test func ollamaFormatsAreHeld() async throws {
+    let server = try Self.server("x")
+    let schema: JSONValue = ["type": "object", "properties": ["a": ["type": "integer"]]]
+    for format in ["json", schema] as [JSONValue] {
+      _ = try await server.send("/api/chat", Self.with(Self.ollama, ["format": format]))
+    }
+    #expect(server.generator.requests.map { $0.constraint != nil } == [true, true])
+  }
+
+  @Test func ollamaTellsEachTokensLogProbabilityOnce() async throws {
+    let server = try Self.server("abc")
+    for path in ["/api/chat", "/api/generate"] {
+      let base: JSONValue = path == "/api/chat" ? Self.ollama : ["prompt": "x", "options": ["num_predict": 9]]
+      let text = try await server.send(path, Self.with(base, ["logprobs": true])).text
+      let lines = try text.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+      let tokens = lines.flatMap { $0["logprobs"]?.arrayValue ?? [] }.map { $0["token"]?.stringValue }
+      #expect(tokens == ["a", "b", "c", "<|end|>"])
+      let whole = try await server.send(path, Self.with(base, ["logprobs": true, "stream": false])).json["logprobs"]
+      #expect(whole?.arrayValue?.count == 4 && whole?[0]?["logprob"]?.doubleValue == -0.5)
+    }
+  }
+
+  @Test func tokensAreToldWhereTheyAreAskedFor() async throws {
+    let server = try Self.server("ab")
+    let ask: JSONObject = ["return_token_ids": true, "stream": false]
+    let message = try await server.send("/v1/messages", Self.with(Self.anthropic, ask)).json
+    let line = try await server.send("/api/chat", Self.with(Self.ollama, ask)).json
+    #expect(message["response_token_ids"] == [97, 98, 257] && line["response_token_ids"] == [97, 98, 257])
+    #expect(message["prompt_token_ids"] == line["prompt_token_ids"] && message["prompt_token_ids"] != nil)
+    #expect(try await server.send("/v1/messages", Self.anthropic).json["prompt_token_ids"] == nil)
+  }
+
   @Test func anthropicErrorsHaveItsShape() async throws {
     var options = HTTPOptions()
     options.apiKey = "k"

@@ -45,7 +45,7 @@ final class ScriptedGenerator: Generator {
       state.open[id] = continuation
       return id
     }
-    continuation.yield(.prefilled(promptLogprobs: []))
+    continuation.yield(.prefilled(promptLogprobs: [], usage: usage))
     if let tokens = answer(request) {
       for token in tokens {
         let alternatives = request.logprobs.tokens.map { TokenLogprobs.Alternative(token: $0, logprob: -2) }

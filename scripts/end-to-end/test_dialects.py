@@ -1,6 +1,9 @@
 """Anthropic's and Ollama's clients against the same model as the openai package."""
 
+import json
+
 import anthropic
+import httpx
 import ollama
 import pytest
 
@@ -57,6 +60,19 @@ def test_pages_that_went_into_the_cache_are_told(server, claude):
     assert again.cache_read_input_tokens == first.cache_read_input_tokens + written
 
 
+def test_a_stream_begins_with_the_true_counts_of_the_cache(claude):
+    question = [{"role": "user", "content": "Tell me about one of the nine muses, please. " * 8}]
+    settings = dict(model="default", messages=question, max_tokens=2, extra_body=GREEDY)
+    for turn in range(2):
+        events = list(claude.messages.create(stream=True, **settings))
+        start = events[0].message.usage
+        end = next(event.usage for event in events if event.type == "message_delta")
+        assert (start.input_tokens, start.cache_read_input_tokens, start.cache_creation_input_tokens) == (
+            end.input_tokens, end.cache_read_input_tokens, end.cache_creation_input_tokens)
+        assert (start.cache_creation_input_tokens > 0) == (turn == 0)
+        assert start.output_tokens == 0 and end.output_tokens == 2
+
+
 def test_stop_sequences_and_limits(claude):
     cut = claude.messages.create(model="default", messages=QUESTION, max_tokens=2, extra_body=GREEDY)
     assert cut.stop_reason == "max_tokens"
@@ -79,3 +95,49 @@ def test_ollama_generates_and_lists(llama):
     name = llama.list().models[0].model
     assert llama.ps().models[0].model == name
     assert "completion" in llama.show(name).capabilities
+
+
+def check_line(line, kind):
+    """A line holds what the client's own type has, with values that it takes as they are."""
+    known = {field.alias or name for name, field in kind.model_fields.items()}
+    assert set(line) <= known | {"truncated_messages", "truncated_tokens"}, set(line) - known
+    kind.model_validate_json(json.dumps(line), strict=True)
+
+
+def test_ollama_answers_are_of_the_clients_types(server):
+    chat = {"model": "default", "messages": QUESTION, "options": {"temperature": 0, "num_predict": 6}}
+    generate = {"model": "default", "prompt": "One, two,", "options": chat["options"]}
+    for path, body, kind in (("/api/chat", chat, ollama.ChatResponse), ("/api/generate", generate, ollama.GenerateResponse)):
+        check_line(httpx.post(server.url + path, json={**body, "stream": False}, timeout=60).json(), kind)
+        told = httpx.post(server.url + path, json={**body, "stream": False, "logprobs": True, "top_logprobs": 2}, timeout=60).json()
+        check_line(told, kind)
+        assert len(told["logprobs"]) == told["eval_count"] and len(told["logprobs"][0]["top_logprobs"]) == 2
+        lines = httpx.post(server.url + path, json=body, timeout=60).text.splitlines()
+        assert len(lines) > 3
+        for line in lines:
+            check_line(json.loads(line), kind)
+    for path, kind in (("/api/tags", ollama.ListResponse), ("/api/ps", ollama.ProcessResponse)):
+        check_line(httpx.get(server.url + path).json(), kind)
+    name = httpx.get(server.url + "/api/tags").json()["models"][0]["model"]
+    check_line(httpx.post(server.url + "/api/show", json={"model": name}).json(), ollama.ShowResponse)
+
+
+def test_a_long_prompt_is_cut_only_when_asked(llama):
+    turns = [{"role": "user", "content": "Remember the word lighthouse, please. " * 20}, {"role": "assistant", "content": "Yes."}]
+    messages = [{"role": "system", "content": "Be brief."}, *turns, *QUESTION]
+    options = {"temperature": 0, "num_predict": 16, "num_ctx": 128}
+    with pytest.raises(ollama.ResponseError, match="truncate") as error:
+        llama.chat(model="default", messages=messages, options=options)
+    assert error.value.status_code == 400
+    # The client has no argument for it.
+    body = {"model": "default", "messages": messages, "options": options, "truncate": True, "stream": False}
+    cut = llama._client.post("/api/chat", json=body).json()
+    assert cut["truncated_messages"] == 2
+    short = llama.chat(model="default", messages=[messages[0], *QUESTION], options=options)
+    assert (cut["prompt_eval_count"], cut["message"]["content"]) == (short.prompt_eval_count, short.message.content)
+
+
+def test_ollama_holds_its_format(llama):
+    schema = {"type": "object", "properties": {"city": {"type": "string", "enum": ["Paris", "Rome"]}}, "required": ["city"]}
+    reply = llama.chat(model="default", messages=QUESTION, format=schema, options={"temperature": 0, "num_predict": 64})
+    assert json.loads(reply.message.content) in ({"city": "Paris"}, {"city": "Rome"})

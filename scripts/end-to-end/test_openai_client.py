@@ -177,3 +177,17 @@ def test_thirty_two_streams_with_cancellations(server):
             assert text == alone[index % 8]
     state = server.wait_until_idle()
     assert state["free_pages"] + state["cached_pages"] == state["total_pages"]
+
+
+def test_a_predicted_output_is_checked_ahead_and_changes_nothing(client, server):
+    ask = dict(model="default", messages=[{"role": "user", "content": "Write two sentences about the sea."}], temperature=0,
+               max_tokens=48, extra_body={"ignore_eos": True})
+    plain = client.chat.completions.create(**ask)
+    text = plain.choices[0].message.content
+    for prediction in (text, text[:60] + " QQ " + text[70:], "Nothing of the kind."):
+        reply = client.chat.completions.create(prediction={"type": "content", "content": prediction}, **ask)
+        assert reply.choices[0].message.content == text
+        details = reply.usage.completion_tokens_details
+        if prediction == text:
+            assert details.accepted_prediction_tokens > 24 and details.rejected_prediction_tokens <= 8
+        assert details.accepted_prediction_tokens <= 48

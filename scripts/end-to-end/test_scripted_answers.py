@@ -9,7 +9,9 @@ import anthropic
 import httpx
 import ollama
 import openai
+import pydantic
 import pytest
+from openai.types.responses import ResponseStreamEvent
 
 from conftest import Server
 
@@ -17,7 +19,14 @@ REASONING, CONTENT = "They ask for é and 漢.", "Let me look.\n"
 CALLS = [("get_weather", '{"city": "Zürich", "days": [1, 2]}'), ("get_time", '{"zone": "a\\"b"}')]
 SCRIPT = f"<think>\n{REASONING}\n</think>\n\n{CONTENT}" + "\n".join(
     f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>' for name, arguments in CALLS)
-PATTERN = re.sub(r"([\\{}\[\]().*+?^$|/])", r"\\\1", SCRIPT)
+
+
+def word(text):
+    """The grammar of one text."""
+    return re.sub(r"([\\{}\[\]().*+?^$|/])", r"\\\1", text)
+
+
+PATTERN = word(SCRIPT)
 QUESTION = [{"role": "user", "content": "What is the weather?"}]
 PARAMETERS = {"type": "object", "properties": {}}
 TOOLS = [{"type": "function", "function": {"name": name, "parameters": PARAMETERS}} for name, _ in CALLS]
@@ -128,6 +137,127 @@ def test_the_ollama_client_gets_each_byte(scripted):
     calls = [call for line in streamed for call in line.message.tool_calls or []]
     assert [(call.function.name, dict(call.function.arguments)) for call in calls] == expected
     assert "".join(line.message.content or "" for line in streamed) == whole.message.content
+
+
+def test_the_ollama_client_calls_python_functions_over_several_rounds(scripted):
+    def get_degrees(city: str, days: int = 1) -> str:
+        """Tell the temperature in a city.
+
+        Args:
+          city: the name of the city
+          days: how many days ahead
+        """
+        return f"{city} in {days}: 31 degrees"
+
+    client = ollama.Client(host=scripted.url)
+    messages = [{"role": "user", "content": "How warm is it in Rome and in Oslo?"}]
+    for city in ("Rome", "Zürich"):
+        text = f'<tool_call>\n{{"name": "get_degrees", "arguments": {{"city": "{city}", "days": 2}}}}\n</tool_call>'
+        options = {"regex": word(text), "temperature": 0, "num_predict": 200}
+        for stream in (True, False):
+            reply = client.chat(model="m", messages=messages, tools=[get_degrees], options=options, stream=stream)
+            message = next(line.message for line in reply if line.message.tool_calls) if stream else reply.message
+            call, = message.tool_calls
+            assert (call.function.name, dict(call.function.arguments)) == ("get_degrees", {"city": city, "days": 2})
+        result = get_degrees(**call.function.arguments)
+        messages += [message, {"role": "tool", "tool_name": "get_degrees", "content": result}]
+    final = client.chat(
+        model="m", messages=messages, tools=[get_degrees], options={"regex": "31 degrees", "temperature": 0, "num_predict": 20})
+    assert final.message.content == "31 degrees" and not final.message.tool_calls and final.done_reason == "stop"
+    body = {"messages": [m if isinstance(m, dict) else m.model_dump() for m in messages], "stream": False,
+            "options": {"num_predict": 1}, "return_token_ids": True}
+    prompt = httpx.post(scripted.url + "/api/chat", json=body, timeout=60).json()["prompt_token_ids"]
+    text = httpx.post(scripted.url + "/detokenize", json={"tokens": prompt}).json()["text"]
+    assert text.index("Rome in 2: 31 degrees") < text.index("Zürich in 2: 31 degrees")
+
+
+def test_the_former_functions_come_as_such(scripted):
+    client = openai.OpenAI(base_url=scripted.url + "/v1", api_key="none", max_retries=0)
+    functions = [{"name": name, "parameters": PARAMETERS} for name, _ in CALLS]
+    ask = dict(model="m", messages=QUESTION, functions=functions, temperature=0, max_tokens=400, extra_body={"regex": PATTERN})
+    choice = client.chat.completions.create(**ask).choices[0]
+    call = choice.message.function_call
+    assert (call.name, call.arguments) == CALLS[0] and choice.finish_reason == "function_call" and not choice.message.tool_calls
+    name, arguments = "", ""
+    for chunk in client.chat.completions.create(stream=True, **ask):
+        delta = chunk.choices[0].delta.function_call
+        name += delta and delta.name or ""
+        arguments += delta and delta.arguments or ""
+    assert (name, arguments) == CALLS[0] and chunk.choices[0].finish_reason == "function_call"
+
+
+EVENT = pydantic.TypeAdapter(ResponseStreamEvent)
+# What an item of each kind has between its beginning and its end: the part's deltas and their sum.
+INSIDE = {"message": ("output_text", "text"), "reasoning": ("reasoning_text", "text"),
+          "function_call": ("function_call_arguments", "arguments")}
+
+
+def check_response_events(events):
+    """The documented sequence, told apart from our own code: each item opens, grows and closes before the next."""
+    for event in events:
+        # The grammar that scripts the answer is ours, and the response repeats it. `store` and a call's `name` are the
+        # service's own fields that this version of the types leaves out.
+        event.get("response", {}).get("text", {})["format"] = {"type": "text"}
+        assert undocumented(EVENT.validate_python(event, strict=True)) <= {"response.store", "name"}, event
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    kinds = [event["type"].removeprefix("response.") for event in events]
+    assert kinds[:2] == ["created", "in_progress"]
+    final = events[-1]["response"]
+    assert kinds[-1] == final["status"]
+    at = 2
+    for index, item in enumerate(final["output"]):
+        def take(kind):
+            nonlocal at
+            event = events[at]
+            assert kinds[at] == kind and event["output_index"] == index, (kind, event)
+            assert event.get("item_id", event.get("item", {}).get("id")) == item["id"]
+            assert event.get("content_index", 0) == 0
+            at += 1
+            return event
+        name, field = INSIDE[item["type"]]
+        begun = take("output_item.added")["item"]
+        assert begun["status"] == "in_progress" and not begun.get("content") and not begun.get("arguments")
+        if item["type"] != "function_call":
+            assert take("content_part.added")["part"]["text"] == ""
+        text = ""
+        while kinds[at] == f"{name}.delta":
+            text += take(f"{name}.delta")["delta"]
+        assert text == take(f"{name}.done")[field]
+        if item["type"] != "function_call":
+            assert take("content_part.done")["part"] == item["content"][0] and item["content"][0]["text"] == text
+        else:
+            assert item["arguments"] == text
+        assert take("output_item.done")["item"] == item
+    assert at == len(events) - 1
+    return final
+
+
+def test_response_events_are_the_documented_ones(scripted):
+    tools = [{"type": "function", "name": name, "parameters": PARAMETERS, "strict": False} for name, _ in CALLS]
+    body = {"input": QUESTION, "tools": tools, "temperature": 0, "stream": True, "max_output_tokens": 400,
+            "text": {"format": {"type": "regex", "pattern": PATTERN}}}
+    final = check_response_events(lines(scripted, "/v1/responses", body, "data: "))
+    assert [item["type"] for item in final["output"]] == ["reasoning", "message", "function_call", "function_call"]
+    assert final["output"][0]["content"][0]["text"].strip() == REASONING
+    assert final["output"][1]["content"][0]["text"] == CONTENT.rstrip("\n")
+    assert [(item["name"], item["arguments"]) for item in final["output"][2:]] == CALLS
+    assert 0 < final["usage"]["output_tokens_details"]["reasoning_tokens"] < final["usage"]["output_tokens"]
+    # Cut off everywhere: in the reasoning, in the text, in a call.
+    ends = set()
+    for limit in range(1, final["usage"]["output_tokens"], 5):
+        cut = check_response_events(lines(scripted, "/v1/responses", {**body, "max_output_tokens": limit}, "data: "))
+        assert cut["incomplete_details"] == {"reason": "max_output_tokens"} and cut["usage"]["output_tokens"] == limit
+        ends |= {(item["type"], item["status"]) for item in cut["output"]}
+    assert {("reasoning", "incomplete"), ("message", "incomplete"), ("function_call", "incomplete")} <= ends
+
+
+def test_a_cancelled_response_ends_its_stream_as_such(scripted):
+    client = openai.OpenAI(base_url=scripted.url + "/v1", api_key="none", max_retries=0)
+    made = client.responses.create(
+        model="m", input="Count.", background=True, max_output_tokens=900, extra_body={"ignore_eos": True})
+    assert client.responses.cancel(made.id).status == "cancelled"
+    last = list(client.responses.retrieve(made.id, stream=True))[-1].to_dict()
+    assert (last["type"], last["response"]["status"]) == ("response.cancelled", "cancelled")
 
 
 def test_streams_have_their_golden_traces(scripted):

@@ -8,7 +8,7 @@ enum AnthropicRequest {
     var chat = JSONObject()
     let same = [
       "model", "temperature", "top_p", "top_k", "stream", "thinking", "priority", "cache_salt", "seed", "json_schema",
-      "regex", "ebnf",
+      "regex", "ebnf", "return_token_ids",
     ]
     for key in same {
       if let value = fields.value(key) { chat[key] = value }

@@ -26,6 +26,7 @@ struct MessagesRoute: Sendable {
     var message = self.message(id, chat, content: blocks.json, usage: usage(choice))
     message["stop_reason"] = stopReason(choice)
     message["stop_sequence"] = choice.stopString
+    if chat.returnsTokenIDs { choice.addTokenIDs(to: &message) }
     return Response(json: .object(message))
   }
 
@@ -66,21 +67,27 @@ struct MessagesRoute: Sendable {
     _ group: ChoiceGroup, _ chat: PreparedChat, _ id: String, _ watch: ClientConnections.Watch
   ) -> Response {
     EventStream.response(watch: watch, framing: .namedEvents) { events in
-      var group = group, blocks = AnthropicBlocks()
-      let start = message(id, chat, content: [], usage: usage(group.choices[0]))
-      try await events.send(["type": "message_start", "message": .object(start)])
-      try await events.send(["type": "ping"])
+      var group = group, blocks = AnthropicBlocks(), hasStarted = false
       try await group.forEachUpdate { choice, deltas in
+        if !hasStarted {
+          // Behind the first event of the engine, which tells what came from the cache and what went into it.
+          hasStarted = true
+          let start = message(id, chat, content: [], usage: usage(choice))
+          try await events.send(["type": "message_start", "message": .object(start)])
+          try await events.send(["type": "ping"])
+        }
         for delta in deltas {
           for event in blocks.append(delta) { try await events.send(event) }
         }
         guard choice.isFinished else { return }
         try choice.check()
         for event in blocks.finish() { try await events.send(event) }
-        try await events.send([
+        var end: JSONObject = [
           "type": "message_delta",
           "delta": ["stop_reason": stopReason(choice), "stop_sequence": choice.stopString], "usage": usage(choice),
-        ])
+        ]
+        if chat.returnsTokenIDs { choice.addTokenIDs(to: &end) }
+        try await events.send(.object(end))
       }
       try await events.send(["type": "message_stop"])
     }

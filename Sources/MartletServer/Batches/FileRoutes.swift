@@ -23,7 +23,8 @@ struct FileRoutes: Sendable {
       ServedRoute(.get, "/v1/files/:id/content", RouteDescription("Read a file", answer: .bytes)) {
         try content($0, $1)
       },
-      ServedRoute(.delete, "/v1/files/:id", RouteDescription("Delete a file")) { request, context in
+      ServedRoute(.delete, "/v1/files/:id", RouteDescription("Delete a file").answering(.deletion)) {
+        request, context in
         let entry = try find(request, context)
         _ = try store.delete(entry.id, tenant: Tenant(request, options: options))
         return Response(json: ["id": .string(entry.id), "object": "file", "deleted": true])

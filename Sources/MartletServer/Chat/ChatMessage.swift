@@ -4,7 +4,15 @@ import MartletText
 /// The parts of an answer as the chat endpoint writes them.
 enum ChatMessage {
   /// The whole message of the assistant.
-  static func whole(_ answer: ParsedResponse, ids: [String]) -> JSONValue {
+  /// - Parameter former: a call is the message's `function_call`.
+  static func whole(_ answer: ParsedResponse, ids: [String], former: Bool) -> JSONValue {
+    if former, let call = answer.calls.first {
+      return [
+        "role": "assistant", "content": answer.content.isEmpty ? .null : .string(answer.content), "refusal": .null,
+        "reasoning_content": answer.reasoning.isEmpty ? .null : .string(answer.reasoning),
+        "function_call": ["name": .string(call.name), "arguments": .string(call.arguments)],
+      ]
+    }
     let calls = zip(answer.calls, ids).enumerated().map { index, item -> JSONValue in
       [
         "id": .string(item.1), "index": .int(Int64(index)), "type": "function",
@@ -20,8 +28,12 @@ enum ChatMessage {
 
   /// One streamed delta.
   /// - Parameter id: the id of the call that begins.
-  static func delta(_ delta: ResponseDelta, id: String) -> JSONValue {
+  static func delta(_ delta: ResponseDelta, id: String, former: Bool) -> JSONValue {
     switch delta {
+    case .call(_, _, let name) where former:
+      ["content": .null, "reasoning_content": .null, "function_call": ["name": .string(name), "arguments": ""]]
+    case .arguments(_, let text) where former:
+      ["content": .null, "reasoning_content": .null, "function_call": ["arguments": .string(text)]]
     case .content(let text): ["content": .string(text), "reasoning_content": .null]
     case .reasoning(let text): ["content": .null, "reasoning_content": .string(text)]
     case .call(let index, _, let name):

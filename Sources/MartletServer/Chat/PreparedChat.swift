@@ -14,19 +14,24 @@ struct PreparedChat: Sendable {
   let timing: RequestTiming?
   /// The model's name as the client gave it.
   let name: String
+  /// Each finished choice tells its tokens.
+  let returnsTokenIDs: Bool
+  /// The request has `functions` in place of `tools`, and so has its answer.
+  let usesFormerFunctions: Bool
 
   /// - Parameter fitsMaxTokens: lower a limit that the context has no room for.
+  /// - Parameter contextLimit: tokens that prompt and answer may take together where the model could take more.
   init(
-    _ fields: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, reader: RequestReader,
-    model: ServedModel
+    _ given: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, contextLimit: Int? = nil,
+    reader: RequestReader, model: ServedModel
   ) throws {
-    for (key, newer) in [("functions", "tools"), ("function_call", "tool_choice")] where fields.value(key) != nil {
-      throw InvalidField(field: key, reason: "was replaced by OpenAI: use \(newer)")
-    }
+    usesFormerFunctions = given.value("functions") != nil
+    let fields = try FormerFunctions.chatFields(given)
     timing = try fields.bool("timing") ?? false ? RequestTiming() : nil
     var sampling = try SamplingFields(fields, model: model, native: false)
     let prompt = try ChatPrompt(fields, model: model)
     sampling.fitsMaxTokens = fitsMaxTokens
+    sampling.contextLimit = contextLimit
     sampling.text.keptTokens = prompt.keptTokens
     guard sampling.grammar.source == nil || prompt.parser.prefill.isEmpty else {
       throw InvalidField(
@@ -47,10 +52,13 @@ struct PreparedChat: Sendable {
     }
     let logprobs = LogprobOptions(output: wantsLogprobs, topCount: top, promptStart: nil)
     let priority = try reader.priority(fields)
+    let prediction = try PredictionField.tokens(fields, model: model)
     requests = try (0..<sampling.n).map { choice in
-      try sampling.request(
+      var request = try sampling.request(
         prompt: prompt.tokens, choice: choice, logprobs: logprobs, defaultMaxTokens: nil, namespace: namespace,
         priority: priority, model: model)
+      request.prediction = prediction
+      return request
     }
     self.fields = sampling
     parser = prompt.parser
@@ -58,6 +66,7 @@ struct PreparedChat: Sendable {
     stream = try StreamOptions(fields)
     rid = try fields.string("rid")
     name = try fields.string("model") ?? model.name
+    returnsTokenIDs = try fields.bool("return_token_ids") ?? false
   }
 
   /// Admits the generations; they end when the client of `context` leaves.

@@ -30,7 +30,9 @@ enum OpenAPIDocument {
   private static func operation(_ route: ServedRoute) -> JSONValue {
     let description = route.description, method = "\(route.method)".lowercased()
     var content = JSONObject()
-    if description.answer != .none { content[description.answer.rawValue] = .object(JSONObject()) }
+    if description.answer != .none {
+      content[description.answer.rawValue] = description.shape.map { ["schema": $0.schema] } ?? .object(JSONObject())
+    }
     if let stream = description.stream { content[stream] = .object(JSONObject()) }
     var good: JSONObject = ["description": "The answer"]
     if !content.members.isEmpty { good["content"] = .object(content) }

@@ -11,7 +11,7 @@ extension RequestField {
     .integer("n", 1...SamplingFields.maxChoices), RequestField("stop", .strings),
     RequestField("skip_special_tokens", .bool), RequestField("no_stop_trim", .bool),
     RequestField("json_schema", .document), RequestField("regex", .string), RequestField("ebnf", .string),
-    RequestField("structural_tag", .document),
+    RequestField("structural_tag", .document), RequestField("choice", .strings),
   ]
 
   private static let limit = 0...Int(Int32.max)
@@ -44,11 +44,16 @@ extension RequestField {
     RequestField("reasoning_effort", .string),
     RequestField("reasoning", .object([RequestField("enabled", .bool), RequestField("effort", .string)])),
     RequestField("thinking", .object([RequestField("type", .string)])),
+    RequestField("chat_template_kwargs", .object([])), RequestField("continue_final_message", .bool),
+    RequestField("add_generation_prompt", .bool),
   ]
 
   static let chat =
     conversation + sampling + delivery + [
       RequestField("logprobs", .bool), .integer("top_logprobs", 0...20), RequestField("timing", .bool),
+      RequestField("input_ids", .list), RequestField("return_token_ids", .bool), RequestField("functions", .list),
+      RequestField("prediction", .object([])),
+      RequestField("function_call", .oneOf([.string, .object([])])),
     ]
 
   static let response: [RequestField] = [
@@ -60,14 +65,20 @@ extension RequestField {
     RequestField("reasoning", .object([RequestField("effort", .string)])),
     .integer("max_output_tokens", 1...Int(Int32.max)), RequestField("temperature", .number),
     RequestField("top_p", .number), RequestField("truncation", .string), RequestField("include", .strings),
-    RequestField("metadata", .object([])),
+    RequestField("metadata", .object([])), .integer("seed"), RequestField("stop", .strings), .integer("top_k"),
+    RequestField("min_p", .number), RequestField("frequency_penalty", .number),
+    RequestField("presence_penalty", .number), RequestField("repetition_penalty", .number),
+    RequestField("stop_token_ids", .list), RequestField("ignore_eos", .bool),
+    RequestField("chat_template_kwargs", .object([])), RequestField("cache_salt", .string),
+    RequestField("extra_key", .string), .integer("priority", -1_000_000...1_000_000),
+    RequestField("return_token_ids", .bool),
   ]
 
   static let completion =
     [
       RequestField("prompt", .oneOf([.string, .list])), RequestField("suffix", .string), RequestField("echo", .bool),
       .integer("logprobs", 0...20),
-      .integer("best_of", 1...SamplingFields.maxChoices),
+      .integer("best_of", 1...SamplingFields.maxChoices), RequestField("return_token_ids", .bool),
     ] + sampling + delivery
 
   static let generate: [RequestField] = [
@@ -92,14 +103,20 @@ extension RequestField {
       RequestField("stream", .bool), RequestField("thinking", .object([RequestField("type", .string)])),
       RequestField("output_config", .object([RequestField("effort", .string)])), .integer("seed"),
       RequestField("json_schema", .document), RequestField("regex", .string), RequestField("ebnf", .string),
+      RequestField("return_token_ids", .bool), .integer("priority", -1_000_000...1_000_000),
+      RequestField("cache_salt", .string),
     ]
 
   private static let ollama: [RequestField] = [
     RequestField("model", .string), RequestField("stream", .bool), RequestField("think", .oneOf([.bool, .string])),
+    RequestField("logprobs", .bool), .integer("top_logprobs", 0...20),
+    RequestField("truncate", .bool), RequestField("keep_alive", .oneOf([.number, .string])),
+    RequestField("format", .oneOf([.string, .object([])])), RequestField("return_token_ids", .bool),
     RequestField(
       "options",
       .object([
-        .integer("num_predict"), RequestField("temperature", .number), .integer("top_k"),
+        .integer("num_predict"), .integer("num_ctx", 1...Int(Int32.max)), .integer("num_keep"),
+        RequestField("temperature", .number), .integer("top_k"),
         RequestField("top_p", .number), RequestField("min_p", .number), .integer("seed"),
         RequestField("stop", .strings), RequestField("repeat_penalty", .number),
         RequestField("presence_penalty", .number), RequestField("frequency_penalty", .number),
@@ -111,6 +128,6 @@ extension RequestField {
   static let ollamaGenerate =
     [
       RequestField("prompt", .string), RequestField("suffix", .string), RequestField("system", .string),
-      RequestField("raw", .bool),
+      RequestField("raw", .bool), RequestField("context", .list),
     ] + ollama
 }

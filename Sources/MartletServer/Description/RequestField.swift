@@ -1,12 +1,14 @@
 import MartletText
 
-/// A field of a request's body as /openapi.json describes it.
+/// A field of a body as /openapi.json describes it: what routes read of requests, and what their answers hold.
 struct RequestField: Sendable {
   indirect enum Kind: Sendable {
     case string, bool, number, list, strings
     case integer(ClosedRange<Int>?)
     /// With the fields that are read of it.
     case object([RequestField])
+    /// Of objects.
+    case listOf([RequestField])
     /// JSON as a value or as a string.
     case document
     /// Several types, in words.
@@ -54,6 +56,7 @@ extension RequestField.Kind {
       }
       return .object(schema)
     case .object(let fields): return RequestField.schema(of: fields)
+    case .listOf(let fields): return ["type": "array", "items": RequestField.schema(of: fields)]
     case .document: return ["type": ["string", "object", "boolean"]]
     case .oneOf(let kinds): return ["anyOf": .array(kinds.map(\.schema))]
     }

@@ -23,6 +23,15 @@ struct RouteDescription: Sendable {
   var required: [String] = []
   /// A small valid body.
   var example: JSONValue = .null
+  /// What a good answer in JSON holds; nil where that is not described.
+  private(set) var shape: AnswerShape?
+
+  /// The same with what the answer holds.
+  func answering(_ shape: AnswerShape) -> RouteDescription {
+    var description = self
+    description.shape = shape
+    return description
+  }
 
   init(_ summary: String, answer: Answer = .json) {
     self.summary = summary

@@ -5,7 +5,7 @@
 enum EmbeddedPage {
   static let files: [PageFile] = [
     PageFile(
-      path: "/ui/api.js", contentType: "text/javascript; charset=utf-8", tag: "\"4e6882d067dabec83eb1\"",
+      path: "/ui/api.js", contentType: "text/javascript; charset=utf-8", tag: "\"caf1be8dcd5c58987e96\"",
       text: ##"""
 /** Requests to this server, with the key that the user typed. */
 function headers() {
@@ -31,9 +31,9 @@ async function request(path, body, signal) {
 
 export const getJSON = async (path) => (await request(path)).json();
 
-/** The text that the model would see for these messages, special tokens included. */
-export async function renderedPrompt(messages) {
-  const { tokens } = await (await request("/tokenize", { messages })).json();
+/** The text that the model would see for a conversation, special tokens included. */
+export async function renderedPrompt(conversation) {
+  const { tokens } = await (await request("/tokenize", conversation)).json();
   const reply = await request("/detokenize", { tokens, skip_special_tokens: false });
   return (await reply.json()).text;
 }
@@ -62,12 +62,12 @@ export async function* streamChat(body, signal) {
 
 """##),
     PageFile(
-      path: "/ui/app.js", contentType: "text/javascript; charset=utf-8", tag: "\"aa7a3467c2117522ba9f\"",
+      path: "/ui/app.js", contentType: "text/javascript; charset=utf-8", tag: "\"d517c760d6f5d6a9f2d3\"",
       text: ##"""
 import { getJSON, renderedPrompt, streamChat } from "./api.js";
 import { watchLoad } from "./charts.js";
 import { element, find } from "./dom.js";
-import { addDelta, apiMessage, messageBody } from "./messages.js";
+import { addDelta, apiMessage, messageBody, resultForm, update } from "./messages.js";
 import { conversations, save, settings } from "./store.js";
 
 let current = conversations[0] ?? { title: "", messages: [] };
@@ -117,14 +117,22 @@ function showMessage(message, at) {
   const footer = element("footer");
   if (message.role === "user") {
     footer.append(element("button", { type: "button", onclick: () => !running && edit(at) }, "Edit"));
-  } else {
+  } else if (message.role === "assistant") {
     footer.append(element("button", { type: "button", onclick: () => {
       if (running) return;
       current.messages.length = at;
       answer();
     } }, "Retry"));
   }
-  return element("article", { class: message.role }, ...messageBody(message, false), footer);
+  const article = element("article", { class: message.role }, ...messageBody(message, false), footer);
+  if (message.calls && at === current.messages.length - 1) {
+    article.append(resultForm(message, (results) => {
+      if (running) return;
+      current.messages.push(...results);
+      answer();
+    }));
+  }
+  return article;
 }
 
 function showAll() {
@@ -136,7 +144,14 @@ function showAll() {
 
 function prompt() {
   const system = settings.system ? [{ role: "system", content: settings.system }] : [];
-  return [...system, ...current.messages.map(apiMessage)];
+  const messages = [...system, ...current.messages.map(apiMessage)];
+  const tools = (settings.tools ?? "").trim();
+  if (!tools) return { messages };
+  try {
+    return { messages, tools: JSON.parse(tools) };
+  } catch (error) {
+    throw new Error(`Tools: ${error.message}`);
+  }
 }
 
 async function showPrompt() {
@@ -150,7 +165,7 @@ async function showPrompt() {
 }
 
 function requestBody() {
-  const body = { model: "default", messages: prompt(), logprobs: true, top_logprobs: 5 };
+  const body = { model: "default", ...prompt(), logprobs: true, top_logprobs: 5 };
   for (const key of ["temperature", "top_p", "top_k", "min_p", "max_tokens", "seed"]) {
     if (settings[key]) body[key] = Number(settings[key]);
   }
@@ -161,9 +176,15 @@ function requestBody() {
 
 /** Lets the model answer the conversation as it stands. */
 async function answer() {
+  let body;
+  try {
+    body = requestBody();
+  } catch (error) {
+    showAll();
+    return say(error.message, true);
+  }
   const control = (running = new AbortController());
   const conversation = current;
-  const body = requestBody();
   const message = { role: "assistant", content: "" };
   conversation.messages.push(message);
   showAll();
@@ -177,8 +198,10 @@ async function answer() {
       if (!choice) continue;
       addDelta(message, choice);
       finish = choice.finish_reason ?? finish;
-      article.replaceChildren(...messageBody(message, true));
-      find("messages").scrollTop = find("messages").scrollHeight;
+      const list = find("messages");
+      const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+      update(article, message);
+      if (isAtEnd) list.scrollTop = list.scrollHeight;
     }
     say(finish === "length" ? "Ended at the token limit" : "Done");
   } catch (error) {
@@ -336,7 +359,7 @@ export const find = (id) => document.getElementById(id);
 
 """##),
     PageFile(
-      path: "/", contentType: "text/html; charset=utf-8", tag: "\"1d66b01319bd92e1979d\"",
+      path: "/", contentType: "text/html; charset=utf-8", tag: "\"d1382ef30102f24cd60f\"",
       text: ##"""
 <!doctype html>
 <html lang="en">
@@ -385,6 +408,7 @@ export const find = (id) => document.getElementById(id);
           <label>Max tokens <input name="max_tokens" type="number" min="1" step="1"></label>
           <label>Seed <input name="seed" type="number" step="1"></label>
           <label>Stop (one a line) <textarea name="stop" rows="2"></textarea></label>
+          <label>Tools (JSON list) <textarea name="tools" rows="3" spellcheck="false"></textarea></label>
         </form>
       </details>
       <details id="prompt">
@@ -457,7 +481,7 @@ export function markdown(text) {
 
 """##),
     PageFile(
-      path: "/ui/messages.js", contentType: "text/javascript; charset=utf-8", tag: "\"5806cf4366546cba4a89\"",
+      path: "/ui/messages.js", contentType: "text/javascript; charset=utf-8", tag: "\"46e05d63279f29d9678b\"",
       text: ##"""
 import { element } from "./dom.js";
 import { markdown } from "./markdown.js";
@@ -488,12 +512,35 @@ export function addDelta(message, choice) {
 }
 
 /** The message in the form that the API takes. */
-export function apiMessage({ role, content, calls }) {
+export function apiMessage({ role, content, calls, id }) {
+  if (role === "tool") return { role, content, tool_call_id: id };
   if (!calls) return { role, content };
   const toolCalls = calls.filter(Boolean).map((call) => ({
     id: call.id, type: "function", function: { name: call.name, arguments: call.arguments },
   }));
   return { role, content, tool_calls: toolCalls };
+}
+
+/** A form for what the calls of a message gave; `send` gets the messages that tell it. */
+export function resultForm(message, send) {
+  const calls = message.calls.filter(Boolean);
+  const boxes = calls.map(() => element("textarea", { rows: "2" }));
+  const submit = (event) => {
+    event.preventDefault();
+    send(calls.map((call, at) => ({ role: "tool", id: call.id, content: boxes[at].value })));
+  };
+  const labels = calls.map((call, at) => element("label", {}, `Result of ${call.name}`, boxes[at]));
+  return element("form", { class: "results", onsubmit: submit }, ...labels,
+    element("button", { type: "submit" }, "Send results"));
+}
+
+/** Shows a message that is still being written in `article`; what the reader has folded or opened stays so. */
+export function update(article, message) {
+  const states = new Map();
+  const parts = () => article.querySelectorAll(":scope > details");
+  for (const part of parts()) states.set(part.querySelector("summary").textContent, part.open);
+  article.replaceChildren(...messageBody(message, true));
+  for (const part of parts()) part.open = states.get(part.querySelector("summary").textContent) ?? part.open;
 }
 
 /** What a message looks like. `streaming` leaves out what only makes sense at its end. */
@@ -542,7 +589,7 @@ export function save() {
 
 """##),
     PageFile(
-      path: "/ui/style.css", contentType: "text/css; charset=utf-8", tag: "\"7cdea6c50d7bef56aa1c\"",
+      path: "/ui/style.css", contentType: "text/css; charset=utf-8", tag: "\"0fb62a1c242042358591\"",
       text: ##"""
 :root {
   color-scheme: light dark;
@@ -563,7 +610,7 @@ body {
 }
 header { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; padding: .5rem 1rem; border-bottom: 1px solid var(--line); }
 h1 { margin: 0; font-size: 1.1rem; }
-#model { flex: 1; min-width: 0; overflow-wrap: anywhere; color: var(--faint); }
+#model { flex: 1 1 9rem; min-width: 0; overflow-wrap: anywhere; color: var(--faint); }
 header input { width: 8rem; }
 #columns { display: grid; flex: 1; grid-template-columns: 13rem minmax(0, 1fr) 17rem; min-height: 0; }
 nav, aside { padding: .75rem; overflow-y: auto; background: var(--soft); }
@@ -590,6 +637,8 @@ article h2 { margin: 0; color: var(--faint); font-size: .8rem; }
 article p { margin: .4rem 0; white-space: pre-wrap; }
 article > footer { display: flex; gap: .4rem; font-size: .85rem; }
 article textarea { width: 100%; }
+.results { margin-top: .5rem; }
+.results label { display: block; color: var(--faint); }
 pre { overflow-x: auto; padding: .5rem; border-radius: 4px; background: var(--soft); white-space: pre-wrap; }
 code { font-family: ui-monospace, monospace; }
 a { color: var(--accent); }

@@ -7,17 +7,31 @@ struct OllamaAnswer: Sendable {
   let isChat: Bool
   let name: String
   let created: String
+  /// What was left out of the prompt, which the last line tells.
+  private let cut: OllamaContext.Cut?
+  /// The last line tells the tokens, too.
+  private let tellsTokenIDs: Bool
+  /// Spells the tokens whose log-probabilities are told; nil when they are not.
+  private let tokenizer: Tokenizer?
+  private var sentLogprobs = 0
   /// A call whose arguments are still coming: Ollama sends calls whole.
   private var open: ParsedResponse.Call?
 
-  init(isChat: Bool, name: String, created: Int) {
+  init(isChat: Bool, name: String, created: Int, cut: OllamaContext.Cut?, tellsTokenIDs: Bool, tokenizer: Tokenizer?) {
+    self.cut = cut
+    self.tokenizer = tokenizer
+    self.tellsTokenIDs = tellsTokenIDs
     self.isChat = isChat
     self.name = name
     self.created = Timestamp.text(created)
   }
 
   /// The lines for deltas.
-  mutating func append(_ deltas: [ResponseDelta]) -> [JSONValue] {
+  mutating func append(_ deltas: [ResponseDelta], of choice: Choice) -> [JSONValue] {
+    withLogprobs(append(deltas), choice)
+  }
+
+  private mutating func append(_ deltas: [ResponseDelta]) -> [JSONValue] {
     var lines: [JSONValue] = []
     for delta in deltas {
       switch delta {
@@ -63,17 +77,28 @@ struct OllamaAnswer: Sendable {
     return .object(line)
   }
 
+  /// Lines, each with the log-probabilities of the tokens that came since the one before.
+  private mutating func withLogprobs(_ lines: [JSONValue], _ choice: Choice) -> [JSONValue] {
+    guard let tokenizer else { return lines }
+    return lines.map { line in
+      guard var object = line.objectValue else { return line }
+      let fresh = choice.assembler.logprobs[sentLogprobs...]
+      sentLogprobs = choice.assembler.logprobs.count
+      object["logprobs"] = .array(fresh.map { $0.chatJSON(tokenizer) })
+      return .object(object)
+    }
+  }
+
   /// The last lines of a stream: a call that is still open, and the end with its figures.
   mutating func finish(_ choice: Choice) -> [JSONValue] {
-    closeCall() + [end(line(content: ""), choice)]
+    withLogprobs(closeCall() + [end(line(content: ""), choice)], choice)
   }
 
   /// A whole answer.
-  func whole(_ choice: Choice) -> JSONValue {
-    end(
-      line(
-        content: choice.answer.content, thinking: choice.answer.reasoning, calls: choice.answer.calls.map(Self.json)),
-      choice)
+  mutating func whole(_ choice: Choice) -> JSONValue {
+    let answer = choice.answer
+    let line = line(content: answer.content, thinking: answer.reasoning, calls: answer.calls.map(Self.json))
+    return withLogprobs([end(line, choice)], choice)[0]
   }
 
   private func end(_ line: JSONValue, _ choice: Choice) -> JSONValue {
@@ -88,6 +113,12 @@ struct OllamaAnswer: Sendable {
     object["prompt_eval_duration"] = Self.nanoseconds(first)
     object["eval_count"] = .int(Int64(choice.assembler.tokens.count))
     object["eval_duration"] = Self.nanoseconds(total > first ? total - first : 0)
+    switch cut {
+    case nil: break
+    case .messages(let count)?: object["truncated_messages"] = .int(Int64(count))
+    case .tokens(let count)?: object["truncated_tokens"] = .int(Int64(count))
+    }
+    if tellsTokenIDs { choice.addTokenIDs(to: &object) }
     return .object(object)
   }
 

@@ -38,9 +38,14 @@ enum OllamaRequest {
   }
 
   private static func common(_ fields: RequestFields) throws(InvalidField) -> JSONObject {
-    try fields.refuse(["format", "logprobs"])
+    try fields.refuse(["shift"])
+    guard try fields.array("context")?.isEmpty ?? true else {
+      throw InvalidField(field: "context", reason: "is not supported: send the conversation to /api/chat")
+    }
+    try checkKeepAlive(fields)
     var chat = JSONObject()
-    chat["model"] = fields.value("model")
+    for key in ["model", "return_token_ids", "logprobs", "top_logprobs"] { chat[key] = fields.value(key) }
+    chat["response_format"] = try responseFormat(fields)
     chat["stream"] = .bool(try fields.bool("stream") ?? true)
     switch fields.value("think") {
     case nil: break
@@ -49,6 +54,12 @@ enum OllamaRequest {
     default: throw InvalidField(field: "think", reason: "must be true, false or an effort")
     }
     guard let options = try fields.fields("options") else { return chat }
+    // Samplers that are not here; the values that clients send by default turn them off.
+    for (key, off) in [("mirostat", 0), ("tfs_z", 1), ("typical_p", 1)] as [(String, Double)] {
+      guard try options.double(key) ?? off == off else {
+        throw InvalidField(field: options.name(key), reason: "is not supported yet")
+      }
+    }
     let names = [
       "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "seed": "seed",
       "stop": "stop", "repeat_penalty": "repetition_penalty", "presence_penalty": "presence_penalty",
@@ -67,5 +78,26 @@ enum OllamaRequest {
     // Zero and -2 mean "as much as fits", too.
     if let limit = try options.integer("num_predict"), limit > 0 { chat["max_tokens"] = .int(Int64(limit)) }
     return chat
+  }
+
+  private static func responseFormat(_ fields: RequestFields) throws(InvalidField) -> JSONValue? {
+    switch fields.value("format") {
+    case nil, .string("")?: return nil
+    case .string("json")?: return ["type": "json_object"]
+    case .object(let schema)?: return ["type": "json_schema", "json_schema": ["schema": .object(schema)]]
+    default: throw InvalidField(field: "format", reason: "must be \"json\" or a JSON Schema")
+    }
+  }
+
+  /// The model stays loaded whatever is asked; what is no time is refused.
+  private static func checkKeepAlive(_ fields: RequestFields) throws(InvalidField) {
+    switch fields.value("keep_alive") {
+    case nil, .int?, .double?: return
+    case .string(let text)?
+    where text.utf8.count <= 32 && text.contains(where: \.isNumber)
+      && text.allSatisfy { "-.0123456789nuµmsh".contains($0) }:
+      return
+    default: throw InvalidField(field: "keep_alive", reason: "must be a number of seconds or a time such as \"5m\"")
+    }
   }
 }

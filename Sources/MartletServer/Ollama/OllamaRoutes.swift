@@ -18,31 +18,13 @@ struct OllamaRoutes: Sendable {
   }
 
   private func answer(_ request: Request, _ context: ServerContext, isChat: Bool) async throws -> Response {
-    let prepared = try await reader.prepare(request) { fields, namespace -> PreparedChat? in
-      // Clients send nothing to have the model loaded; it is.
-      let isEmpty =
-        isChat ? try fields.array("messages")?.isEmpty ?? true : try fields.string("prompt")?.isEmpty ?? true
-      if isEmpty { return nil }
-      let chat = isChat ? try OllamaRequest.chatFields(fields) : try OllamaRequest.generateFields(fields)
-      if !isChat, let suffix = try fields.string("suffix"), !suffix.isEmpty {
-        let middle = try FillInMiddle.prompt(try fields.string("prompt") ?? "", suffix: suffix, model: model)
-        var object = chat.object
-        object["input_ids"] = .array(middle.tokens.map { .int(Int64($0.rawValue)) })
-        object["stop_token_ids"] = .array(middle.ends.map { .int(Int64($0.rawValue)) })
-        return try PreparedChat(
-          RequestFields(.object(object)), namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
-      }
-      if try fields.bool("raw") ?? false {
-        let tokens = model.tokenizer.encode(try fields.string("prompt") ?? "", addSpecialTokens: true)
-        var object = chat.object
-        object["input_ids"] = .array(tokens.map { .int(Int64($0.rawValue)) })
-        return try PreparedChat(
-          RequestFields(.object(object)), namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
-      }
-      return try PreparedChat(chat, namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
+    let (prepared, cut) = try await reader.prepare(request) { fields, namespace in
+      try prepare(fields, namespace, isChat: isChat)
     }
     guard let prepared else { return loaded(isChat: isChat) }
-    let answer = OllamaAnswer(isChat: isChat, name: prepared.name, created: clock())
+    var answer = OllamaAnswer(
+      isChat: isChat, name: prepared.name, created: clock(), cut: cut, tellsTokenIDs: prepared.returnsTokenIDs,
+      tokenizer: prepared.wantsLogprobs ? model.tokenizer : nil)
     var (group, watch) = try prepared.start(context, connections, model: model)
     if prepared.stream != nil { return stream(group, answer, watch) }
     defer { watch.end() }
@@ -50,11 +32,53 @@ struct OllamaRoutes: Sendable {
     return Response(json: answer.whole(group.choices[0]))
   }
 
+  /// The request, ready to run, and what was left out of its prompt; nil when it has none: clients send that to have
+  /// the model loaded, and it is.
+  private func prepare(
+    _ fields: RequestFields, _ namespace: CacheNamespace, isChat: Bool
+  ) throws -> (PreparedChat?, OllamaContext.Cut?) {
+    let isEmpty =
+      isChat ? try fields.array("messages")?.isEmpty ?? true : try fields.string("prompt")?.isEmpty ?? true
+    var chat = isChat ? try OllamaRequest.chatFields(fields) : try OllamaRequest.generateFields(fields)
+    if isEmpty { return (nil, nil) }
+    let context = try OllamaContext(fields, model: model)
+    var cut: OllamaContext.Cut?
+    if isChat {
+      (chat, cut) = try context.fit(chat)
+    } else {
+      let prompt = try fields.string("prompt") ?? ""
+      var object = chat.object
+      if let suffix = try fields.string("suffix"), !suffix.isEmpty {
+        let middle = try FillInMiddle.prompt(prompt, suffix: suffix, model: model)
+        object["input_ids"] = Self.json(middle.tokens)
+        object["stop_token_ids"] = Self.json(middle.ends)
+      } else {
+        let isRaw = try fields.bool("raw") ?? false
+        let whole =
+          isRaw ? model.tokenizer.encode(prompt, addSpecialTokens: true) : try ChatPrompt(chat, model: model).tokens
+        let tokens: [TokenID]
+        (tokens, cut) = context.fit(whole)
+        if isRaw || cut != nil { object["input_ids"] = Self.json(tokens) }
+      }
+      chat = try RequestFields(.object(object))
+    }
+    do {
+      let prepared = try PreparedChat(
+        chat, namespace: namespace, fitsMaxTokens: true, contextLimit: context.size, reader: reader, model: model)
+      return (prepared, cut)
+    } catch AdmissionError.promptTooLong(let tokens, let limit) {
+      let remedy = context.cuts ? "its last turn alone is too long" : "shorten it, or set truncate to true"
+      throw APIError(.badRequest, "the prompt needs \(tokens) tokens, but the context holds \(limit): \(remedy)")
+    }
+  }
+
+  private static func json(_ tokens: [TokenID]) -> JSONValue { .array(tokens.map { .int(Int64($0.rawValue)) }) }
+
   private func stream(_ group: ChoiceGroup, _ answer: OllamaAnswer, _ watch: ClientConnections.Watch) -> Response {
     EventStream.response(watch: watch, framing: .lines) { events in
       var group = group, answer = answer
       try await group.forEachUpdate { choice, deltas in
-        for line in answer.append(deltas) { try await events.send(line) }
+        for line in answer.append(deltas, of: choice) { try await events.send(line) }
         guard choice.isFinished else { return }
         try choice.check()
         for line in answer.finish(choice) { try await events.send(line) }

@@ -22,9 +22,9 @@ async function request(path, body, signal) {
 
 export const getJSON = async (path) => (await request(path)).json();
 
-/** The text that the model would see for these messages, special tokens included. */
-export async function renderedPrompt(messages) {
-  const { tokens } = await (await request("/tokenize", { messages })).json();
+/** The text that the model would see for a conversation, special tokens included. */
+export async function renderedPrompt(conversation) {
+  const { tokens } = await (await request("/tokenize", conversation)).json();
   const reply = await request("/detokenize", { tokens, skip_special_tokens: false });
   return (await reply.json()).text;
 }

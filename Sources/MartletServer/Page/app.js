@@ -1,7 +1,7 @@
 import { getJSON, renderedPrompt, streamChat } from "./api.js";
 import { watchLoad } from "./charts.js";
 import { element, find } from "./dom.js";
-import { addDelta, apiMessage, messageBody } from "./messages.js";
+import { addDelta, apiMessage, messageBody, resultForm, update } from "./messages.js";
 import { conversations, save, settings } from "./store.js";
 
 let current = conversations[0] ?? { title: "", messages: [] };
@@ -51,14 +51,22 @@ function showMessage(message, at) {
   const footer = element("footer");
   if (message.role === "user") {
     footer.append(element("button", { type: "button", onclick: () => !running && edit(at) }, "Edit"));
-  } else {
+  } else if (message.role === "assistant") {
     footer.append(element("button", { type: "button", onclick: () => {
       if (running) return;
       current.messages.length = at;
       answer();
     } }, "Retry"));
   }
-  return element("article", { class: message.role }, ...messageBody(message, false), footer);
+  const article = element("article", { class: message.role }, ...messageBody(message, false), footer);
+  if (message.calls && at === current.messages.length - 1) {
+    article.append(resultForm(message, (results) => {
+      if (running) return;
+      current.messages.push(...results);
+      answer();
+    }));
+  }
+  return article;
 }
 
 function showAll() {
@@ -70,7 +78,14 @@ function showAll() {
 
 function prompt() {
   const system = settings.system ? [{ role: "system", content: settings.system }] : [];
-  return [...system, ...current.messages.map(apiMessage)];
+  const messages = [...system, ...current.messages.map(apiMessage)];
+  const tools = (settings.tools ?? "").trim();
+  if (!tools) return { messages };
+  try {
+    return { messages, tools: JSON.parse(tools) };
+  } catch (error) {
+    throw new Error(`Tools: ${error.message}`);
+  }
 }
 
 async function showPrompt() {
@@ -84,7 +99,7 @@ async function showPrompt() {
 }
 
 function requestBody() {
-  const body = { model: "default", messages: prompt(), logprobs: true, top_logprobs: 5 };
+  const body = { model: "default", ...prompt(), logprobs: true, top_logprobs: 5 };
   for (const key of ["temperature", "top_p", "top_k", "min_p", "max_tokens", "seed"]) {
     if (settings[key]) body[key] = Number(settings[key]);
   }
@@ -95,9 +110,15 @@ function requestBody() {
 
 /** Lets the model answer the conversation as it stands. */
 async function answer() {
+  let body;
+  try {
+    body = requestBody();
+  } catch (error) {
+    showAll();
+    return say(error.message, true);
+  }
   const control = (running = new AbortController());
   const conversation = current;
-  const body = requestBody();
   const message = { role: "assistant", content: "" };
   conversation.messages.push(message);
   showAll();
@@ -111,8 +132,10 @@ async function answer() {
       if (!choice) continue;
       addDelta(message, choice);
       finish = choice.finish_reason ?? finish;
-      article.replaceChildren(...messageBody(message, true));
-      find("messages").scrollTop = find("messages").scrollHeight;
+      const list = find("messages");
+      const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+      update(article, message);
+      if (isAtEnd) list.scrollTop = list.scrollHeight;
     }
     say(finish === "length" ? "Ended at the token limit" : "Done");
   } catch (error) {

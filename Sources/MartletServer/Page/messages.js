@@ -27,12 +27,35 @@ export function addDelta(message, choice) {
 }
 
 /** The message in the form that the API takes. */
-export function apiMessage({ role, content, calls }) {
+export function apiMessage({ role, content, calls, id }) {
+  if (role === "tool") return { role, content, tool_call_id: id };
   if (!calls) return { role, content };
   const toolCalls = calls.filter(Boolean).map((call) => ({
     id: call.id, type: "function", function: { name: call.name, arguments: call.arguments },
   }));
   return { role, content, tool_calls: toolCalls };
+}
+
+/** A form for what the calls of a message gave; `send` gets the messages that tell it. */
+export function resultForm(message, send) {
+  const calls = message.calls.filter(Boolean);
+  const boxes = calls.map(() => element("textarea", { rows: "2" }));
+  const submit = (event) => {
+    event.preventDefault();
+    send(calls.map((call, at) => ({ role: "tool", id: call.id, content: boxes[at].value })));
+  };
+  const labels = calls.map((call, at) => element("label", {}, `Result of ${call.name}`, boxes[at]));
+  return element("form", { class: "results", onsubmit: submit }, ...labels,
+    element("button", { type: "submit" }, "Send results"));
+}
+
+/** Shows a message that is still being written in `article`; what the reader has folded or opened stays so. */
+export function update(article, message) {
+  const states = new Map();
+  const parts = () => article.querySelectorAll(":scope > details");
+  for (const part of parts()) states.set(part.querySelector("summary").textContent, part.open);
+  article.replaceChildren(...messageBody(message, true));
+  for (const part of parts()) part.open = states.get(part.querySelector("summary").textContent) ?? part.open;
 }
 
 /** What a message looks like. `streaming` leaves out what only makes sense at its end. */

@@ -65,6 +65,8 @@ struct ResponseObject: Sendable {
     }
   }
 
+  mutating func addTokenIDs(_ choice: Choice) { choice.addTokenIDs(to: &json) }
+
   mutating func fail(_ message: String) {
     status = .failed
     json["error"] = ["code": "server_error", "message": .string(message)]
@@ -75,7 +77,8 @@ struct ResponseObject: Sendable {
     return [
       "input_tokens": .int(input),
       "input_tokens_details": [
-        "cached_tokens": .int(Int64(choice.assembler.usage.cachedTokens)), "cache_write_tokens": 0,
+        "cached_tokens": .int(Int64(choice.assembler.usage.cachedTokens)),
+        "cache_write_tokens": .int(Int64(choice.assembler.usage.writtenTokens)),
       ],
       "output_tokens": .int(output), "output_tokens_details": ["reasoning_tokens": .int(Int64(choice.reasoningTokens))],
       "total_tokens": .int(input + output),

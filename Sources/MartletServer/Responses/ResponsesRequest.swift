@@ -12,7 +12,7 @@ enum ResponsesRequest {
   /// Fields of the chat endpoint that the dialect has no name for.
   private static let extensions = [
     "cache_salt", "chat_template_kwargs", "extra_key", "frequency_penalty", "ignore_eos", "min_p", "presence_penalty",
-    "priority", "repetition_penalty", "seed", "stop", "stop_token_ids", "top_k",
+    "priority", "repetition_penalty", "return_token_ids", "seed", "stop", "stop_token_ids", "top_k",
   ]
 
   /// - Parameter history: the items of the responses before this one.

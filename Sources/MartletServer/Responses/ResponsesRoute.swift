@@ -112,18 +112,15 @@ struct ResponsesRoute: Sendable {
         }
       }
       response.finish(group.choices[0], output: output.items, at: store.clock())
+      if prepared.chat.returnsTokenIDs { response.addTokenIDs(group.choices[0]) }
+      if prepared.isStored { try store.save(prepared.entry(response), tenant: prepared.tenant) }
     } catch {
       if error is CancellationError || orThrow { throw error }
       response.fail(APIError(any: error).message)
+      // Where the store itself has failed, the client is told all the same.
+      if prepared.isStored { try? store.save(prepared.entry(response), tenant: prepared.tenant) }
     }
-    if prepared.isStored { try store.save(prepared.entry(response), tenant: prepared.tenant) }
-    let ending: JSONValue =
-      switch response.status {
-      case .completed: "response.completed"
-      case .failed: "response.failed"
-      default: "response.incomplete"
-      }
-    try await tell(["type": ending, "response": response.value])
+    try await tell(["type": .string("response.\(response.status.rawValue)"), "response": response.value])
     return response
   }
 

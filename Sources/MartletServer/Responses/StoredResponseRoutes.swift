@@ -11,14 +11,19 @@ struct StoredResponseRoutes: Sendable {
 
   func routes() -> [ServedRoute] {
     [
-      ServedRoute(.get, "/v1/responses/:id", RouteDescription("Tell a stored response")) { try retrieve($0, $1) },
-      ServedRoute(.delete, "/v1/responses/:id", RouteDescription("Delete a stored response")) {
+      ServedRoute(.get, "/v1/responses/:id", RouteDescription("Tell a stored response").answering(.response)) {
+        try retrieve($0, $1)
+      },
+      ServedRoute(.delete, "/v1/responses/:id", RouteDescription("Delete a stored response").answering(.deletion)) {
         try await delete($0, $1)
       },
-      ServedRoute(.post, "/v1/responses/:id/cancel", RouteDescription("End a background response")) {
+      ServedRoute(.post, "/v1/responses/:id/cancel", RouteDescription("End a background response").answering(.response))
+      {
         try await cancel($0, $1)
       },
-      ServedRoute(.get, "/v1/responses/:id/input_items", RouteDescription("List what a response answered")) {
+      ServedRoute(
+        .get, "/v1/responses/:id/input_items", RouteDescription("List what a response answered").answering(.page)
+      ) {
         try inputItems($0, $1)
       },
     ]

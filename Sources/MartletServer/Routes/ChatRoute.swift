@@ -42,11 +42,14 @@ struct ChatRoute: Sendable {
     let choices = group.choices.map { choice -> JSONValue in
       let ids = choice.answer.calls.map { ChatMessage.id(given: $0.id, format: prepared.chat.parser.tools) }
       var json: JSONObject = [
-        "index": .int(Int64(choice.index)), "message": ChatMessage.whole(choice.answer, ids: ids),
-        "logprobs": logprobs(choice.assembler.logprobs[...], prepared), "finish_reason": choice.finishReason,
+        "index": .int(Int64(choice.index)),
+        "message": ChatMessage.whole(choice.answer, ids: ids, former: prepared.chat.usesFormerFunctions),
+        "logprobs": logprobs(choice.assembler.logprobs[...], prepared),
+        "finish_reason": finishReason(choice, prepared),
         "matched_stop": choice.matchedStop,
       ]
       json["timing"] = prepared.chat.timing?.json(choice, admitted: group.admitted)
+      if prepared.chat.returnsTokenIDs { choice.addTokenIDs(to: &json) }
       return .object(json)
     }
     return [
@@ -55,6 +58,11 @@ struct ChatRoute: Sendable {
       "choices": .array(choices),
       "usage": group.usage(promptCount: 1), "metadata": ["weight_version": "default"],
     ]
+  }
+
+  private func finishReason(_ choice: Choice, _ prepared: Prepared) -> JSONValue {
+    let reason = choice.finishReason
+    return prepared.chat.usesFormerFunctions && reason == "tool_calls" ? "function_call" : reason
   }
 
   private func logprobs(_ entries: ArraySlice<TokenLogprobs>, _ prepared: Prepared) -> JSONValue {
@@ -85,16 +93,14 @@ struct ChatRoute: Sendable {
           }
           try await events.send(
             chunk(
-              prepared, choice.index, ChatMessage.delta(delta, id: id), logprobs: logprobs(fresh, prepared),
-              usage: options.continuousUsage ? Self.running(choice) : nil))
+              prepared, choice.index,
+              ChatMessage.delta(delta, id: id, former: prepared.chat.usesFormerFunctions),
+              logprobs: logprobs(fresh, prepared), usage: options.continuousUsage ? Self.running(choice) : nil))
           fresh = []
         }
         guard choice.isFinished else { return }
         try choice.check()
-        try await events.send(
-          chunk(
-            prepared, choice.index, [:], finish: choice.finishReason, matched: choice.matchedStop,
-            timing: prepared.chat.timing?.json(choice, admitted: admitted)))
+        try await events.send(lastChunk(prepared, choice, admitted: admitted))
       }
       if options.includeUsage {
         try await events.send(envelope(prepared, choices: [], usage: group.usage(promptCount: 1)))
@@ -111,15 +117,25 @@ struct ChatRoute: Sendable {
   }
 
   private func chunk(
-    _ prepared: Prepared, _ index: Int, _ delta: JSONValue, logprobs: JSONValue = .null, finish: JSONValue = .null,
-    matched: JSONValue = .null, usage: JSONValue? = nil, timing: JSONValue? = nil
+    _ prepared: Prepared, _ index: Int, _ delta: JSONValue, logprobs: JSONValue = .null, usage: JSONValue? = nil
   ) -> JSONValue {
-    var choice: JSONObject = [
-      "index": .int(Int64(index)), "delta": delta, "logprobs": logprobs, "finish_reason": finish,
-      "matched_stop": matched,
+    let choice: JSONValue = [
+      "index": .int(Int64(index)), "delta": delta, "logprobs": logprobs, "finish_reason": .null, "matched_stop": .null,
     ]
-    choice["timing"] = timing
-    return envelope(prepared, choices: [.object(choice)], usage: usage)
+    return envelope(prepared, choices: [choice], usage: usage)
+  }
+
+  /// A choice's end.
+  private func lastChunk(
+    _ prepared: Prepared, _ choice: Choice, admitted: ContinuousClock.Instant
+  ) -> JSONValue {
+    var json: JSONObject = [
+      "index": .int(Int64(choice.index)), "delta": [:], "logprobs": .null,
+      "finish_reason": finishReason(choice, prepared), "matched_stop": choice.matchedStop,
+    ]
+    json["timing"] = prepared.chat.timing?.json(choice, admitted: admitted)
+    if prepared.chat.returnsTokenIDs { choice.addTokenIDs(to: &json) }
+    return envelope(prepared, choices: [.object(json)], usage: nil)
   }
 
   private func envelope(_ prepared: Prepared, choices: [JSONValue], usage: JSONValue?) -> JSONValue {

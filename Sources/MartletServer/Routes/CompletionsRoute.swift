@@ -15,6 +15,7 @@ struct CompletionsRoute: Sendable {
     let promptCount: Int
     let echo: Bool
     let wantsLogprobs: Bool
+    let returnsTokenIDs: Bool
     let stream: StreamOptions?
     let id: String
     let name: String
@@ -44,7 +45,8 @@ struct CompletionsRoute: Sendable {
 
   private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {
     let choices = group.choices.map { choice in
-      json(choice, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared))
+      json(
+        choice, prepared, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared))
     }
     return envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount))
   }
@@ -79,7 +81,8 @@ struct CompletionsRoute: Sendable {
     }
     return Prepared(
       fields: sampling, requests: requests, promptCount: prompts.count, echo: echo, wantsLogprobs: top != nil,
-      stream: try StreamOptions(fields), id: try fields.string("rid") ?? Identifier.make("cmpl-"),
+      returnsTokenIDs: try fields.bool("return_token_ids") ?? false, stream: try StreamOptions(fields),
+      id: try fields.string("rid") ?? Identifier.make("cmpl-"),
       name: try fields.string("model") ?? model.name, created: clock())
   }
 
@@ -133,7 +136,8 @@ struct CompletionsRoute: Sendable {
       for choice in group.choices where prepared.echo {
         let text = echoed(choice, prepared)
         characters[choice.index] = text.unicodeScalars.count
-        try await events.send(envelope(prepared, choices: [json(choice, text: text, logprobs: .null)], usage: nil))
+        try await events.send(
+          envelope(prepared, choices: [json(choice, prepared, text: text, logprobs: .null)], usage: nil))
       }
       try await group.forEachPiece { choice, piece in
         let fresh = choice.assembler.logprobs[sentLogprobs[choice.index]...]
@@ -146,7 +150,9 @@ struct CompletionsRoute: Sendable {
         try await events.send(
           envelope(
             prepared,
-            choices: [json(choice, text: piece, logprobs: prepared.wantsLogprobs ? logprobs.json : .null)], usage: nil))
+            choices: [
+              json(choice, prepared, text: piece, logprobs: prepared.wantsLogprobs ? logprobs.json : .null)
+            ], usage: nil))
       }
       if options.includeUsage {
         try await events.send(envelope(prepared, choices: [], usage: group.usage(promptCount: prepared.promptCount)))
@@ -154,11 +160,13 @@ struct CompletionsRoute: Sendable {
     }
   }
 
-  private func json(_ choice: Choice, text: String, logprobs: JSONValue) -> JSONValue {
-    [
+  private func json(_ choice: Choice, _ prepared: Prepared, text: String, logprobs: JSONValue) -> JSONValue {
+    var json: JSONObject = [
       "index": .int(Int64(choice.index)), "text": .string(text), "logprobs": logprobs,
       "finish_reason": choice.finishReason, "matched_stop": choice.matchedStop,
     ]
+    if prepared.returnsTokenIDs, choice.isFinished { choice.addTokenIDs(to: &json, as: "token_ids") }
+    return .object(json)
   }
 
   private func envelope(_ prepared: Prepared, choices: [JSONValue], usage: JSONValue?) -> JSONValue {

@@ -11,7 +11,8 @@ struct TokenizeRoutes: Sendable {
     try await reader.prepare(request) { fields, _ in try tokenize(fields) }
   }
 
-  private func tokenize(_ fields: RequestFields) throws -> Response {
+  private func tokenize(_ given: RequestFields) throws -> Response {
+    let fields = try FormerFunctions.chatFields(given)
     let special = try fields.bool("add_special_tokens") ?? true
     let length = JSONValue.int(Int64(model.generator.limits.contextLength))
     if let messages = try fields.array("messages") {

@@ -51,8 +51,9 @@ package struct ResponseAssembler: Sendable {
   package mutating func take(_ event: GenerationEvent) -> String {
     guard finish == nil else { return "" }
     switch event {
-    case .prefilled(let logprobs):
+    case .prefilled(let logprobs, let usage):
       promptLogprobs = logprobs
+      self.usage = usage
       return ""
     case .token(let token, let logprob):
       tokens.append(token)

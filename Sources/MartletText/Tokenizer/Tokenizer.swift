@@ -147,6 +147,9 @@ package final class Tokenizer: Sendable {
     return spellings.find(text).map { TokenID($0) }
   }
 
+  /// Whether a text's first token gets a space that the text does not have.
+  package var addsLeadingSpace: Bool { description.leadingSpace != .kept }
+
   /// What the first token's leading space is.
   var leadingSpace: TokenizerDescription.LeadingSpace { description.leadingSpace }
 }

@@ -1,3 +1,4 @@
+import GRDB
 import Hummingbird
 import MartletCore
 import MartletText
@@ -211,5 +212,16 @@ import Testing
     #expect(server.generator.openCount == 0)
     let events = try await server.send(path + "?stream=true&starting_after=0", method: .get).data
     #expect(events.first?["sequence_number"] == 1)
+    #expect(events.last?["type"] == "response.cancelled" && events.last?["response"]?["status"] == "cancelled")
+  }
+
+  @Test func aStoreThatFailsFailsTheResponse() async throws {
+    let server = try Self.server("ok")
+    try server.server.state.database.write { try $0.execute(sql: "DROP TABLE response") }
+    let reply = try await server.send("/v1/responses", ["input": "hi", "stream": true])
+    let last = try reply.data.last
+    #expect(last?["type"] == "response.failed" && last?["response"]?["error"]?["code"] == "server_error")
+    #expect(last?["sequence_number"]?.intValue == (try reply.data.count) - 1)
+    #expect(try await server.send("/v1/responses", ["input": "hi"]).status == 500)
   }
 }
