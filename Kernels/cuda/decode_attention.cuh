@@ -1,4 +1,4 @@
-/// Attention of decoding sequences in one launch, over a 16-bit paged KV, where warp_decode_attention.cuh does not.
+/// Attention of decoding sequences in one launch, over a 16-bit paged KV, where the kernels for Hopper do not do.
 ///
 /// The work is the list of all tiles of 64 positions, by sequence, KV head and position, and every block takes an equal
 /// share of it, so that the grid depends on the device only. A share is cut into runs, one for each sequence and head
@@ -9,7 +9,7 @@
 /// Sequences, pages and keys older than the step are read ahead of the predecessor's end. The step's own keys and
 /// values are turned and written first by the block whose run holds them.
 #pragma once
-#include "warp_decode_attention.cuh"
+#include "cluster_decode_attention.cuh"
 
 namespace tile_attention {
 
@@ -388,8 +388,14 @@ mk_status run(mk_stream *stream, const attention_parameters *p, const rope_param
   const uint64_t runs = p->partial_bytes / (decode_tile * (dim + 2) * sizeof(float));
   if (runs < 2) return MK_INVALID_ARGUMENT;
   if constexpr (dim <= 128 && std::is_same_v<T, bf16>) {
-    status = warp_decode::run<T, dim>(stream, d, runs);
-    if (status != MK_UNSUPPORTED) return status;
+    // So many dims of keys per position keep single warps busy, and blocks would pay for their merging.
+    constexpr uint64_t many = 64 * 8 * 128;
+    const bool has_many = (uint64_t)p->sequence_count * p->kv.kv_heads * dim >= many;
+    warp_decode::parameters t = {};
+    if (warp_decode::prepare<dim>(stream, d, &t)) {
+      status = has_many ? warp_decode::run<T, dim>(stream, t, runs) : cluster_decode::run<T, dim>(stream, t, runs);
+      if (status != MK_UNSUPPORTED) return status;
+    }
   }
   return decode<T, dim>(stream, d, runs / 2);
 }

@@ -35,9 +35,14 @@ template <int dim> struct layout {
   static constexpr uint32_t stage_bytes = groups * group_bytes;
   /// A warp's room holds eight queries, then the step's own key and value.
   static constexpr uint32_t room_stride = dim + 8; ///< elements between them: no bank conflicts
-  static constexpr uint32_t rooms = warps * stages * stage_bytes, room_bytes = 10 * room_stride * 2;
-  static constexpr uint32_t ends = rooms + warps * room_bytes; ///< running number of tiles [sequences]
-  static constexpr size_t shared_bytes(uint32_t sequences) { return 1024 + ends + (size_t)sequences * 4; }
+  static constexpr uint32_t ring_bytes = stages * stage_bytes, room_bytes = 10 * room_stride * 2;
+
+  /// A block's shared memory: the warps' rings, their rooms, then the running number of tiles [sequences].
+  static constexpr uint32_t rooms(uint32_t warps) { return warps * ring_bytes; }
+  static constexpr uint32_t ends(uint32_t warps) { return rooms(warps) + warps * room_bytes; }
+  static constexpr size_t shared_bytes(uint32_t warps, uint32_t sequences) {
+    return 1024 + ends(warps) + (size_t)sequences * 4;
+  }
 
   /// Where 16 bytes of a row of keys lie in a stage; its values are `keys_bytes` further. The copy engine permutes the
   /// pieces of 128 bytes.
@@ -384,23 +389,35 @@ template <int dim> __device__ __forceinline__ void finish(const decode_parameter
   merge<dim>(p, run, c);
 }
 
-/// The runs that start in [unit, end).
-template <typename T, int dim>
-__device__ __forceinline__ void work_through(const parameters &t, uint8_t *shared, head_run *runs, const cuts &c,
-                                             uint32_t barriers, uint32_t unit, uint32_t end) {
+/// What a warp works with: its ring and room in shared memory, a place for the runs it has begun, its stages' barriers.
+template <typename T> struct warp_tools {
+  uint8_t *ring;
+  T *room;
+  head_run *runs;
+  uint32_t barriers;
+  bool releases; ///< whether the next kernel may start beside this one
+};
+
+/// Tiles [unit, end): find(unit) is the run that starts there, and finish(run, acc) is called behind each.
+template <typename T, int dim, typename Find, typename Finish>
+__device__ __forceinline__ void work_through(const parameters &t, const warp_tools<T> &tools, uint32_t unit,
+                                             uint32_t end, Find find, Finish finish) {
   using L = layout<dim>;
   const decode_parameters &d = t.decode;
   const attention_parameters &p = d.attention;
-  const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  uint8_t *ring = shared + warp * stages * L::stage_bytes;
-  T *room = reinterpret_cast<T *>(shared + L::rooms + warp * L::room_bytes);
+  const uint32_t lane = threadIdx.x % 32, barriers = tools.barriers;
+  uint8_t *const ring = tools.ring;
+  T *const room = tools.room;
+  head_run *const runs = tools.runs;
   if (!d.turns) wait_for_predecessor();
-  const uint32_t edge = run_start(p, c, lane == 0 ? unit : end);
-  unit = __shfl_sync(~0u, edge, 0);
-  end = __shfl_sync(~0u, edge, 1);
   copier<dim> copies = {};
   uint32_t sent = unit, stage = 0, parity = 0, sent_stage = 0, begun = 0, done = 0, tile = 0;
   bool is_first = true;
+  const auto start_work = [&] {
+    if (d.turns) wait_for_predecessor();
+    if (tools.releases) release_successor();
+    is_first = false;
+  };
   head_run run = {};
   accumulator<dim> acc;
   uint32_t q[dim / 16][4], first[2], last[2];
@@ -408,7 +425,7 @@ __device__ __forceinline__ void work_through(const parameters &t, uint8_t *share
 #pragma unroll 1
     while (sent < end && sent - unit < stages) {
       if (copies.tile == copies.tiles) {
-        const head_run next = find_run<dim>(p, c, sent);
+        const head_run next = find(sent);
         if (lane == 0) runs[begun % open_runs] = next;
         begun++;
         copies.tile = 0;
@@ -424,11 +441,7 @@ __device__ __forceinline__ void work_through(const parameters &t, uint8_t *share
       if (++sent_stage == stages) sent_stage = 0;
       sent++;
     }
-    if (is_first) {
-      if (d.turns) wait_for_predecessor();
-      release_successor();
-      is_first = false;
-    }
+    if (is_first) start_work();
     if (tile == run.tiles) {
       run = runs[done++ % open_runs];
       tile = 0;
@@ -472,12 +485,21 @@ __device__ __forceinline__ void work_through(const parameters &t, uint8_t *share
       parity ^= 1;
     }
     unit++;
-    if (++tile == run.tiles) finish<dim>(d, run, acc, c);
+    if (++tile == run.tiles) finish(run, acc);
   }
-  if (is_first) {
-    if (d.turns) wait_for_predecessor();
-    release_successor();
-  }
+  if (is_first) start_work();
+}
+
+/// A worker's share of all sequences' tiles, counted by running_sums into `ends`.
+template <typename T, int dim>
+__device__ __forceinline__ cuts cut(const attention_parameters &p, const uint32_t *ends, uint32_t workers) {
+  return {ends, (ends[p.sequence_count - 1] * p.kv.kv_heads + workers - 1) / workers};
+}
+/// Where the runs of worker `worker` begin; those of the last end at `workers`.
+__device__ __forceinline__ uint32_t first_run(const attention_parameters &p, const cuts &c, uint32_t worker,
+                                              uint32_t workers) {
+  const uint64_t units = c.ends[p.sequence_count - 1] * p.kv.kv_heads;
+  return run_start(p, c, (uint32_t)(worker * units / workers));
 }
 
 template <typename T, int dim> __global__ void __launch_bounds__(threads, 1)
@@ -487,7 +509,7 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads, 1)
   __shared__ __align__(8) uint64_t barriers[warps * stages];
   __shared__ head_run runs[warps * open_runs];
   uint8_t *shared = dynamic + (1024 - hopper::address_of(dynamic) % 1024) % 1024;
-  uint32_t *ends = reinterpret_cast<uint32_t *>(shared + L::ends);
+  uint32_t *ends = reinterpret_cast<uint32_t *>(shared + L::ends(warps));
   const attention_parameters &p = t.decode.attention;
   if (threadIdx.x < warps * stages) hopper::barrier_init(hopper::address_of(barriers + threadIdx.x), 1);
   hopper::barriers_ready();
@@ -495,48 +517,53 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads, 1)
   const uint32_t units = ends[p.sequence_count - 1] * p.kv.kv_heads;
   const uint32_t wanted = (units + gridDim.x * least_share - 1) / (gridDim.x * least_share);
   const uint32_t active = wanted < 1 ? 1 : min(wanted, warps), warp = threadIdx.x / 32;
-  const uint32_t workers = gridDim.x * active, worker = blockIdx.x * active + warp;
-  if (warp < active && units > 0) {
-    work_through<T, dim>(t, shared, runs + warp * open_runs, {ends, (units + workers - 1) / workers},
-                         hopper::address_of(barriers + warp * stages), (uint32_t)((uint64_t)worker * units / workers),
-                         (uint32_t)((uint64_t)(worker + 1) * units / workers));
-  } else {
+  if (warp >= active || units == 0) {
     wait_for_predecessor();
     release_successor();
+    return;
   }
+  const uint32_t workers = gridDim.x * active, worker = blockIdx.x * active + warp;
+  const cuts c = cut<T, dim>(p, ends, workers);
+  const uint32_t edge = first_run(p, c, threadIdx.x % 32 == 0 ? worker : worker + 1, workers);
+  work_through<T, dim>(
+      t,
+      warp_tools<T>{shared + warp * L::ring_bytes, reinterpret_cast<T *>(shared + L::rooms(warps) + warp * L::room_bytes),
+                    runs + warp * open_runs, hopper::address_of(barriers + warp * stages), true},
+      __shfl_sync(~0u, edge, 0), __shfl_sync(~0u, edge, 1), [&](uint32_t unit) { return find_run<dim>(p, c, unit); },
+      [&](const head_run &run, accumulator<dim> &acc) { finish<dim>(t.decode, run, acc, c); });
 }
 
 /// Sequences in one launch, whose running numbers of tiles lie in shared memory.
 constexpr uint32_t most_sequences = 2048;
-/// Fewer dims of keys per position in all sequences are done sooner by decode_kernel, whose blocks share the work on a
-/// head and leave room for the next kernel.
-constexpr uint64_t least_width = 64 * 8 * 128;
 
-/// `runs`: room for what is kept of them. MK_UNSUPPORTED for what decode_kernel does, or does better.
-template <typename T, int dim> mk_status run(mk_stream *stream, const decode_parameters &d, uint64_t runs) {
-  using L = layout<dim>;
-  const mk_kv_layer &kv = d.attention.kv;
-  const uint64_t rows = (uint64_t)kv.pages * kv.kv_heads * 2;
-  const uint32_t count = d.attention.sequence_count, row_bytes = dim * 2;
-  // Slots are less than two to a warp, and one.
-  const uint64_t room = (runs - 1) / (2 * warps), blocks = std::min<uint64_t>(room, stream->multiprocessors);
-  if (stream->compute_capability != 90 || (uint64_t)count * kv.kv_heads * dim < least_width || count > most_sequences || rows > INT32_MAX || blocks == 0 ||
-      d.attention.q_dtype != MK_BF16 || d.attention.y_dtype != MK_BF16 || kv.dtype != MK_BF16 ||
-      (d.turns && (!d.turns_whole || !d.attention.has_single_rows || d.rope.stride % 4 != 0))) {
-    return MK_UNSUPPORTED;
+/// Whether these kernels do; `*t` is filled in then.
+template <int dim> bool prepare(const mk_stream *stream, const decode_parameters &d, parameters *t) {
+  const attention_parameters &p = d.attention;
+  const mk_kv_layer &kv = p.kv;
+  const uint64_t rows = (uint64_t)kv.pages * kv.kv_heads * 2, row_bytes = dim * 2;
+  if (stream->compute_capability != 90 || p.sequence_count > most_sequences || rows > INT32_MAX ||
+      p.q_dtype != MK_BF16 || p.y_dtype != MK_BF16 || kv.dtype != MK_BF16 ||
+      (d.turns && (!d.turns_whole || !p.has_single_rows || d.rope.stride % 4 != 0))) {
+    return false;
   }
+  t->decode = d;
+  const tensor_shape shape = {
+      4, {64, kv.page_size, dim / 64, rows}, {row_bytes, 128, kv.page_size * row_bytes}, {64, group_positions, dim / 64, 2}};
+  return make_tensor_map(kv.data, kv.dtype, shape, &t->kv);
+}
+
+/// `runs`: room for what is kept of them.
+template <typename T, int dim> mk_status run(mk_stream *stream, const parameters &t, uint64_t runs) {
+  using L = layout<dim>;
   static const cudaError_t prepared =
       cudaFuncSetAttribute(warp_decode_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           (int)L::shared_bytes(most_sequences));
+                           (int)L::shared_bytes(warps, most_sequences));
   if (prepared != cudaSuccess) return status_of(prepared);
-  parameters t = {};
-  t.decode = d;
-  const tensor_shape shape = {4,
-                              {64, kv.page_size, dim / 64, rows},
-                              {row_bytes, 128, (uint64_t)kv.page_size * row_bytes},
-                              {64, group_positions, dim / 64, 2}};
-  if (!make_tensor_map(kv.data, kv.dtype, shape, &t.kv)) return MK_UNSUPPORTED;
-  return launch(stream, warp_decode_kernel<T, dim>, (uint32_t)blocks, threads, L::shared_bytes(count), t);
+  // Slots are less than two to a warp, and one.
+  const uint64_t blocks = std::min<uint64_t>((runs - 1) / (2 * warps), stream->multiprocessors);
+  if (blocks == 0) return MK_INVALID_ARGUMENT;
+  return launch(stream, warp_decode_kernel<T, dim>, (uint32_t)blocks, threads,
+                L::shared_bytes(warps, t.decode.attention.sequence_count), t);
 }
 
 } // namespace warp_decode
