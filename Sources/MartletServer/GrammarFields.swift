@@ -70,18 +70,34 @@ struct GrammarFields: Sendable {
   }
 
   /// Compiles the grammar, or finds it in the cache; `opening`: the text behind which it begins;
-  /// `wrap`: what may stand around it.
+  /// `wrap`: puts thinking in front of it.
   func constraint(
     model: ServedModel, namespace: CacheNamespace, opening: [UInt8] = [],
     wrap: (GrammarSource) -> GrammarSource = { $0 }
   ) throws(InvalidField) -> (any TokenConstraint)? {
     guard let source else { return nil }
     do {
+      var chosen = wrap(source)
+      if case .behindThinking(_, let open, _) = chosen, try Self.begins(source, with: open, model, namespace) {
+        chosen = source
+      }
       return GrammarConstraint(
-        grammar: try model.grammars.grammar(wrap(source), namespace: namespace), endTokens: model.tokenizer.endTokens,
+        grammar: try model.grammars.grammar(chosen, namespace: namespace), endTokens: model.tokenizer.endTokens,
         opening: opening)
     } catch {
       throw InvalidField(field: field, reason: "cannot be enforced: \(error.message)")
+    }
+  }
+
+  /// Whether all texts begin with the tag of thinking: such a grammar describes the thinking itself.
+  private static func begins(
+    _ source: GrammarSource, with tag: String, _ model: ServedModel, _ namespace: CacheNamespace
+  ) throws(GrammarError) -> Bool {
+    switch source {
+    case .regex, .grammar:
+      let grammar = try model.grammars.grammar(source, namespace: namespace)
+      return GrammarMatcher(grammar).forcedBytes(limit: tag.utf8.count) == Array(tag.utf8)
+    default: return false
     }
   }
 }
