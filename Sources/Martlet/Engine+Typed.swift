@@ -5,13 +5,15 @@ extension Engine {
   ///
   ///     let recipe: Recipe = try await engine.generate("A recipe for pancakes as JSON:")
   ///
-  /// - Parameter sampling: `form` is replaced by the type's.
+  /// - Parameter sampling: `form` is replaced by the type's; white space is that between separators unless it is chosen.
   /// - Throws: `MartletError` for types without a schema, and for a text that `maxTokens` has cut off.
   public func generate<Value: Decodable & Sendable>(
     _ prompt: Prompt, as type: Value.Type = Value.self, sampling: Sampling = Sampling(maxTokens: 1024)
   ) async throws -> Value {
     var sampling = sampling
     sampling.form = try .instances(of: type)
+    // Nobody reads the text, and what must come in it costs least where there is no choice.
+    if sampling.jsonWhitespace == .any { sampling.jsonWhitespace = .separators }
     let generation: Generation = try await generate(prompt, sampling: sampling)
     return try Self.decode(type, generation, maxTokens: sampling.maxTokens)
   }

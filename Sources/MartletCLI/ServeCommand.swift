@@ -107,7 +107,7 @@ struct ServeCommand: AsyncParsableCommand {
       name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
       template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)
     served.workers = TextWorkers(count: ProcessInfo.processInfo.activeProcessorCount - 1)
-    served.whitespace = whitespaceFlags.whitespace
+    served.whitespace = whitespaceFlags.form.grammar
     let template = model.template?.source ?? ""
     served.formats = AnswerFormats(
       tools: toolCallParser == "auto"

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Martlet
 import MartletText
 
 /// White space in JSON that a schema constrains, where a request does not say.
@@ -22,7 +23,7 @@ struct WhitespaceFlags: ParsableArguments {
     }
   }
 
-  var whitespace: JSONWhitespace {
+  var form: JSONWhitespaceForm {
     if let pattern = constrainedJsonWhitespacePattern { return .pattern(pattern) }
     return constrainedJsonDisableAnyWhitespace ? .separators : .any
   }

@@ -87,8 +87,12 @@ struct GrammarFields: Sendable {
     guard let source else { return nil }
     do {
       var chosen = wrap(source)
-      if case .behindThinking(_, let open, _) = chosen, try Self.begins(source, with: open, model, namespace) {
-        chosen = source
+      switch chosen {
+      case .behindThinking(_, let open, _):
+        if try Self.begins(source, with: open, model, namespace) { chosen = source }
+      case .inFinalChannel:
+        if try Self.begins(source, with: "<|channel|>", model, namespace) { chosen = source }
+      default: break
       }
       return GrammarConstraint(
         grammar: try model.grammars.grammar(chosen, namespace: namespace), endTokens: model.tokenizer.endTokens,

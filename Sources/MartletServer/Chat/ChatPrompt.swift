@@ -79,6 +79,7 @@ struct ChatPrompt: Sendable {
 
   /// A form of the answer, behind reasoning that the model opens by itself.
   func behindThinking(_ source: GrammarSource, _ model: ServedModel) -> GrammarSource {
+    if model.formats.reasoning?.hasChannels ?? false { return .inFinalChannel(source) }
     guard parser.prefill.isEmpty, parser.continuation?.isEmpty ?? true,
       let tags = model.formats.reasoning?.ownThinking(prompt: parser.prompt)
     else { return source }

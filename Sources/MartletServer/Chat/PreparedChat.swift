@@ -44,7 +44,9 @@ struct PreparedChat: Sendable {
     }
     sampling.constraint = try prompt.limitingThinking(
       try grammar.constraint(model: model, namespace: namespace, opening: prompt.grammarOpening(model)) {
-        prompt.behindThinking($0, model)
+        // Calls of gpt-oss have channels of their own in their grammar.
+        sampling.grammar.source == nil && model.formats.reasoning?.hasChannels ?? false
+          ? $0 : prompt.behindThinking($0, model)
       }, model)
     let wantsLogprobs = try fields.bool("logprobs") ?? false
     let top = try fields.integer("top_logprobs", in: 0...20) ?? 0
