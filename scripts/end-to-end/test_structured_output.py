@@ -85,7 +85,8 @@ def test_structural_tags_in_both_forms(server):
              "structures": [{"begin": "<fn=a>", "schema": inner, "end": "</fn>"}]}
     newer = {"type": "structural_tag", "format": {"type": "sequence", "elements": [
         {"type": "const_string", "value": "So: "},
-        {"type": "tag", "begin": "<fn=a>", "content": {"type": "json_schema", "json_schema": inner}, "end": "</fn>"}]}}
+        {"type": "tag", "begin": "<fn=a>", "end": "</fn>",
+         "content": {"type": "json_schema", "json_schema": inner, "whitespace_pattern": " ?"}}]}}
     call = r'<fn=a>\{\s*"x"\s*:\s*[12]\s*\}</fn>'
     assert re.fullmatch(call, chat(server, response_format=older))
     assert re.fullmatch("So: " + call, chat(server, response_format=newer))
