@@ -44,6 +44,9 @@ package struct GrammarCompiler: Sendable {
       let compiler = StructuralTagCompiler(vocabulary: vocabulary, budget: budget)
       let thinking = compiler.thinking(open: open, close: close, &graph)
       return graph.sequence(graph.optional(thinking), try node(source, &graph))
+    case .inFinalChannel(let source):
+      let compiler = StructuralTagCompiler(vocabulary: vocabulary, budget: budget)
+      return graph.sequence(compiler.channels(&graph), try node(source, &graph))
     }
   }
 

@@ -178,7 +178,11 @@ struct RegularArena: Sendable {
       exhaust("the number of expressions")
       return Self.nothing
     }
-    if nodes.count & 255 == 0, let deadline, ContinuousClock.now > deadline { exhaust("the compile time") }
+    if nodes.count & 255 == 0, let deadline {
+      if ContinuousClock.now > deadline { exhaust("the compile time") }
+      // Nobody waits for the grammar any more.
+      if Task.isCancelled { exhaust("the compilation, which was cancelled,") }
+    }
     let id = RegularID(nodes.count)
     nodes.append(node)
     nullable.append(isNullable(node))
