@@ -32,7 +32,7 @@ extension GrammarSource {
   var mentionsFormat: Bool {
     switch self {
     case .jsonSchema(let text, _), .structuralTag(let text): text.utf8.firstRange(of: "\"format\"".utf8) != nil
-    case .behindThinking(let source, _, _): source.mentionsFormat
+    case .behindThinking(let source, _, _), .inFinalChannel(let source): source.mentionsFormat
     case .regex, .grammar, .choice: false
     }
   }
