@@ -138,17 +138,18 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
   uint64_t target = total * context->groups / ((uint64_t)workers * PIECES_PER_WORKER);
   if (target > PIECE_MAX_NANOSECONDS) target = PIECE_MAX_NANOSECONDS;
   if (target < PIECE_MIN_NANOSECONDS) target = PIECE_MIN_NANOSECONDS;
-  // One strip's panel meets as many groups as the piece has time for.
-  const uint32_t least_strips = context->groups < GROUPS_FOR_PANELS ? STRIPS_PER_PIECE : 1;
-  if (all_groups * least_strips <= target) {
+  const bool expands = context->groups >= GROUPS_FOR_PANELS;
+  const uint32_t strips = expands ? 1 : STRIPS_PER_PIECE, groups = expands ? GROUPS_FOR_PANELS : 1;
+  if (all_groups * strips <= target) {
     context->groups_per_piece = context->groups;
     context->strips_per_piece = (uint32_t)(target / all_groups);
   } else {
-    context->strips_per_piece = context->groups == 1 ? 1 + (uint32_t)(target / tile) : least_strips;
-    const uint64_t groups = target / (tile * context->strips_per_piece);
-    context->groups_per_piece = groups == 0 ? 1 : groups > context->groups ? context->groups : (uint32_t)groups;
+    context->strips_per_piece = context->groups == 1 ? 1 + (uint32_t)(target / tile) : strips;
+    const uint64_t fitting = target / (tile * context->strips_per_piece);
+    context->groups_per_piece = smaller(context->groups, fitting > groups ? (uint32_t)fitting : groups);
   }
   context->group_chunks = quotient_up(context->groups, context->groups_per_piece);
+  context->groups_per_piece = quotient_up(context->groups, context->group_chunks);
   return quotient_up(context->strips, context->strips_per_piece) * context->group_chunks;
 }
 
