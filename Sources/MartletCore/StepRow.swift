@@ -14,6 +14,8 @@ package struct StepRow: Sendable {
   /// The last so many input tokens are guesses: a token is drawn in front of each of them and behind the last, for as
   /// long as the draws repeat the guesses.
   package let draftCount: Int
+  /// The answer shall tell which tokens must follow, as far as a constraint knows.
+  package var looksAhead = false
 
   package init(
     request: RequestID, slot: SlotIndex, input: StepInput, start: Int, pages: [PageIndex], samples: Bool,

@@ -106,6 +106,7 @@ package struct Scheduler {
     var budget = options.maxBatchedTokens
     var prefills = 0
     appendDecodes(to: &plan, budget: &budget)
+    if !plan.rows.isEmpty { budget = min(budget, options.maxMixedPrefillTokens ?? budget) }
     for index in running.indices where running[index].isPrefilling && budget > 0 && prefills < prefillLimit {
       appendPrefill(index, to: &plan, budget: &budget)
       prefills += 1
@@ -127,7 +128,9 @@ package struct Scheduler {
     for index in decoding {
       let draft = draft(index, rows: decoding.count, budget: budget)
       budget -= draft?.count ?? 0
-      plan.rows.append(running[index].decodeRow(draft: draft, pageSize: options.pageSize))
+      var row = running[index].decodeRow(draft: draft, pageSize: options.pageSize)
+      row.looksAhead = looksAhead(index)
+      plan.rows.append(row)
     }
   }
 
@@ -151,10 +154,16 @@ package struct Scheduler {
     return Array(draft.prefix(room))
   }
 
+  /// Whether it is of use to know what must follow a sequence's next token.
+  private func looksAhead(_ index: Int) -> Bool {
+    speculation != nil && running[index].state.request.constraint != nil
+  }
+
   private var prefillLimit: Int { options.maxPrefillRows ?? Int.max }
 
   private mutating func appendPrefill(_ index: Int, to plan: inout StepPlan, budget: inout Int) {
-    let row = running[index].prefillRow(budget: budget, pageSize: options.pageSize)
+    var row = running[index].prefillRow(budget: budget, pageSize: options.pageSize)
+    row.looksAhead = row.samples && looksAhead(index)
     budget -= row.input.count
     plan.rows.append(row)
   }
@@ -348,6 +357,7 @@ package struct Scheduler {
     {
       running[index].state.notePrediction(accepted: accepted, rejected: row.draftCount - accepted)
     }
+    speculation?.expect(output.forced, of: row.request)
     cachePages(index, computed: computed)
     // This step's pages are part of the cost.
     if case .prefilled(let logprobs, _) = events.first {

@@ -50,6 +50,11 @@ package struct GrammarConstraint: TokenConstraint {
       }
     }
 
+    mutating func forced(limit: Int) -> [TokenID] {
+      guard case .matching(let matcher) = phase else { return [] }
+      return matcher.forcedTokens(limit: limit)
+    }
+
     private func ends(in mask: [UInt32]) -> [UInt32] {
       var mask = mask
       for token in constraint.endTokens where token.rawValue >= 0 {
@@ -67,6 +72,8 @@ package struct GrammarConstraint: TokenConstraint {
         if matcher.accepts, constraint.endTokens.contains(token) {
           phase = .ended
         } else {
+          // The matcher has one owner: it grows in place.
+          phase = .failed
           phase = matcher.advance(token) ? .matching(matcher) : .failed
         }
       case .ended, .failed: break
