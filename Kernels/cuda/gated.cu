@@ -14,44 +14,28 @@ __global__ void gated_kernel(const X *x, Y *y, uint32_t n, uint32_t x_stride, ui
   y[(size_t)blockIdx.x * y_stride + i] = from_float<Y>(activate(to_float(gate[i]), activation) * to_float(gate[n + i]));
 }
 
-/// `width` values per thread, a multiple of four, aligned.
-template <typename X, typename Y, int width>
-__global__ void gated_vector_kernel(const X *x, Y *y, uint32_t n, uint32_t x_stride, uint32_t y_stride,
-                                    uint32_t activation) {
+/// Four values per thread, aligned.
+template <typename X, typename Y> __global__ void gated_vector_kernel(const X *x, Y *y, uint32_t n, uint32_t x_stride,
+                                                                      uint32_t y_stride, uint32_t activation) {
   wait_for_predecessor();
   release_successor();
-  const uint32_t i = (blockIdx.y * blockDim.x + threadIdx.x) * width;
+  const uint32_t i = (blockIdx.y * blockDim.x + threadIdx.x) * 4;
   if (i >= n) return;
   const X *from = x + (size_t)blockIdx.x * x_stride + i;
-  float4 gates[width / 4], ups[width / 4];
-#pragma unroll
-  for (int j = 0; j < width / 4; j++) {
-    gates[j] = load_four(from + 4 * j);
-    ups[j] = load_four(from + n + 4 * j);
-  }
-#pragma unroll
-  for (int j = 0; j < width / 4; j++) {
-    const float4 gate = gates[j], up = ups[j];
-    store_four(y + (size_t)blockIdx.x * y_stride + i + 4 * j,
-               make_float4(activate(gate.x, activation) * up.x, activate(gate.y, activation) * up.y,
-                           activate(gate.z, activation) * up.z, activate(gate.w, activation) * up.w));
-  }
+  const float4 gate = load_four(from), up = load_four(from + n);
+  store_four(y + (size_t)blockIdx.x * y_stride + i,
+             make_float4(activate(gate.x, activation) * up.x, activate(gate.y, activation) * up.y,
+                         activate(gate.z, activation) * up.z, activate(gate.w, activation) * up.w));
 }
 
 template <typename X, typename Y> mk_status run(mk_stream *stream, const gated_parameters &p) {
   const X *x = static_cast<const X *>(p.x);
   Y *y = static_cast<Y *>(p.y);
-  const auto is_aligned = [&](uint32_t width) {
-    return p.n % width == 0 && p.x_stride % width == 0 && p.y_stride % width == 0 &&
-           (uintptr_t)x % (width * sizeof(X)) == 0 && (uintptr_t)y % (width * sizeof(Y)) == 0;
-  };
-  // Few rows need all the threads they can get.
-  const uint32_t width = p.rows >= 256 && is_aligned(8) ? 8 : is_aligned(4) ? 4 : 1;
-  const auto kernel = width == 8   ? gated_vector_kernel<X, Y, 8>
-                      : width == 4 ? gated_vector_kernel<X, Y, 4>
-                                   : gated_kernel<X, Y>;
-  return launch(stream, kernel, dim3(p.rows, ceil_div(p.n, 256 * width)), 256, 0, x, y, p.n, p.x_stride, p.y_stride,
-                p.activation);
+  const bool is_aligned = p.n % 4 == 0 && p.x_stride % 4 == 0 && p.y_stride % 4 == 0 &&
+                          (uintptr_t)x % (4 * sizeof(X)) == 0 && (uintptr_t)y % (4 * sizeof(Y)) == 0;
+  const dim3 grid(p.rows, ceil_div(p.n, is_aligned ? 1024 : 256));
+  return launch(stream, is_aligned ? gated_vector_kernel<X, Y> : gated_kernel<X, Y>, grid, 256, 0, x, y, p.n,
+                p.x_stride, p.y_stride, p.activation);
 }
 
 } // namespace
