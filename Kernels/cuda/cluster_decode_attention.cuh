@@ -5,22 +5,20 @@
 /// one sequence is much longer than the others, which only the device sees, warps take equal shares of all tiles
 /// instead, as in warp_decode_attention.cuh.
 #pragma once
-#include "warp_decode_attention.cuh"
+#include "decode_merging.cuh"
+
+#include <algorithm>
 
 namespace tile_attention {
 namespace cluster_decode {
 
-using namespace hopper;
-using warp_decode::copier;
-using warp_decode::cuts;
-using warp_decode::head_run;
-using warp_decode::open_runs;
-using warp_decode::stages;
+using namespace decode_runs;
+using hopper::address_of;
 
 constexpr uint32_t block_warps = 4, block_threads = block_warps * 32;
 
-struct parameters {
-  warp_decode::parameters common;
+struct cluster_parameters {
+  parameters common;
   uint32_t split; ///< blocks of a head's cluster
   uint32_t room;  ///< runs of which something can be kept
   /// Whether the next kernel may start beside this one. Its blocks crowd on what multiprocessors are free first: only
@@ -54,7 +52,7 @@ template <int dim> __device__ __forceinline__ void leave_part(uint8_t *ring, acc
 template <int dim>
 __device__ __forceinline__ void merge_parts(const attention_parameters &p, const block_work &work, const uint8_t *rings,
                                             uint32_t split, uint32_t rank) {
-  using L = warp_decode::layout<dim>;
+  using L = layout<dim>;
   const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
   for (uint32_t i = rank * block_threads + threadIdx.x; i < rows * (dim / 4); i += split * block_threads) {
     const uint32_t row = i / (dim / 4), column = i % (dim / 4) * 4;
@@ -62,8 +60,8 @@ __device__ __forceinline__ void merge_parts(const attention_parameters &p, const
 #pragma unroll 4
     for (uint32_t w = 0; w < split * block_warps; w++) {
       const uint32_t ring = address_of(rings) + w % block_warps * L::ring_bytes;
-      const float4 extent = load_cluster(ring + maxima_offset<dim> + row * 16, w / block_warps),
-                   part = load_cluster(ring + (row * dim + column) * 4, w / block_warps);
+      const float4 extent = hopper::load_cluster(ring + maxima_offset<dim> + row * 16, w / block_warps),
+                   part = hopper::load_cluster(ring + (row * dim + column) * 4, w / block_warps);
       const float next = fmaxf(largest, extent.x), level = next == -CUDART_INF_F ? 0 : next;
       const float shrink = fast_exp2(largest - level), weight = fast_exp2(extent.x - level);
       largest = next;
@@ -87,7 +85,7 @@ struct tile_counts {
 template <int dim> __device__ __forceinline__ tile_counts count_tiles(const attention_parameters &p) {
   tile_counts counts = {0, 0};
   for (uint32_t s = threadIdx.x % 32; s < p.sequence_count; s += 32) {
-    const uint32_t tiles = warp_decode::span_of<dim>(p, p.sequences[s]).count;
+    const uint32_t tiles = span_of<dim>(p, p.sequences[s]).count;
     counts.all += tiles;
     counts.most = max(counts.most, tiles);
   }
@@ -95,8 +93,8 @@ template <int dim> __device__ __forceinline__ tile_counts count_tiles(const atte
 }
 
 template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 2)
-    cluster_decode_kernel(const __grid_constant__ parameters t) {
-  using L = warp_decode::layout<dim>;
+    cluster_decode_kernel(const __grid_constant__ cluster_parameters t) {
+  using L = layout<dim>;
   extern __shared__ __align__(128) uint8_t dynamic[];
   __shared__ __align__(8) uint64_t barriers[block_warps * stages];
   __shared__ head_run runs[block_warps * open_runs];
@@ -105,8 +103,8 @@ template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 
   const decode_parameters &d = t.common.decode;
   const attention_parameters &p = d.attention;
   const uint32_t warp = threadIdx.x / 32, rank = blockIdx.x % t.split, head_index = blockIdx.x / t.split;
-  if (threadIdx.x < block_warps * stages) barrier_init(address_of(barriers + threadIdx.x), 1);
-  barriers_ready();
+  if (threadIdx.x < block_warps * stages) hopper::barrier_init(address_of(barriers + threadIdx.x), 1);
+  hopper::barriers_ready();
   block_work work = {};
   work.sequence = p.sequences[head_index / p.kv.kv_heads];
   work.kv_head = head_index % p.kv.kv_heads;
@@ -115,7 +113,7 @@ template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 
   // The longest head's share of a warp against everybody's.
   constexpr uint32_t bearable = 16;
   const bool is_shared = counts.most / of_head <= 2 * (counts.all * p.kv.kv_heads / workers) + bearable;
-  const warp_decode::tile_span span = warp_decode::span_of<dim>(p, work.sequence);
+  const tile_span span = span_of<dim>(p, work.sequence);
   uint32_t unit = 0, end = 0;
   cuts c = {};
   if (is_shared) {
@@ -124,16 +122,16 @@ template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 
     __syncthreads();
   } else {
     running_sums(p.sequence_count, ends,
-                 [&](uint32_t s) { return warp_decode::span_of<dim>(p, p.sequences[s]).count; });
-    c = warp_decode::cut<T, dim>(p, ends, workers);
+                 [&](uint32_t s) { return span_of<dim>(p, p.sequences[s]).count; });
+    c = cut(p, ends, workers);
     const uint32_t worker = blockIdx.x * block_warps + warp;
     if (worker < workers) {
-      unit = warp_decode::first_run(p, c, worker, workers);
-      end = warp_decode::first_run(p, c, worker + 1, workers);
+      unit = first_run(p, c, worker, workers);
+      end = first_run(p, c, worker + 1, workers);
     }
   }
   const auto find = [&](uint32_t from) {
-    if (!is_shared) return warp_decode::find_run<dim>(p, c, from);
+    if (!is_shared) return find_run<dim>(p, c, from);
     head_run run = {};
     run.work = work;
     run.start = span.begin + from * L::tile;
@@ -146,30 +144,30 @@ template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 
   uint8_t *ring = shared + warp * L::ring_bytes;
   const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
   const uint32_t begun = unit, ended = end;
-  warp_decode::work_through<T, dim>(
+  work_through<T, dim>(
       t.common,
-      warp_decode::warp_tools<T>{ring, reinterpret_cast<T *>(shared + L::rooms(block_warps) + warp * L::room_bytes),
+      warp_tools<T>{ring, reinterpret_cast<T *>(shared + L::rooms(block_warps) + warp * L::room_bytes),
                                  runs + warp * open_runs, address_of(barriers + warp * stages), t.releases},
       unit, end, find, [&](const head_run &run, accumulator<dim> &acc) {
         if (is_shared) {
           leave_part<dim>(ring, acc, rows);
         } else {
-          warp_decode::finish<dim>(d, run, acc, c);
+          finish<dim>(d, run, acc, c);
         }
       });
   if (!is_shared || span.count == 0) return;
   if (begun == ended && threadIdx.x % 32 < decode_tile) {
     reinterpret_cast<float4 *>(ring + maxima_offset<dim>)[threadIdx.x % 32] = make_float4(-CUDART_INF_F, 0, 0, 0);
   }
-  cluster_barrier();
+  hopper::cluster_barrier();
   merge_parts<dim>(p, work, shared, t.split, rank);
   // Nobody leaves while others read its shared memory.
-  cluster_barrier();
+  hopper::cluster_barrier();
 }
 
 /// `runs`: room for what is kept of them.
-template <typename T, int dim> mk_status run(mk_stream *stream, const warp_decode::parameters &common, uint64_t runs) {
-  using L = warp_decode::layout<dim>;
+template <typename T, int dim> mk_status run(mk_stream *stream, const parameters &common, uint64_t runs) {
+  using L = layout<dim>;
   constexpr uint32_t most_sequences = 512, most_split = 8;
   const attention_parameters &p = common.decode.attention;
   const uint32_t heads = p.sequence_count * p.kv.kv_heads, slots = (uint32_t)stream->multiprocessors;
@@ -179,7 +177,7 @@ template <typename T, int dim> mk_status run(mk_stream *stream, const warp_decod
       cudaFuncSetAttribute(cluster_decode_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                            (int)L::shared_bytes(block_warps, most_sequences));
   if (prepared != cudaSuccess) return status_of(prepared);
-  parameters t = {common, 1, (uint32_t)std::min<uint64_t>(runs, UINT32_MAX), true};
+  cluster_parameters t = {common, 1, (uint32_t)std::min<uint64_t>(runs, UINT32_MAX), true};
   while (t.split < most_split && heads * t.split * 2 <= slots) t.split *= 2;
   t.releases = heads * t.split <= slots;
   return launch_clusters(stream, cluster_decode_kernel<T, dim>, heads * t.split, block_threads,

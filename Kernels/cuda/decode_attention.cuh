@@ -10,6 +10,7 @@
 /// values are turned and written first by the block whose run holds them.
 #pragma once
 #include "cluster_decode_attention.cuh"
+#include "warp_decode_attention.cuh"
 
 namespace tile_attention {
 
@@ -391,8 +392,8 @@ mk_status run(mk_stream *stream, const attention_parameters *p, const rope_param
     // So many dims of keys per position keep single warps busy, and blocks would pay for their merging.
     constexpr uint64_t many = 64 * 8 * 128;
     const bool has_many = (uint64_t)p->sequence_count * p->kv.kv_heads * dim >= many;
-    warp_decode::parameters t = {};
-    if (warp_decode::prepare<dim>(stream, d, &t)) {
+    decode_runs::parameters t = {};
+    if (decode_runs::prepare<dim>(stream, d, &t)) {
       status = has_many ? warp_decode::run<T, dim>(stream, t, runs) : cluster_decode::run<T, dim>(stream, t, runs);
       if (status != MK_UNSUPPORTED) return status;
     }
