@@ -290,7 +290,7 @@ void test_attention(harness &h) {
   for (uint32_t i = 0; i < 40; i++) uneven.push_back({1, i == 11 ? 3000u : 1 + i % 30});
   for (uint32_t dim : {64u, 128u}) {
     test_fused(h, {MK_BF16, 8, 2, dim, dim / 2, MK_ROPE_HALVES, 16, 0, 0, true, singles, MK_BF16});
-    test_fused(h, {MK_BF16, 12, 1, dim, dim / 2, MK_ROPE_HALVES, 32, 50, 5, false, singles, MK_BF16});
+    test_fused(h, {MK_BF16, 12, 1, dim, dim / 2, MK_ROPE_HALVES, 48, 50, 5, false, singles, MK_BF16});
     test_fused(h, {MK_BF16, 16, 8, dim, dim / 2, MK_ROPE_HALVES, 16, 0, 0, true, crowd, MK_BF16});
     if (h.is_quick) continue;
     test_fused(h, {MK_BF16, 24, 8, dim, dim / 2, MK_ROPE_HALVES, 16, 20, 0, false, crowd, MK_BF16});
