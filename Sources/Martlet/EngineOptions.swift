@@ -70,6 +70,8 @@ public struct EngineOptions: Sendable {
   public var maxQueuedRequests = 1024
   /// Tokens of one step; longer prompts are prefilled in chunks. nil: 512 on a CPU, 8192 on a GPU (2048 under 60 GiB).
   public var chunkedPrefillSize: Int?
+  /// Prompt tokens of a step in which answers are being written; nil: 128 on a CPU, the whole step on a GPU.
+  public var mixedPrefillSize: Int?
   public var pageSize = 16
   public var schedulePolicy = SchedulePolicy.firstComeFirstServed
   public var prefixCache = true

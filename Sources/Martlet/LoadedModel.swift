@@ -144,6 +144,7 @@ package struct LoadedModel: Sendable {
     engine.pageSize = plan.pageSize
     engine.maxRunningRequests = plan.maxRunningRequests
     engine.maxBatchedTokens = plan.maxBatchedTokens
+    engine.maxMixedPrefillTokens = options.mixedPrefillSize ?? (device.isGPU ? nil : 128)
     engine.maxQueuedRequests = options.maxQueuedRequests
     engine.enablePrefixCache = options.prefixCache
     // A CPU's launch is the step itself: there would be nothing to overlap.

@@ -39,6 +39,12 @@ struct EngineFlags: ParsableArguments {
   )
   var chunkedPrefillSize: Int?
 
+  @Option(
+    help:
+      "Prompt tokens computed in a step that also writes answers: fewer let the answers flow more evenly, more let prompts begin sooner. Default: 128 on a CPU, the whole step on a GPU."
+  )
+  var mixedPrefillSize: Int?
+
   @Option(help: "Tokens in a page of the KV cache.")
   var pageSize = 16
 
@@ -81,6 +87,7 @@ struct EngineFlags: ParsableArguments {
     try Self.check("--max-running-requests", maxRunningRequests, 1...65_536)
     try Self.check("--max-queued-requests", maxQueuedRequests, 0...10_000_000)
     try Self.check("--chunked-prefill-size", chunkedPrefillSize, 1...65_536)
+    try Self.check("--mixed-prefill-size", mixedPrefillSize, 1...65_536)
     try Self.check("--threads", threads, 1...1024)
     try Self.check("--speculative-num-draft-tokens", speculativeNumDraftTokens, 1...64)
     guard pageSize % 16 == 0, (16...256).contains(pageSize) else {
@@ -108,6 +115,7 @@ struct EngineFlags: ParsableArguments {
     options.maxRunningRequests = maxRunningRequests
     options.maxQueuedRequests = maxQueuedRequests
     options.chunkedPrefillSize = chunkedPrefillSize
+    options.mixedPrefillSize = mixedPrefillSize
     options.pageSize = pageSize
     options.schedulePolicy = schedulePolicy
     options.prefixCache = !disableRadixCache

@@ -106,6 +106,7 @@ package struct Scheduler {
     var budget = options.maxBatchedTokens
     var prefills = 0
     appendDecodes(to: &plan, budget: &budget)
+    if !plan.rows.isEmpty { budget = min(budget, options.maxMixedPrefillTokens ?? budget) }
     for index in running.indices where running[index].isPrefilling && budget > 0 && prefills < prefillLimit {
       appendPrefill(index, to: &plan, budget: &budget)
       prefills += 1

@@ -107,6 +107,22 @@ import Testing
     #expect(third.rows[1].start == 31)
   }
 
+  @Test func promptsTakeFewerTokensOfAStepThatDecodes() throws {
+    var options = EngineOptions(pageCount: 100, contextLength: 400, vocabularySize: 1000)
+    options.maxBatchedTokens = 64
+    options.maxMixedPrefillTokens = 16
+    var scheduler = Scheduler(options: options)
+    scheduler.admit(RequestID(1), try Self.request((0..<64).map { $0 }, 20))
+    var plan = scheduler.plan()
+    #expect(plan.rows.map(\.input.count) == [64])
+    _ = scheduler.commit(StepResult(rows: [Self.row(7)]), for: plan)
+    scheduler.admit(RequestID(2), try Self.request((100..<130).map { $0 }, 20))
+    plan = scheduler.plan()
+    #expect(plan.rows.map(\.input.count) == [1, 16])
+    _ = scheduler.commit(StepResult(rows: [Self.row(7), Self.row()]), for: plan)
+    #expect(scheduler.plan().rows.map(\.input.count) == [1, 14])
+  }
+
   @Test func requestsWithTheSameBeginningComputeItOnce() throws {
     var scheduler = Self.scheduler(policy: .longestPrefixMatch, running: 8, batch: 256)
     let prompt = (0..<100).map { Int32($0) }

@@ -26,3 +26,14 @@ package indirect enum GrammarSource: Sendable, Hashable {
     }
   }
 }
+
+extension GrammarSource {
+  /// Whether a schema in it may have string formats.
+  var mentionsFormat: Bool {
+    switch self {
+    case .jsonSchema(let text, _), .structuralTag(let text): text.utf8.firstRange(of: "\"format\"".utf8) != nil
+    case .behindThinking(let source, _, _), .inFinalChannel(let source): source.mentionsFormat
+    case .regex, .grammar, .choice: false
+    }
+  }
+}

@@ -16,8 +16,15 @@ final class CountedRecord: Sendable {
   /// Tokens that need at most `limit` characters.
   func mask(limit: Int32, wordCount: Int) -> TokenMask {
     guard limit < maxCount else { return mask }
+    let end = offsets[Int(limit) + 1]
+    // Most tokens are short: what is too long is mostly less than what fits.
+    if end > tokens.count / 2 {
+      var result = mask
+      for token in tokens[end...] { result.remove(token) }
+      return result
+    }
     var result = TokenMask(wordCount: wordCount)
-    for token in tokens[..<offsets[Int(limit) + 1]] { result.insert(token) }
+    for token in tokens[..<end] { result.insert(token) }
     return result
   }
 
@@ -60,13 +67,17 @@ final class CountedRecord: Sendable {
     _ trie: TokenTrie
   ) {
     self.mask = mask
-    let sorted = needs.sorted { ($0.need, $0.token) < ($1.need, $1.token) }
-    tokens = sorted.map(\.token)
-    maxCount = max(sorted.last?.need ?? 0, boundaries.map(\.count).max() ?? 0)
+    maxCount = max(needs.map(\.need).max() ?? 0, boundaries.map(\.count).max() ?? 0)
     var offsets = [Int](repeating: 0, count: Int(maxCount) + 2)
-    for entry in sorted { offsets[Int(entry.need) + 1] += 1 }
+    for entry in needs { offsets[Int(entry.need) + 1] += 1 }
     for index in 1..<offsets.count { offsets[index] += offsets[index - 1] }
     self.offsets = offsets
+    var sorted = [Int32](repeating: 0, count: needs.count)
+    for entry in needs {
+      sorted[offsets[Int(entry.need)]] = entry.token
+      offsets[Int(entry.need)] += 1
+    }
+    tokens = sorted
     continuing = first
     groups = BoundaryGroup.groups(boundaries, trie)
   }

@@ -1,13 +1,11 @@
 package import MartletCore
 
-/// What all grammars of one tokenizer share: the trie of its tokens, the common JSON expressions, and what the
-/// vocabulary looks like from inside a JSON string. Immutable.
+/// What all grammars of one tokenizer share: the trie of its tokens, and expressions with what the vocabulary
+/// looks like from their states. Immutable.
 package final class GrammarVocabulary: Sendable {
   package let trie: TokenTrie
-  let arena: RegularArena
-  let lexemes: JSONLexemes
-  let counted: [RegularID: CountedRecord]
-  let heads: [RegularID: HeadRecord]
+  private let plain: SharedExpressions
+  private let formats: SharedExpressions
   /// Added tokens by their spelling, for grammars whose text names them.
   let specialTokens: [String: Int32]
   private let spellings: TokenList
@@ -35,21 +33,12 @@ package final class GrammarVocabulary: Sendable {
     specialTokens = names
     let trie = TokenTrie(vocabularySize: spellings.count, special: special) { Array(spellings[Int($0)]) }
     self.trie = trie
-    var arena = RegularArena(budget: GrammarBudget())
-    let lexemes = JSONLexemes(&arena)
-    var counted: [RegularID: CountedRecord] = [:]
-    var heads: [RegularID: HeadRecord] = [:]
-    for (character, string) in [(lexemes.freeCharacter, lexemes.freeString), (lexemes.character, lexemes.string)] {
-      counted[character] = CountedRecord.build(character, &arena, trie)
-      // Inside the quotes: names that exclude others meet this state.
-      let inside = arena.step(string, UInt8(ascii: "\""))
-      heads[inside] = HeadRecord.build(inside, &arena, trie)
-    }
-    self.arena = arena
-    self.lexemes = lexemes
-    self.counted = counted
-    self.heads = heads
+    plain = SharedExpressions(trie)
+    formats = plain.withFormats(trie)
   }
+
+  /// What a grammar begins with.
+  func shared(for source: GrammarSource) -> SharedExpressions { source.mentionsFormat ? formats : plain }
 
   /// A vocabulary of the 256 bytes.
   package static func bytes() -> GrammarVocabulary {

@@ -12,6 +12,8 @@ struct RegularArena: Sendable {
   private(set) var nullable: [Bool] = []
   /// Whether complement or intersection occurs inside, so that emptiness does not show in the form.
   private(set) var hasBoolean: [Bool] = []
+  /// Whether all texts are of ASCII characters that JSON strings have as they are. A sufficient test.
+  private(set) var isPlain: [Bool] = []
   private var ids: [RegularNode: RegularID] = [:]
   private(set) var tables: [ByteTable] = []
   var liveness = LivenessTable()
@@ -131,6 +133,10 @@ struct RegularArena: Sendable {
     for id in unique {
       if case .not(let inner) = nodes[Int(id)], unique.contains(inner) { return Self.nothing }
     }
+    if unique.contains(where: { isPlain[Int($0)] && !isTextLoop($0) }) {
+      let rest = unique.filter { !isTextLoop($0) }
+      if rest.count < unique.count { return all(rest) }
+    }
     return unique.count == 1 ? unique[0] : intern(.all(unique))
   }
 
@@ -181,6 +187,7 @@ struct RegularArena: Sendable {
     nodes.append(node)
     nullable.append(isNullable(node))
     hasBoolean.append(isBoolean(node))
+    isPlain.append(isPlain(node))
     ids[node] = id
     liveness.grow()
     transitions.grow()
@@ -204,6 +211,33 @@ struct RegularArena: Sendable {
     case .table(let table, let state): tables[Int(table)].accepting[Int(state)]
     }
   }
+
+  private func isPlain(_ node: RegularNode) -> Bool {
+    switch node {
+    case .empty: true
+    case .nothing, .not, .table: false
+    case .bytes(let set): (set & ~Self.plainBytes).isEmpty
+    case .sequence(let first, let second): isPlain[Int(first)] && isPlain[Int(second)]
+    case .choice(let parts): parts.allSatisfy { isPlain[Int($0)] }
+    case .all(let parts): parts.contains { isPlain[Int($0)] }
+    case .repetition(let part, _, _): isPlain[Int(part)]
+    }
+  }
+
+  /// Whether an expression shows that it matches every text of plain characters.
+  private func isTextLoop(_ id: RegularID) -> Bool {
+    guard case .repetition(let part, minimum: 0, maximum: RegularNode.unbounded) = nodes[Int(id)] else { return false }
+    switch nodes[Int(part)] {
+    case .bytes(let set): return (Self.plainBytes & ~set).isEmpty
+    case .choice(let parts):
+      return parts.contains {
+        if case .bytes(let set) = nodes[Int($0)] { (Self.plainBytes & ~set).isEmpty } else { false }
+      }
+    case .nothing, .empty, .sequence, .all, .not, .repetition, .table: return false
+    }
+  }
+
+  private static let plainBytes = ByteSet(0x20...0x7E) & ~ByteSet([0x22, 0x5C])
 
   private func isBoolean(_ node: RegularNode) -> Bool {
     switch node {
