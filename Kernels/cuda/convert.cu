@@ -1,5 +1,5 @@
 /// Conversions around the dense products: activations, quantised weights to 16 bits, and the bias after them.
-#include "formats.cuh"
+#include "packed.cuh"
 #include "products.h"
 
 namespace {
@@ -43,14 +43,14 @@ template <typename X, typename Y> mk_status convert(mk_stream *stream, const con
 }
 
 template <mk_dtype dtype>
-__global__ void dequantize_kernel(const uint8_t *rows, uint32_t cols, size_t row_bytes, uint64_t blocks, bf16 *out) {
+__global__ void dequantize_kernel(const uint8_t *data, uint32_t first, uint32_t cols, uint64_t blocks, bf16 *out) {
   wait_for_predecessor();
   release_successor();
   const uint64_t index = (uint64_t)blockIdx.x * threads + threadIdx.x;
   if (index >= blocks) return;
   const uint32_t per_row = cols / block_columns;
   float values[block_columns];
-  read_block<dtype>(rows + index / per_row * row_bytes, (uint32_t)(index % per_row), values);
+  read_packed<dtype>(data, first + (uint32_t)(index / per_row), (uint32_t)(index % per_row), cols, values);
   uint4 *to = reinterpret_cast<uint4 *>(out + index * block_columns);
 #pragma unroll
   for (int i = 0; i < 4; i++) {
@@ -78,13 +78,11 @@ mk_status convert_activations(mk_stream *stream, const conversion &c) {
 }
 
 mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t first, uint32_t count, void *out) {
-  const size_t row_bytes = row_bytes_of(matrix->dtype, matrix->cols);
-  const uint8_t *rows = static_cast<const uint8_t *>(matrix->data) + first * row_bytes;
   const uint64_t blocks = (uint64_t)count * (matrix->cols / block_columns);
   mk_status status = MK_UNSUPPORTED;
   with_quantized(matrix->dtype, [&](auto dtype) {
-    status = launch(stream, dequantize_kernel<decltype(dtype)::value>, ceil_div(blocks, threads), threads, 0, rows,
-                    matrix->cols, row_bytes, blocks, (bf16 *)out);
+    status = launch(stream, dequantize_kernel<decltype(dtype)::value>, ceil_div(blocks, threads), threads, 0,
+                    (const uint8_t *)matrix->data, first, matrix->cols, blocks, (bf16 *)out);
   });
   return status;
 }

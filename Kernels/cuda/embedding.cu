@@ -1,5 +1,5 @@
 /// Rows of a weight matrix as floats.
-#include "formats.cuh"
+#include "packed.cuh"
 #include "ops.h"
 
 namespace {
@@ -15,30 +15,32 @@ struct embedding_parameters {
   int32_t *fault;
 };
 
-/// The table row of this block's id, or NULL with the fault set.
-__device__ __forceinline__ const uint8_t *row_of(const embedding_parameters &p, mk_dtype dtype) {
+/// Whether this block's id is in the table; the fault is set where it is not.
+__device__ __forceinline__ bool find_row(const embedding_parameters &p, uint32_t *row) {
   const int32_t id = p.ids[blockIdx.x];
-  if (id >= 0 && (uint32_t)id < p.table_rows) return p.table + (size_t)id * row_bytes_of(dtype, p.cols);
+  *row = (uint32_t)id;
+  if (id >= 0 && (uint32_t)id < p.table_rows) return true;
   if (threadIdx.x == 0 && blockIdx.y == 0) *p.fault = 1;
-  return nullptr;
+  return false;
 }
 
-template <typename T> __global__ void embedding_kernel(const embedding_parameters p, mk_dtype dtype) {
+template <typename T> __global__ void embedding_kernel(const embedding_parameters p) {
   wait_for_predecessor();
   release_successor();
-  const T *row = reinterpret_cast<const T *>(row_of(p, dtype));
+  uint32_t row;
   const uint32_t i = blockIdx.y * threads + threadIdx.x;
-  if (row && i < p.cols) p.y[(size_t)blockIdx.x * p.cols + i] = p.scale * to_float(row[i]);
+  if (!find_row(p, &row) || i >= p.cols) return;
+  p.y[(size_t)blockIdx.x * p.cols + i] = p.scale * to_float(reinterpret_cast<const T *>(p.table)[(size_t)row * p.cols + i]);
 }
 
 /// Four neighbours per thread, aligned.
-template <typename T> __global__ void embedding_vector_kernel(const embedding_parameters p, mk_dtype dtype) {
+template <typename T> __global__ void embedding_vector_kernel(const embedding_parameters p) {
   wait_for_predecessor();
   release_successor();
-  const T *row = reinterpret_cast<const T *>(row_of(p, dtype));
+  uint32_t row;
   const uint32_t i = (blockIdx.y * threads + threadIdx.x) * 4;
-  if (!row || i >= p.cols) return;
-  const float4 four = load_four(row + i);
+  if (!find_row(p, &row) || i >= p.cols) return;
+  const float4 four = load_four(reinterpret_cast<const T *>(p.table) + (size_t)row * p.cols + i);
   store_four(p.y + (size_t)blockIdx.x * p.cols + i,
              make_float4(p.scale * four.x, p.scale * four.y, p.scale * four.z, p.scale * four.w));
 }
@@ -46,11 +48,11 @@ template <typename T> __global__ void embedding_vector_kernel(const embedding_pa
 template <mk_dtype dtype> __global__ void quantized_embedding_kernel(const embedding_parameters p) {
   wait_for_predecessor();
   release_successor();
-  const uint8_t *row = row_of(p, dtype);
+  uint32_t row;
   const uint32_t block = blockIdx.y * threads + threadIdx.x;
-  if (!row || block >= p.cols / block_columns) return;
+  if (!find_row(p, &row) || block >= p.cols / block_columns) return;
   float values[block_columns];
-  read_block<dtype>(row, block, values);
+  read_packed<dtype>(p.table, row, block, p.cols, values);
   float *y = p.y + (size_t)blockIdx.x * p.cols + block * block_columns;
   for (uint32_t i = 0; i < block_columns; i++) y[i] = p.scale * values[i];
 }
@@ -79,12 +81,12 @@ mk_status cuda_embedding(mk_stream *stream, const mk_embedding_args *args) {
   if (table->dtype == MK_BF16 && table->cols % 4 == 0 && (uintptr_t)table->data % 8 == 0 &&
       (uintptr_t)args->y % 16 == 0) {
     const dim3 quarter(args->rows, ceil_div(table->cols, 4 * threads));
-    return launch(stream, embedding_vector_kernel<bf16>, quarter, threads, 0, p, MK_BF16);
+    return launch(stream, embedding_vector_kernel<bf16>, quarter, threads, 0, p);
   }
   const dim3 grid(args->rows, ceil_div(table->cols, threads));
   switch (table->dtype) {
-  case MK_F32: return launch(stream, embedding_kernel<float>, grid, threads, 0, p, MK_F32);
-  case MK_F16: return launch(stream, embedding_kernel<__half>, grid, threads, 0, p, MK_F16);
-  default: return launch(stream, embedding_kernel<bf16>, grid, threads, 0, p, MK_BF16);
+  case MK_F32: return launch(stream, embedding_kernel<float>, grid, threads, 0, p);
+  case MK_F16: return launch(stream, embedding_kernel<__half>, grid, threads, 0, p);
+  default: return launch(stream, embedding_kernel<bf16>, grid, threads, 0, p);
   }
 }

@@ -2,9 +2,9 @@
 /// quantised weights turned to bf16 a piece at a time. What a kernel cannot fuse is done by ones of its own: the norm
 /// and conversions before it, gates after it.
 #include "cublaslt.h"
-#include "formats.cuh"
 #include "gated.cuh"
 #include "ops.h"
+#include "packed.cuh"
 #include "products.h"
 
 namespace {
@@ -133,14 +133,20 @@ bool streams(const mk_stream *stream, const linear_work &work) {
   uint32_t s = 0, offset = 0, products = 0;
   while (s < work.segment_count) {
     const product p = next_product(work, &s, &offset);
-    if (!streaming_product_pays(&p)) return false;
+    if (!streaming_product_pays(&p) && !quantized_product_fits(&p)) return false;
     products++;
   }
   return products == 1 || !is_gated(work.output);
 }
 
+/// Whether quantised weights are multiplied as they are. Sums of their own would part deterministic rows by number.
+bool reads_codes(const mk_stream *stream, const linear_work &work) {
+  return !stream->is_deterministic && work.rows <= most_quantized_rows;
+}
+
 /// Few rows without norm and gates.
 mk_status multiply_few(mk_stream *stream, const product *p) {
+  if (is_quantized(p->dtype)) return quantized_product(stream, p);
   return streaming_product_fits(p) ? streaming_product(stream, p) : plain_product(stream, p);
 }
 
@@ -193,10 +199,11 @@ mk_dtype activations_for(mk_dtype dtype) { return is_quantized(dtype) ? mk_dtype
 /// Segment *s together with those after it whose weights follow in memory, as one; `*s` moves past them.
 mk_linear_segment joined(const linear_work &work, uint32_t *s) {
   mk_linear_segment segment = work.segments[(*s)++];
-  const size_t row_bytes = row_bytes_of(segment.matrix.dtype, segment.matrix.cols);
   for (; *s < work.segment_count && !segment.bias; (*s)++) {
     const mk_linear_segment &next = work.segments[*s];
-    const auto *end = static_cast<const uint8_t *>(segment.matrix.data) + segment.matrix.rows * row_bytes;
+    if (is_quantized(segment.matrix.dtype) && segment.matrix.rows % tile_rows != 0) break;
+    const auto *end = static_cast<const uint8_t *>(segment.matrix.data) +
+                      device_bytes(segment.matrix.dtype, segment.matrix.rows, segment.matrix.cols);
     if (next.matrix.data != end || next.matrix.dtype != segment.matrix.dtype || next.bias) break;
     segment.matrix.rows += next.matrix.rows;
   }
@@ -237,6 +244,13 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
                            const linear_space &space) {
   const mk_matrix *matrix = &segment.matrix;
   const bool is_packed = is_quantized(matrix->dtype);
+  if (is_packed && reads_codes(stream, work)) {
+    linear_work part = work;
+    part.y = y;
+    part.segments = &segment;
+    part.segment_count = 1;
+    return linear_few(stream, part);
+  }
   dense_product dense = {work.x,    matrix->data, y,         work.x_dtype,  work.y_dtype, work.output == MK_OUTPUT_ADD,
                          work.rows, matrix->rows, work.cols, work.x_stride, work.y_stride};
   const bool is_converted = work.y_dtype == MK_BF16 && work.x_dtype != MK_BF16;
@@ -338,7 +352,7 @@ mk_status run(mk_stream *stream, const linear_work &work, const linear_space &sp
     const product p = next_product(ready, &s, &offset);
     status = tile_product(stream, &p);
     if (status != MK_UNSUPPORTED) return status;
-  } else if (work.norm_weight && is_dense(work) && is_uniform(work)) {
+  } else if (is_uniform(work) && (is_dense(work) ? work.norm_weight != nullptr : reads_codes(stream, work))) {
     const mk_status status = prepare(stream, work, space, has_dtype(work, MK_F32) ? MK_F32 : MK_BF16, &ready);
     if (status != MK_OK) return status;
   }

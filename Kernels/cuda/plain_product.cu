@@ -1,5 +1,5 @@
-/// Products of any weight format and shape in float: a warp per output and up to eight rows of x.
-#include "formats.cuh"
+/// Products of any dense weights and shape in float: a warp per output and up to eight rows of x.
+#include "device.cuh"
 #include "products.h"
 
 namespace {
@@ -59,42 +59,16 @@ template <typename T> __global__ void float_kernel(const product p, uint32_t out
   finish(p, place, first, sums);
 }
 
-template <mk_dtype dtype> __global__ void quantized_kernel(const product p, uint32_t outputs) {
-  wait_for_predecessor();
-  release_successor();
-  const uint32_t output = blockIdx.x * warps + threadIdx.x / 32, first = blockIdx.y * tokens;
-  if (output >= outputs) return;
-  const output_place place = place_of(p, output, row_bytes_of(dtype, p.cols));
-  float sums[tokens] = {};
-  for (uint32_t block = threadIdx.x % 32; block < p.cols / block_columns; block += 32) {
-    float values[block_columns];
-    read_block<dtype>(place.w, block, values);
-#pragma unroll
-    for (int t = 0; t < tokens; t++) {
-      if (first + t >= p.rows) break;
-      const size_t x = (size_t)(first + t) * p.x_stride + block * block_columns;
-#pragma unroll
-      for (uint32_t i = 0; i < block_columns; i++) sums[t] += values[i] * load_x(p, x + i);
-    }
-  }
-  finish(p, place, first, sums);
-}
-
 } // namespace
 
 mk_status plain_product(mk_stream *stream, const product *p) {
   uint32_t outputs = 0;
   for (uint32_t s = 0; s < p->segment_count; s++) outputs += p->segments[s].rows;
   const dim3 grid(ceil_div(outputs, warps), ceil_div(p->rows, tokens));
-  mk_status status = MK_UNSUPPORTED;
-  if (with_quantized(p->dtype, [&](auto dtype) {
-        status = launch(stream, quantized_kernel<decltype(dtype)::value>, grid, warps * 32, 0, *p, outputs);
-      })) {
-    return status;
-  }
   switch (p->dtype) {
   case MK_F32: return launch(stream, float_kernel<float>, grid, warps * 32, 0, *p, outputs);
   case MK_F16: return launch(stream, float_kernel<__half>, grid, warps * 32, 0, *p, outputs);
-  default: return launch(stream, float_kernel<bf16>, grid, warps * 32, 0, *p, outputs);
+  case MK_BF16: return launch(stream, float_kernel<bf16>, grid, warps * 32, 0, *p, outputs);
+  default: return MK_UNSUPPORTED;
   }
 }

@@ -25,7 +25,7 @@ struct product {
   product_segment segments[max_product_segments];
 };
 
-inline bool is_gated(uint32_t output) { return output >= MK_OUTPUT_SILU; }
+__host__ __device__ inline bool is_gated(uint32_t output) { return output >= MK_OUTPUT_SILU; }
 inline uint32_t activation_of(uint32_t output) { return output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH; }
 
 /// Tensor-core products with few rows, bound by the read of the weights; bf16 and half. `pays`: no other is faster.
@@ -33,13 +33,19 @@ bool streaming_product_fits(const product *p);
 bool streaming_product_pays(const product *p);
 mk_status streaming_product(mk_stream *stream, const product *p);
 
+/// Few rows of bf16 and quantised weights; all segments at once, gates too.
+bool quantized_product_fits(const product *p);
+mk_status quantized_product(mk_stream *stream, const product *p);
+/// Sixteen rows read the weights once; turning the weights to bf16 first is faster for more rows than these.
+constexpr uint32_t most_quantized_rows = 64;
+
 /// Hopper's tensor cores fed by its copy engine: x of the weights' 16-bit dtype. MK_UNSUPPORTED for anything
 /// else and on other GPUs. The results of a row depend on nothing but the row and the weights.
 mk_status tile_product(mk_stream *stream, const product *p);
 /// Rows that read the weights once.
 constexpr uint32_t most_tile_rows = 128;
 
-/// Any dtype, shape and alignment, in float; meant for few rows. No gates.
+/// Any dense dtype, shape and alignment, in float; meant for few rows. No gates.
 mk_status plain_product(mk_stream *stream, const product *p);
 
 /// out[rows, cols] = x[rows, cols] as `out_dtype`, half saturating; it may be done in place between 16-bit types.

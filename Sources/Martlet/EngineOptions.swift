@@ -78,6 +78,9 @@ public struct EngineOptions: Sendable {
   public var speculativeAlgorithm = SpeculativeAlgorithm.auto
   /// Tokens guessed for one request in one step at most.
   public var speculativeDraftTokens = 8
+  /// Text that a form of output forces is written without asking the model, cut into tokens as its tokenizer does. Fewer
+  /// steps; what follows can differ from what it was without.
+  public var jumpForward = false
   public var kvCacheType = KVCacheType.auto
   /// Worker threads; nil: one for each core this process may use.
   public var threads: Int?

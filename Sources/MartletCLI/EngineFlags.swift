@@ -60,6 +60,9 @@ struct EngineFlags: ParsableArguments {
   @Option(help: "Tokens guessed for one request in one step at most.")
   var speculativeNumDraftTokens = 8
 
+  @Flag(help: "Write text that a schema or grammar forces without asking the model; what follows can differ.")
+  var enableJumpForward = false
+
   @Option(help: "KV cache element type: auto, float32, float16 or bfloat16.")
   var kvCacheDtype = EngineOptions.KVCacheType.auto
 
@@ -119,6 +122,7 @@ struct EngineFlags: ParsableArguments {
     options.kvCacheType = kvCacheDtype
     options.speculativeAlgorithm = speculativeAlgorithm
     options.speculativeDraftTokens = speculativeNumDraftTokens
+    options.jumpForward = enableJumpForward
     options.threads = threads
     options.device = device
     options.backendLibrary = cudaLibrary

@@ -128,7 +128,12 @@ package struct Scheduler {
     for index in decoding {
       let draft = draft(index, rows: decoding.count, budget: budget)
       budget -= draft?.count ?? 0
-      var row = running[index].decodeRow(draft: draft, pageSize: options.pageSize)
+      var row =
+        if let draft, speculation?.writesForced(running[index].state.id) == true {
+          running[index].forcedRow(draft, pageSize: options.pageSize)
+        } else {
+          running[index].decodeRow(draft: draft, pageSize: options.pageSize)
+        }
       row.looksAhead = looksAhead(index)
       plan.rows.append(row)
     }
@@ -150,7 +155,9 @@ package struct Scheduler {
       running[index].pages.append(page)
     }
     let room = running[index].pages.count * options.pageSize - planned - 1
-    counters.draftedTokens += UInt64(min(draft.count, room))
+    if speculation?.writesForced(running[index].state.id) == false {
+      counters.draftedTokens += UInt64(min(draft.count, room))
+    }
     return Array(draft.prefix(room))
   }
 

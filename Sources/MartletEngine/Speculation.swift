@@ -30,7 +30,7 @@ struct Speculation {
     // What must come has to be computed anyway, one by one or together.
     if let tokens = forced[state.id]?.next, !tokens.isEmpty { return Array(tokens.prefix(limit)) }
     let cost = cost(rows: rows)
-    guard cost <= SpeculationOptions.highestCost else { return [] }
+    guard cost <= SpeculationOptions.highestCost, options.maxDraftTokens > 0 else { return [] }
     return Array(
       lookups[state.id, default: Self.lookup(state)].draft(
         after: state.history, limit: min(limit, options.maxDraftTokens), cost: cost))
@@ -56,6 +56,9 @@ struct Speculation {
     lookups[id]?.settle(drafted: drafted, accepted: accepted, cost: cost)
     return drafted > 0 && lookups[id]?.isPredicted == true
   }
+
+  /// Whether a sequence's tokens to check are written without a draw: there is no other way on.
+  func writesForced(_ id: RequestID) -> Bool { options.writesForced && forced[id]?.next.isEmpty == false }
 
   /// Takes note of what must follow a sequence's last token.
   mutating func expect(_ tokens: [TokenID], of id: RequestID) {

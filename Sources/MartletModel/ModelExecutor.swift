@@ -101,6 +101,9 @@ package struct ModelExecutor: StepExecutor {
   private mutating func run(_ plan: StepPlan) throws(KernelError) -> StepRecord {
     var record = StepRecord(serial: serial, result: StepResult(rows: plan.rows.map { _ in StepResult.Row() }))
     guard !plan.rows.isEmpty else { return record }
+    for row in plan.rows where row.forcedCount > 0 {
+      if case .tokens(let tokens) = row.input { sampler.write(tokens.suffix(row.forcedCount), row.slot) }
+    }
     let work = StepWork(plan) { sampler.request($0)?.prompt }
     if work.onlyDecodes, work.draws.allSatisfy({ sampler.drawsPlainly($0.slot) }),
       let bucket = graphs?.bucket(for: plan.rows.count)

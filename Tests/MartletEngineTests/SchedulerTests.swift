@@ -236,4 +236,31 @@ import Testing
     #expect(guesses.suffix(30).allSatisfy { $0 == 0 })
     #expect(guesses.contains(0) && guesses.count { $0 == 3 } < 12)
   }
+
+  @Test func whatIsForcedIsWrittenWithoutADraw() throws {
+    var options = EngineOptions(pageCount: 100, contextLength: 400, vocabularySize: 1000)
+    options.speculation = SpeculationOptions()
+    options.speculation?.writesForced = true
+    var scheduler = Scheduler(options: options)
+    let plain = try Self.request([1, 2], 30)
+    scheduler.admit(
+      RequestID(1),
+      GenerationRequest(
+        prompt: plain.prompt, sampling: plain.sampling, stop: plain.stop, constraint: Anything()))
+    var tokens: [Int32] = [], inputs: [Int] = []
+    for step in 0..<40 where !scheduler.isIdle {
+      let plan = scheduler.plan(), row = try #require(plan.rows.first)
+      #expect(row.draftCount == 0 && row.start + row.input.count == 2 + tokens.count + row.forcedCount)
+      inputs.append(row.input.count)
+      var result = Self.row(Int32(100 + step))
+      result.forced = (step % 2 == 0 ? [7, 8, 9] : []).map { TokenID($0) }
+      for (_, event) in scheduler.commit(StepResult(rows: [result]), for: plan) {
+        if case .token(let token, _) = event { tokens.append(token.rawValue) }
+      }
+      #expect(scheduler.checkInvariants().isEmpty)
+    }
+    #expect(Array(tokens.prefix(7)) == [100, 7, 8, 9, 101, 102, 7])
+    #expect(Array(inputs.prefix(4)) == [2, 4, 1, 4])
+    #expect(tokens.count == 30 && scheduler.isIdle)
+  }
 }

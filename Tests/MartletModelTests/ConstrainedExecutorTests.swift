@@ -70,8 +70,9 @@ import Testing
   }
 
   /// The text as `text` writes it, with guesses behind each token; `change`: what becomes of those that must be right.
+  /// - Parameter writes: they are not guesses, but written without a draw.
   private static func guessedText(
-    _ request: GenerationRequest, change: ([TokenID]) -> [TokenID]
+    _ request: GenerationRequest, writes: Bool = false, change: ([TokenID]) -> [TokenID]
   ) throws -> (text: String, steps: Int) {
     var executor = try ModelExecutorTests.executor("LlamaForCausalLM")
     var plan = StepPlan()
@@ -83,8 +84,12 @@ import Testing
       var row = StepRow(
         request: RequestID(1), slot: SlotIndex(0), input: .tokens(input), start: start,
         pages: (0..<(start + input.count + 15) / 16).map { PageIndex(Int32($0)) }, samples: true,
-        draftCount: guesses.count)
+        draftCount: writes ? 0 : guesses.count)
       row.looksAhead = true
+      if writes {
+        row.forcedCount = guesses.count
+        written += guesses
+      }
       plan.rows = [row]
       let result = try executor.collect(try executor.launch(plan))
       plan.admissions = []
@@ -105,6 +110,9 @@ import Testing
       #expect(right.text == text)
       // The first of ten or more tokens, the choices, and the end.
       #expect(right.steps <= 9)
+      // Where tokens are bytes there is one way to write what is forced.
+      let jumped = try Self.guessedText(request, writes: true) { $0 }
+      #expect(jumped.text == text && jumped.steps == right.steps)
       // Guesses that the grammar does not allow, and guesses that it allows and the model does not draw.
       #expect(try Self.guessedText(request) { $0.dropLast() + [120, 121].map { TokenID($0) } }.text == text)
       #expect(try Self.guessedText(request) { _ in "bcdx".utf8.map { TokenID(Int32($0)) } }.text == text)

@@ -27,7 +27,7 @@ GRAMMARS = [
     ('start: "a" start "b" | "ab"\n', "ab", 8),
     ('start: term | start "+" term\nterm: "1" | "(" start ")"\n', "1+()", 7),
     ('start: "[" (item ("," item)*)? "]"\nitem: "1" | start\n', "1,[]", 7),
-    ('start: A B? "c"*\nA: "a"+\nB: /b|ba/\n', "abc", 6),
+    ('start: A b? "c"*\nA: "a"+\nb: "b" | "ba"\n', "abc", 6),
 ]
 INTEGER = {"type": "integer"}
 SCHEMAS = [

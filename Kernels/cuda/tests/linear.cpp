@@ -93,7 +93,8 @@ static void test_embedding(harness &h, const format_name &format) {
     buffer<float> dy(h, wanted.size());
     args = {&table.device, di.pointer(), (uint32_t)ids.size(), 1.5f, dy.pointer()};
     h.expect(h.device->embedding(h.stream, &args) == MK_OK, "embedding");
-    h.compare(dy.get(), wanted, 2e-7, std::string("embedding ") + format.name);
+    // Scales of the K formats are products, which the device rounds to half precision.
+    h.compare(dy.get(), wanted, format.dtype >= MK_Q2_K ? 4e-4 : 2e-7, std::string("embedding ") + format.name);
     di.set({0, 37, 0, -1, 0});
     h.device->embedding(h.stream, &args);
     h.expect(h.device->stream_synchronize(h.stream) == MK_INVALID_ARGUMENT, "an id outside the table is reported");
@@ -290,7 +291,7 @@ void test_embedding_and_linear(harness &h) {
                 {rows, 512, {64, 32, 32, 16, 16, 8}, true, 8});
   }
   for (const format_name &format : all_formats) {
-    if (format.dtype <= MK_BF16 || format.dtype == MK_Q8_0 || format.dtype == MK_Q4_K) {
+    if (format.dtype <= MK_BF16 || !h.is_quick || format.dtype == MK_Q8_0 || format.dtype == MK_Q4_K) {
       const bool is_main = format.dtype == MK_BF16 && !h.is_quick;
       test_fusions(h, format,
                    is_main ? std::vector<uint32_t>{1, 3, 8, 11, 16, 17, 33, 64, 100, 200}
@@ -301,5 +302,14 @@ void test_embedding_and_linear(harness &h) {
   test_linear(h, {{MK_BF16, "BF16"}}, {1, 4096, {4096, 1024, 1024}, false, 0});
   test_linear(h, {{MK_BF16, "BF16"}}, {300, 4096, {512}, false, 0});
   // Larger than one piece of dequantised weights.
-  test_linear(h, {{MK_Q8_0, "Q8_0"}}, {12, 8192, {4200}, true, 0});
+  test_linear(h, {{MK_Q8_0, "Q8_0"}}, {70, 8192, {4200}, true, 0});
+  // Two tiles to a block, an odd number of them, the last tile and the last unit of columns not full.
+  for (const format_name &format : all_formats) {
+    if (format.dtype <= MK_BF16) continue;
+    const uint32_t cols = format.dtype >= MK_Q2_K ? 768 : 608;
+    for (uint32_t rows : {1u, 12u, 50u}) {
+      test_linear(h, {format}, {rows, cols, {8200, 1040, 16}, true, 0, MK_BF16});
+      test_linear(h, {format}, {rows, cols, {600, 600}, true, 0, MK_BF16, MK_BF16, false, MK_OUTPUT_SILU});
+    }
+  }
 }

@@ -73,6 +73,14 @@ struct Sampler {
   /// Counts a token that a launched step draws.
   mutating func launched(_ slot: SlotIndex) { slots[slot]?.drawnCount += 1 }
 
+  /// Takes in tokens that are written in the model's place; all that the slot drew must be settled.
+  mutating func write(_ tokens: ArraySlice<TokenID>, _ slot: SlotIndex) {
+    for token in tokens {
+      launched(slot)
+      settle(slot, tenancy: tenancy(slot), token: token.rawValue)
+    }
+  }
+
   /// Takes in a drawn token once the host has it.
   mutating func settle(_ slot: SlotIndex, tenancy: UInt64, token: Int32) {
     guessed = nil

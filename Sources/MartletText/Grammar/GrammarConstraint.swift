@@ -32,6 +32,8 @@ package struct GrammarConstraint: TokenConstraint {
   private struct State: TokenConstraintState {
     let constraint: GrammarConstraint
     private var phase: Phase
+    /// The last token.
+    private var last: TokenID?
 
     init(constraint: GrammarConstraint) {
       self.constraint = constraint
@@ -52,7 +54,8 @@ package struct GrammarConstraint: TokenConstraint {
 
     mutating func forced(limit: Int) -> [TokenID] {
       guard case .matching(let matcher) = phase else { return [] }
-      return matcher.forcedTokens(limit: limit)
+      return matcher.forcedTokens(
+        limit: limit, behind: last.map { constraint.grammar.vocabulary.spelling(of: $0) } ?? [])
     }
 
     private func ends(in mask: [UInt32]) -> [UInt32] {
@@ -66,6 +69,7 @@ package struct GrammarConstraint: TokenConstraint {
     }
 
     mutating func advance(_ token: TokenID) {
+      last = token
       switch phase {
       case .waiting(let tail): phase = wait(tail + constraint.grammar.vocabulary.spelling(of: token))
       case .matching(var matcher):

@@ -53,9 +53,10 @@ package struct GrammarMatcher: Sendable {
 
   /// The tokens by which a tokenizer spells what must come next; without the last one where a longer token may stand in
   /// its place.
-  package func forcedTokens(limit: Int) -> [TokenID] {
+  /// - Parameter seam: the text of the token in front, across which tokenizers look.
+  package func forcedTokens(limit: Int, behind seam: [UInt8] = []) -> [TokenID] {
     guard grammar.vocabulary.canEncode, !mayBranch else { return [] }
-    var tokens = grammar.vocabulary.encode(forcedBytes(limit: 4 * limit))
+    var tokens = grammar.vocabulary.encode(forcedBytes(limit: 4 * limit), behind: seam)
     if tokens.count > limit { return Array(tokens[..<limit]) }
     guard let last = tokens.last else { return [] }
     var ahead = self

@@ -10,7 +10,8 @@ import Testing
     try #require(try GrammarFixture.golden("differential.json")[name]?.arrayValue)
   }
 
-  private static func vocabulary(_ texts: some Sequence<[UInt8]>) -> (vocabulary: GrammarVocabulary, tokens: [[UInt8]]) {
+  private static func vocabulary(_ texts: some Sequence<[UInt8]>) -> (vocabulary: GrammarVocabulary, tokens: [[UInt8]])
+  {
     let tokens = Set(texts).sorted { $0.lexicographicallyPrecedes($1) }
     var list = TokenList()
     for token in tokens { list.append(token) }

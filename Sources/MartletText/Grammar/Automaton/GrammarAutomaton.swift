@@ -81,8 +81,9 @@ struct GrammarAutomaton: Sendable {
   private mutating func compute(_ state: Int32, _ byte: UInt8) -> Int32 {
     let threads = states[Int(state)].threads
     if rowOf[Int(state)] < 0 {
-      rowOf[Int(state)] = Int32(rows.count)
-      rows.append(contentsOf: repeatElement(-1, count: 256))
+      openRow(state, threads)
+      let known = rows[Int(rowOf[Int(state)]) + Int(byte)]
+      if known >= 0 { return known }
     }
     var closure = StateClosure()
     var targets: [RegularID] = []
@@ -104,6 +105,16 @@ struct GrammarAutomaton: Sendable {
       if same { rows[base + other] = next }
     }
     return next
+  }
+
+  /// A row in which the bytes are dead that no thread goes on with; the others are not computed yet.
+  private mutating func openRow(_ state: Int32, _ threads: [ParserState.Thread]) {
+    var live = ByteSet.none
+    for thread in threads { live |= graph.arena.liveBytes(thread.head) }
+    rowOf[Int(state)] = Int32(rows.count)
+    rows.append(contentsOf: repeatElement(Self.dead, count: 256))
+    let base = rows.count - 256
+    live.forEach { rows[base + Int($0)] = -1 }
   }
 
   /// The state behind a thread's head: what its frames begin with.

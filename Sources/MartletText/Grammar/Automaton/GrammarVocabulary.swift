@@ -66,11 +66,18 @@ package final class GrammarVocabulary: Sendable {
   /// Whether it is known how a text is cut into tokens.
   var canEncode: Bool { tokenizer != nil }
 
-  /// The tokens of a text inside a longer one; empty where the tokenizer writes something else.
-  func encode(_ text: [UInt8]) -> [TokenID] {
-    guard let tokenizer, let string = String(validating: text, as: UTF8.self) else { return [] }
+  /// The tokens of a text behind the token `seam`; empty where the tokenizer writes something else.
+  func encode(_ text: [UInt8], behind seam: [UInt8]) -> [TokenID] {
+    if let tokens = encode(seam + text), let first = tokens.first, !seam.isEmpty, bytes(of: first.rawValue) == seam {
+      return Array(tokens.dropFirst())
+    }
+    return encode(text) ?? []
+  }
+
+  private func encode(_ text: [UInt8]) -> [TokenID]? {
+    guard let tokenizer, !text.isEmpty, let string = String(validating: text, as: UTF8.self) else { return nil }
     let tokens = tokenizer.encode(string, addSpecialTokens: false, parseSpecialTokens: false)
-    return tokens.flatMap { spellings[Int($0.rawValue)] } == text ? tokens : []
+    return tokens.flatMap { spellings[Int($0.rawValue)] } == text ? tokens : nil
   }
 
   /// Whether a token of `mask` begins with the whole of another.

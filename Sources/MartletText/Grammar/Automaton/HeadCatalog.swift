@@ -4,6 +4,7 @@ struct HeadCatalog: Sendable {
   /// By the repeated expression; nil for those that are no prefix code.
   private var counted: [RegularID: CountedRecord?] = [:]
   private var heads: [RegularID: HeadRecord] = [:]
+  private var dense: [RegularID: Bool] = [:]
   /// Records that came with the vocabulary.
   private var sharedCount = 0
 
@@ -15,6 +16,14 @@ struct HeadCatalog: Sendable {
     var copy = self
     copy.sharedCount = heads.count + counted.count
     return copy
+  }
+
+  /// Whether an expression goes on with a good part of the vocabulary.
+  mutating func isDense(_ head: RegularID, _ arena: inout RegularArena, _ trie: TokenTrie) -> Bool {
+    if let known = dense[head] { return known }
+    let result = trie.isDense(head, &arena)
+    dense[head] = result
+    return result
   }
 
   mutating func countedRecord(

@@ -9,9 +9,9 @@ struct SharedExpressions: Sendable {
   init(_ trie: TokenTrie) {
     arena = RegularArena(budget: GrammarBudget())
     lexemes = JSONLexemes(&arena)
-    for (character, string) in [(lexemes.freeCharacter, lexemes.freeString), (lexemes.character, lexemes.string)] {
-      _ = catalog.countedRecord(character, &arena, trie)
-      // Inside the quotes: names that exclude others meet this state.
+    for string in [lexemes.freeString, lexemes.string] {
+      explore(string, trie)
+      // Names that exclude others are compared with what is left of any name.
       _ = catalog.headRecord(arena.step(string, UInt8(ascii: "\"")), &arena, trie)
     }
     catalog = catalog.asShared
@@ -24,20 +24,24 @@ struct SharedExpressions: Sendable {
       guard let language = try? StringFormat.language(name, lexemes, at: "#", maxDepth: 64, &result.arena) else {
         continue
       }
-      var graph = GrammarGraph(arena: result.arena, lexemes: lexemes)
-      let root = graph.terminal(language)
-      var automaton = GrammarAutomaton(
-        graph: graph, root: root, trie: trie, catalog: result.catalog, budget: GrammarBudget())
-      automaton.explore(maxStates: Self.statesPerFormat)
-      guard automaton.exhausted == nil else { continue }
-      result.arena = automaton.graph.arena
-      result.catalog = automaton.catalog
+      result.explore(language, trie)
     }
     result.catalog = result.catalog.asShared
     return result
   }
 
-  private static let statesPerFormat = 160
+  /// Adds what the vocabulary looks like from the states of an expression.
+  private mutating func explore(_ language: RegularID, _ trie: TokenTrie) {
+    var graph = GrammarGraph(arena: arena, lexemes: lexemes)
+    let root = graph.terminal(language)
+    var automaton = GrammarAutomaton(graph: graph, root: root, trie: trie, catalog: catalog, budget: GrammarBudget())
+    automaton.explore(maxStates: Self.maxStates)
+    guard automaton.exhausted == nil else { return }
+    arena = automaton.graph.arena
+    catalog = automaton.catalog
+  }
+
+  private static let maxStates = 160
 }
 
 extension GrammarAutomaton {

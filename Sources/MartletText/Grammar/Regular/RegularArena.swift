@@ -12,8 +12,10 @@ struct RegularArena: Sendable {
   private(set) var nullable: [Bool] = []
   /// Whether complement or intersection occurs inside, so that emptiness does not show in the form.
   private(set) var hasBoolean: [Bool] = []
-  /// Whether all texts are of ASCII characters that JSON strings have as they are. A sufficient test.
-  private(set) var isPlain: [Bool] = []
+  /// Bytes that occur in texts, and perhaps others.
+  private(set) var alphabet: [ByteSet] = []
+  /// Of expressions without complement and intersection: whether they match texts of any length.
+  private(set) var isInfinite: [Bool] = []
   private var ids: [RegularNode: RegularID] = [:]
   private(set) var tables: [ByteTable] = []
   var liveness = LivenessTable()
@@ -133,9 +135,13 @@ struct RegularArena: Sendable {
     for id in unique {
       if case .not(let inner) = nodes[Int(id)], unique.contains(inner) { return Self.nothing }
     }
-    if unique.contains(where: { isPlain[Int($0)] && !isTextLoop($0) }) {
-      let rest = unique.filter { !isTextLoop($0) }
-      if rest.count < unique.count { return all(rest) }
+    // A loop over all that another part is made of excludes nothing.
+    let loops = unique.map { loopBytes($0) }
+    for (index, loop) in loops.enumerated() {
+      guard let loop else { continue }
+      for other in unique.indices where other != index && (alphabet[Int(unique[other])] & ~loop).isEmpty {
+        return all(unique.enumerated().filter { $0.offset != index }.map(\.element))
+      }
     }
     return unique.count == 1 ? unique[0] : intern(.all(unique))
   }
@@ -187,7 +193,8 @@ struct RegularArena: Sendable {
     nodes.append(node)
     nullable.append(isNullable(node))
     hasBoolean.append(isBoolean(node))
-    isPlain.append(isPlain(node))
+    alphabet.append(alphabet(of: node))
+    isInfinite.append(isInfinite(node))
     ids[node] = id
     liveness.grow()
     transitions.grow()
@@ -197,55 +204,5 @@ struct RegularArena: Sendable {
       transitions.setLiteral(id, byte, rest)
     }
     return id
-  }
-
-  private func isNullable(_ node: RegularNode) -> Bool {
-    switch node {
-    case .nothing, .bytes: false
-    case .empty: true
-    case .sequence(let first, let second): nullable[Int(first)] && nullable[Int(second)]
-    case .choice(let parts): parts.contains { nullable[Int($0)] }
-    case .all(let parts): parts.allSatisfy { nullable[Int($0)] }
-    case .not(let part): !nullable[Int(part)]
-    case .repetition(let part, let minimum, _): minimum == 0 || nullable[Int(part)]
-    case .table(let table, let state): tables[Int(table)].accepting[Int(state)]
-    }
-  }
-
-  private func isPlain(_ node: RegularNode) -> Bool {
-    switch node {
-    case .empty: true
-    case .nothing, .not, .table: false
-    case .bytes(let set): (set & ~Self.plainBytes).isEmpty
-    case .sequence(let first, let second): isPlain[Int(first)] && isPlain[Int(second)]
-    case .choice(let parts): parts.allSatisfy { isPlain[Int($0)] }
-    case .all(let parts): parts.contains { isPlain[Int($0)] }
-    case .repetition(let part, _, _): isPlain[Int(part)]
-    }
-  }
-
-  /// Whether an expression shows that it matches every text of plain characters.
-  private func isTextLoop(_ id: RegularID) -> Bool {
-    guard case .repetition(let part, minimum: 0, maximum: RegularNode.unbounded) = nodes[Int(id)] else { return false }
-    switch nodes[Int(part)] {
-    case .bytes(let set): return (Self.plainBytes & ~set).isEmpty
-    case .choice(let parts):
-      return parts.contains {
-        if case .bytes(let set) = nodes[Int($0)] { (Self.plainBytes & ~set).isEmpty } else { false }
-      }
-    case .nothing, .empty, .sequence, .all, .not, .repetition, .table: return false
-    }
-  }
-
-  private static let plainBytes = ByteSet(0x20...0x7E) & ~ByteSet([0x22, 0x5C])
-
-  private func isBoolean(_ node: RegularNode) -> Bool {
-    switch node {
-    case .nothing, .empty, .bytes, .table: false
-    case .sequence(let first, let second): hasBoolean[Int(first)] || hasBoolean[Int(second)]
-    case .choice(let parts): parts.contains { hasBoolean[Int($0)] }
-    case .all, .not: true
-    case .repetition(let part, _, _): hasBoolean[Int(part)]
-    }
   }
 }

@@ -59,8 +59,13 @@ struct SchemaCompiler {
     let body = graph.choice(options)
     graph.setBody(rule, body)
     if let budget = graph.arena.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
-    // A terminal needs no rule; nothing refers to the rule yet unless the schema is recursive.
-    if case .terminal = graph.nodes[Int(body)] { return body }
+    // A few literals need no rule; nothing refers to the rule yet unless the schema is recursive. Other scalars keep
+    // theirs, so that they are the same expressions whatever follows them.
+    if case .terminal(let scalar) = graph.nodes[Int(body)], !graph.arena.isInfinite[Int(scalar)],
+      !graph.arena.hasBoolean[Int(scalar)]
+    {
+      return body
+    }
     return graph.intern(.rule(rule))
   }
 

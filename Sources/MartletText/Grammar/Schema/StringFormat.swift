@@ -20,7 +20,7 @@ enum StringFormat {
   }
 
   /// Formats that are more than some digits: their states look at much of the vocabulary.
-  static let explored = ["email", "hostname", "uri", "json-pointer"]
+  static let explored = ["email", "hostname", "ipv4", "ipv6", "uri", "json-pointer"]
 
   /// Quoted strings of a format, in their shortest spelling; nil for formats that are not enforced.
   static func language(
@@ -45,12 +45,12 @@ enum StringFormat {
     "P(?:[0-9]+W|(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)(?:T\(clock))?|T\(clock))"
   private static let clock = "(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)"
   private static let label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-  private static let hostname = "(?=.{1,253}$)\(label)(?:\\.\(label))*"
+  private static let hostname = "(?=[a-zA-Z0-9.-]{1,253}$)\(label)(?:\\.\(label))*"
   private static let atom = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
   private static let quotedLocal = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~]){0,62}\""
   private static let addressLiteral = "\\[(?:\(ipv4)|IPv6:(?:\(ipv6)))\\]"
   private static let email =
-    "(?:(?=[^@]{1,64}@)\(atom)(?:\\.\(atom))*|\(quotedLocal))@(?:\(label)(?:\\.\(label))*|\(addressLiteral))"
+    "(?:(?=[a-zA-Z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@)\(atom)(?:\\.\(atom))*|\(quotedLocal))@(?:\(label)(?:\\.\(label))*|\(addressLiteral))"
   private static let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
   private static let ipv4 = "\(octet)(?:\\.\(octet)){3}"
   private static let group = "[0-9a-fA-F]{1,4}"
