@@ -79,6 +79,8 @@ let package = Package(
       ]),
     .executableTarget(
       name: "OfflineBatch", dependencies: ["Martlet"], path: "Examples/OfflineBatch", swiftSettings: strict),
+    .executableTarget(
+      name: "TypedOutput", dependencies: ["Martlet"], path: "Examples/TypedOutput", swiftSettings: strict),
     tests("MartletCore"),
     tests("MartletCompute", ["CMartletKernels"], resources: [.copy("Goldens")]),
     tests(

@@ -7,7 +7,7 @@
 size_t cuda_attention_workspace_bytes(uint32_t max_rows, uint32_t heads, uint32_t head_dim) {
   (void)max_rows;
   (void)heads;
-  return most_decode_blocks * 2 * decode_tile * (head_dim + 2) * sizeof(float);
+  return most_decode_workers * 2 * decode_tile * (head_dim + 2) * sizeof(float);
 }
 
 static mk_status check(const mk_stream *stream, const mk_attention_args *args) {
@@ -42,6 +42,7 @@ static attention_parameters parameters_of(mk_stream *stream, const mk_attention_
   p.partial_bytes = args->workspace ? args->workspace_bytes : 0;
   p.is_deterministic = stream->is_deterministic;
   const uint64_t largest = (uint64_t)args->max_row_count * (args->heads / args->kv->kv_heads);
+  p.has_single_rows = args->max_row_count == 1;
   p.has_prompts = p.is_deterministic || largest == 0 || largest > decode_tile;
   return p;
 }

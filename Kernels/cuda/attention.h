@@ -11,8 +11,8 @@ struct attention_parameters {
   mk_kv_layer kv;
   uint32_t q_stride, heads, sequence_count, window;
   float scale, soft_cap;
-  /// Whether some sequence may have more rows than a decoding one.
-  bool has_prompts;
+  /// Whether some sequence may have more rows than a decoding one, and whether none has more than one.
+  bool has_prompts, has_single_rows;
   /// Whether all sequences take the way of prompts, whose results depend on nothing else.
   bool is_deterministic;
   /// Where runs of decoding sequences leave what is merged.
@@ -23,8 +23,9 @@ struct attention_parameters {
 
 /// Rows of the query tile of a decoding sequence: row_count * (heads / kv_heads) must not exceed it.
 constexpr uint32_t decode_tile = 16;
-/// Bound on the blocks of a decode launch; each leaves up to two decode tiles with maximum and sum of each row.
-constexpr size_t most_decode_blocks = 660;
+/// Bound on the workers of a decode launch, blocks or warps; each leaves up to two decode tiles with maximum and sum of
+/// each row.
+constexpr size_t most_decode_workers = 1280;
 
 struct rope_parameters;
 

@@ -1,4 +1,4 @@
-/// Attention of decoding sequences in one launch, over a 16-bit paged KV.
+/// Attention of decoding sequences in one launch, over a 16-bit paged KV, where the kernels for Hopper do not do.
 ///
 /// The work is the list of all tiles of 64 positions, by sequence, KV head and position, and every block takes an equal
 /// share of it, so that the grid depends on the device only. A share is cut into runs, one for each sequence and head
@@ -9,19 +9,10 @@
 /// Sequences, pages and keys older than the step are read ahead of the predecessor's end. The step's own keys and
 /// values are turned and written first by the block whose run holds them.
 #pragma once
-#include "rope.cuh"
-#include "tile_attention.cuh"
+#include "cluster_decode_attention.cuh"
+#include "warp_decode_attention.cuh"
 
 namespace tile_attention {
-
-struct decode_parameters {
-  attention_parameters attention;
-  /// Done first where `turns`; else q is ready and the KV complete.
-  rope_parameters rope;
-  bool turns, turns_whole;
-  /// [sequence][KV head]: units whose runs have arrived; zero between launches.
-  uint32_t *arrived;
-};
 
 constexpr uint32_t decode_positions = 64;
 
@@ -44,27 +35,8 @@ __device__ __forceinline__ tile_span span_of(const attention_parameters &p, cons
 
 /// ends[s] = units per KV head of sequences 0 to s; a unit is up to `piece` tiles of one head.
 __device__ __forceinline__ void find_ends(const attention_parameters &p, uint32_t piece, uint32_t *ends) {
-  __shared__ uint32_t sums[warps];
-  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const uint32_t each = (p.sequence_count + threads - 1) / threads;
-  const uint32_t from = min(threadIdx.x * each, p.sequence_count), to = min(from + each, p.sequence_count);
-  uint32_t own = 0;
-  __syncthreads();
-  for (uint32_t s = from; s < to; s++) {
-    own += (span_of(p, p.sequences[s]).count + piece - 1) / piece;
-    ends[s] = own;
-  }
-  uint32_t until = own;
-  for (int offset = 1; offset < 32; offset *= 2) {
-    const uint32_t before = __shfl_up_sync(~0u, until, offset);
-    if (lane >= (uint32_t)offset) until += before;
-  }
-  if (lane == 31) sums[warp] = until;
-  __syncthreads();
-  uint32_t base = until - own;
-  for (uint32_t w = 0; w < warp; w++) base += sums[w];
-  for (uint32_t s = from; s < to; s++) ends[s] += base;
-  __syncthreads();
+  running_sums(p.sequence_count, ends,
+               [&](uint32_t s) { return (span_of(p, p.sequences[s]).count + piece - 1) / piece; });
 }
 
 /// Chooses the unit and finds the ends; all units' number comes back.
@@ -82,10 +54,11 @@ __device__ __forceinline__ uint32_t plan_units(const attention_parameters &p, ui
   return tiles;
 }
 
-/// How all units are shared among the blocks: the first `extra` blocks take one more than `each`.
+/// How all units are shared among blocks: the first `extra` take one more than `each`.
 struct shares {
   uint32_t each, extra;
-  __device__ __forceinline__ shares(uint32_t units, uint32_t blocks) : each(units / blocks), extra(units % blocks) {}
+  __device__ __forceinline__ shares(uint32_t units, uint32_t blocks)
+      : each(units / blocks), extra(units % blocks) {}
   __device__ __forceinline__ uint32_t start(uint32_t block) const { return block * each + min(block, extra); }
   /// The block that has a unit.
   __device__ __forceinline__ uint32_t owner(uint32_t unit) const {
@@ -298,7 +271,9 @@ __device__ __forceinline__ void attend_run(const attention_parameters &p, const 
     }
     __syncthreads();
     const bool is_masked = start < open_begin || start + S::tile > open_end;
-    attend_tile<T, dim, S::positions>(p, q, keys, keys + S::stage_bytes, stage_row, start, is_masked, first, last, acc);
+    attend_tile<T, dim, S::positions>(
+        p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<dim>(stage_row + row, piece); },
+        S::stage_bytes, start + stage_row, is_masked, first, last, acc);
     __syncthreads();
   }
 #pragma unroll
@@ -322,16 +297,7 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads)
   const uint32_t end = all.start(blockIdx.x + 1);
   bool is_first = true;
   while (unit < end) {
-    // The first sequence whose units end behind this one.
-    uint32_t s = 0, high = p.sequence_count - 1;
-    while (s < high) {
-      const uint32_t middle = (s + high) / 2;
-      if (ends[middle] * kv_heads > unit) {
-        high = middle;
-      } else {
-        s = middle + 1;
-      }
-    }
+    const uint32_t s = first_end_behind(ends, p.sequence_count, unit / kv_heads);
     const uint32_t before = s > 0 ? ends[s - 1] : 0, head_units = ends[s] - before;
     const uint32_t at = unit - before * kv_heads, first_unit = at % head_units;
     const uint32_t run_units = min(head_units - first_unit, end - unit);
@@ -420,8 +386,19 @@ mk_status run(mk_stream *stream, const attention_parameters *p, const rope_param
   }
   d.arrived = reinterpret_cast<uint32_t *>(counters_of(stream));
   if ((uint64_t)p->sequence_count * p->kv.kv_heads * 4 > counter_bytes) return MK_UNSUPPORTED;
-  const uint64_t room = p->partial_bytes / (2 * decode_tile * (dim + 2) * sizeof(float));
-  return room == 0 ? MK_INVALID_ARGUMENT : decode<T, dim>(stream, d, room);
+  const uint64_t runs = p->partial_bytes / (decode_tile * (dim + 2) * sizeof(float));
+  if (runs < 2) return MK_INVALID_ARGUMENT;
+  if constexpr (dim <= 128 && std::is_same_v<T, bf16>) {
+    // So many dims of keys per position keep single warps busy, and blocks would pay for their merging.
+    constexpr uint64_t many = 64 * 8 * 128;
+    const bool has_many = (uint64_t)p->sequence_count * p->kv.kv_heads * dim >= many;
+    decode_runs::parameters t = {};
+    if (decode_runs::prepare<dim>(stream, d, &t)) {
+      status = has_many ? warp_decode::run<T, dim>(stream, t, runs) : cluster_decode::run<T, dim>(stream, t, runs);
+      if (status != MK_UNSUPPORTED) return status;
+    }
+  }
+  return decode<T, dim>(stream, d, runs / 2);
 }
 
 template <typename T> mk_status run(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope) {

@@ -33,6 +33,18 @@ template <typename T> __global__ void embedding_kernel(const embedding_parameter
   p.y[(size_t)blockIdx.x * p.cols + i] = p.scale * to_float(reinterpret_cast<const T *>(p.table)[(size_t)row * p.cols + i]);
 }
 
+/// Four neighbours per thread, aligned.
+template <typename T> __global__ void embedding_vector_kernel(const embedding_parameters p) {
+  wait_for_predecessor();
+  release_successor();
+  uint32_t row;
+  const uint32_t i = (blockIdx.y * threads + threadIdx.x) * 4;
+  if (!find_row(p, &row) || i >= p.cols) return;
+  const float4 four = load_four(reinterpret_cast<const T *>(p.table) + (size_t)row * p.cols + i);
+  store_four(p.y + (size_t)blockIdx.x * p.cols + i,
+             make_float4(p.scale * four.x, p.scale * four.y, p.scale * four.z, p.scale * four.w));
+}
+
 template <mk_dtype dtype> __global__ void quantized_embedding_kernel(const embedding_parameters p) {
   wait_for_predecessor();
   release_successor();
@@ -65,6 +77,11 @@ mk_status cuda_embedding(mk_stream *stream, const mk_embedding_args *args) {
         status = launch(stream, quantized_embedding_kernel<decltype(dtype)::value>, grid, threads, 0, p);
       })) {
     return status;
+  }
+  if (table->dtype == MK_BF16 && table->cols % 4 == 0 && (uintptr_t)table->data % 8 == 0 &&
+      (uintptr_t)args->y % 16 == 0) {
+    const dim3 quarter(args->rows, ceil_div(table->cols, 4 * threads));
+    return launch(stream, embedding_vector_kernel<bf16>, quarter, threads, 0, p);
   }
   const dim3 grid(args->rows, ceil_div(table->cols, threads));
   switch (table->dtype) {

@@ -9,8 +9,9 @@
 
 namespace {
 
-constexpr size_t largest_piece = 64 << 20;
-/// Up to so many rows dense weights are streamed by the backend's own kernels.
+/// Bytes of dequantised weights, and of gates and ups, at a time.
+constexpr size_t largest_piece = 64 << 20, largest_gates = 128 << 20;
+/// Up to so many rows the backend's own kernels read dense weights once.
 constexpr uint32_t few_rows = 16;
 
 size_t round_up(size_t bytes) { return (bytes + 255) & ~(size_t)255; }
@@ -44,11 +45,11 @@ struct linear_space {
 };
 
 size_t activation_bytes(uint32_t rows, uint32_t cols) { return round_up((size_t)rows * cols * 2 + (size_t)cols * 4); }
-size_t piece_bytes(size_t all, size_t least) {
-  return round_up(all < largest_piece ? all : largest_piece > least ? largest_piece : least);
+size_t piece_bytes(size_t all, size_t least, size_t most) {
+  return round_up(all < most ? all : most > least ? most : least);
 }
 size_t gate_bytes(uint32_t rows, uint32_t outputs) {
-  return piece_bytes((size_t)rows * outputs * 4, (size_t)outputs * 4);
+  return piece_bytes((size_t)rows * outputs * 4, (size_t)outputs * 4, largest_gates);
 }
 
 mk_status check(const mk_stream *stream, const mk_linear_args *args) {
@@ -117,13 +118,22 @@ product next_product(const linear_work &work, uint32_t *s, uint32_t *offset) {
   return p;
 }
 
+/// Whether streaming kernels can do all of it but norm and gates.
+bool can_stream(const linear_work &work) {
+  for (uint32_t s = 0, offset = 0; s < work.segment_count;) {
+    const product p = next_product(work, &s, &offset);
+    if (!streaming_product_fits(&p)) return false;
+  }
+  return true;
+}
+
 /// Whether streaming kernels do all of it but the norm.
 bool streams(const mk_stream *stream, const linear_work &work) {
   if (stream->is_deterministic) return false;
   uint32_t s = 0, offset = 0, products = 0;
   while (s < work.segment_count) {
     const product p = next_product(work, &s, &offset);
-    if (!streaming_product_fits(&p) && !quantized_product_fits(&p)) return false;
+    if (!streaming_product_pays(&p) && !quantized_product_fits(&p)) return false;
     products++;
   }
   return products == 1 || !is_gated(work.output);
@@ -277,7 +287,10 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
 
 /// Everything but gates.
 mk_status multiply(mk_stream *stream, const linear_work &work, const linear_space &space) {
-  if (work.rows <= few_rows && !work.norm_weight && is_dense(work)) return linear_few(stream, work);
+  if (work.rows <= few_rows && !work.norm_weight && is_dense(work) &&
+      (stream->is_deterministic || !stream->cublaslt || !can_stream(work))) {
+    return linear_few(stream, work);
+  }
   linear_work ready = work;
   uint32_t offset = 0;
   for (uint32_t s = 0; s < work.segment_count;) {
@@ -367,7 +380,7 @@ uint32_t rows_at_once(const linear_work &work, const linear_space &space) {
 
 size_t cuda_linear_workspace_bytes(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs) {
   return activation_bytes(max_rows, max_cols) + gate_bytes(max_rows, max_outputs) +
-         piece_bytes((size_t)max_cols * max_outputs * 2, (size_t)max_cols * 2);
+         piece_bytes((size_t)max_cols * max_outputs * 2, (size_t)max_cols * 2, largest_piece);
 }
 
 mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {

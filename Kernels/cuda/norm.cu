@@ -15,9 +15,8 @@ struct norm_parameters {
 
 constexpr int threads = 256;
 
-/// `width` neighbouring columns; rows of up to `threads * kept * width` columns are read once.
+/// `width` neighbouring columns.
 template <int width> struct group {
-  static constexpr int kept = 32 / width;
   float values[width];
 };
 template <int width> __device__ __forceinline__ group<width> load_group(const float *from) {
@@ -72,8 +71,9 @@ template <typename Y, int width> __device__ __forceinline__ void store(const nor
   }
 }
 
-template <typename Y, int width> __global__ void __launch_bounds__(threads) norm_kernel(const norm_parameters p) {
-  constexpr int kept = group<width>::kept;
+/// Rows of up to `threads * kept * width` columns are read once.
+template <typename Y, int width, int kept>
+__global__ void __launch_bounds__(threads) norm_kernel(const norm_parameters p) {
   constexpr uint32_t step = threads * width;
   const uint32_t first = threadIdx.x * width;
   group<width> weights[kept], values[kept];
@@ -114,8 +114,11 @@ template <typename Y, int width> __global__ void __launch_bounds__(threads) norm
 
 template <typename Y> mk_status run(mk_stream *stream, const norm_parameters &p, uint32_t rows) {
   const uintptr_t addresses = (uintptr_t)p.x | (uintptr_t)p.residual | (uintptr_t)p.weight | (uintptr_t)p.y;
-  return launch(stream, p.cols % 4 == 0 && addresses % 16 == 0 ? norm_kernel<Y, 4> : norm_kernel<Y, 1>, rows, threads,
-                0, p);
+  if (p.cols % 4 != 0 || addresses % 16 != 0) return launch(stream, norm_kernel<Y, 1, 32>, rows, threads, 0, p);
+  // The fewer registers, the more rows are under way.
+  if (p.cols <= threads * 4 * 2) return launch(stream, norm_kernel<Y, 4, 2>, rows, threads, 0, p);
+  if (p.cols <= threads * 4 * 4) return launch(stream, norm_kernel<Y, 4, 4>, rows, threads, 0, p);
+  return launch(stream, norm_kernel<Y, 4, 8>, rows, threads, 0, p);
 }
 
 } // namespace

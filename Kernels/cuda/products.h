@@ -28,8 +28,9 @@ struct product {
 __host__ __device__ inline bool is_gated(uint32_t output) { return output >= MK_OUTPUT_SILU; }
 inline uint32_t activation_of(uint32_t output) { return output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH; }
 
-/// Tensor-core products with few rows, bound by the read of the weights; bf16 and half.
+/// Tensor-core products with few rows, bound by the read of the weights; bf16 and half. `pays`: no other is faster.
 bool streaming_product_fits(const product *p);
+bool streaming_product_pays(const product *p);
 mk_status streaming_product(mk_stream *stream, const product *p);
 
 /// Few rows of bf16 and quantised weights; all segments at once, gates too.

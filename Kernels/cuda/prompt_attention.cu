@@ -1,10 +1,10 @@
 /// Attention of prompts on Hopper: warpgroup products fed by the copy engine, over a bf16 paged KV (after
 /// FlashAttention-3, Shah et al., 2024).
 ///
-/// A block owns 128 rows, the query heads of a KV head packed as rows, 64 for each of two warpgroups, and goes through
-/// their positions downward in tiles of 128. A warp beside them keeps two tiles of keys and of values on their way, 16
-/// positions of a page at a time. A warpgroup issues the next tile's scores together with the last tile's outputs and
-/// computes weights while the other's products run; the two take turns at issuing.
+/// A block owns rows that are the query heads of a KV head packed, 64 for each of two or three warpgroups, and goes
+/// through their positions downward in tiles of 128. A warp beside them keeps three tiles of keys and of values on their
+/// way, 16 positions of a page at a time. A warpgroup issues the next tile's scores together with the last tile's
+/// outputs and computes weights while these and the others' products run; they take turns at issuing.
 #include "hopper.cuh"
 #include "sequences.cuh"
 #include "tensor_map.h"
@@ -13,15 +13,19 @@ namespace {
 
 using namespace hopper;
 
-constexpr uint32_t tile = 128, rows = 128, consumers = 256, threads = consumers + 128, stages = 2;
-/// Barriers 2 and 3 are the warpgroups' turns, 4 and 5 are among a warpgroup's threads.
-constexpr uint32_t turn_barrier = 2, group_barrier = 4;
+constexpr uint32_t tile = 128, stages = 3;
+/// From barrier 2 on the warpgroups' turns, from 5 on those among a warpgroup's threads.
+constexpr uint32_t turn_barrier = 2, group_barrier = 5;
 
 template <int dim> struct layout {
-  static constexpr uint32_t block_bytes = tile * 128; ///< 64 dims of a tile
+  /// Warpgroups that multiply, 64 rows each: three where registers allow.
+  static constexpr uint32_t groups = dim == 64 ? 3 : 2, rows = 64 * groups;
+  static constexpr uint32_t consumers = 128 * groups, threads = consumers + 128;
+  static constexpr int producer_registers = groups == 3 ? 32 : 40, consumer_registers = groups == 3 ? 160 : 232;
+  static constexpr uint32_t query_block_bytes = rows * 128, block_bytes = tile * 128; ///< 64 dims of rows, of a tile
   static constexpr uint32_t tile_bytes = block_bytes * (dim / 64);
-  static constexpr uint32_t keys = tile_bytes, values = keys + stages * tile_bytes;
-  static constexpr size_t shared_bytes = 1024 + (1 + 2 * stages) * (size_t)tile_bytes;
+  static constexpr uint32_t keys = query_block_bytes * (dim / 64), values = keys + stages * tile_bytes;
+  static constexpr size_t shared_bytes = 1024 + values + (size_t)stages * tile_bytes;
 };
 
 struct prompt_parameters {
@@ -46,7 +50,9 @@ __device__ __forceinline__ uint32_t position_of(const attention_parameters &p, c
 
 /// The block's item of a round; false behind the list's end. All lanes call it together. Items get shorter along the
 /// list: every other round runs the other way, so that no block gets the longest of all.
+template <int dim>
 __device__ __forceinline__ bool find_work(const attention_parameters &p, uint32_t round, prompt_work *out) {
+  constexpr uint32_t rows = layout<dim>::rows;
   const uint32_t item = round * gridDim.x + (round % 2 ? gridDim.x - 1 - blockIdx.x : blockIdx.x);
   const uint32_t per_kv = p.heads / p.kv.kv_heads;
   const auto tiles_of = [&](uint32_t s) {
@@ -85,31 +91,36 @@ __device__ __forceinline__ void produce(const prompt_parameters &t, uint32_t bas
   const uint32_t lane = threadIdx.x % 32, group = lane % groups, block = lane / groups;
   ring_place place[2];
   prompt_work work;
-  for (uint32_t round = 0; find_work(p, round, &work); round++) {
+  for (uint32_t round = 0; find_work<dim>(p, round, &work); round++) {
     const int32_t *pages = p.page_table + work.sequence.page_offset;
-    const auto send = [&](uint32_t index, uint32_t is_value) {
+    // The lane's group of keys of a tile. Groups behind the last position repeat its group: they are not seen.
+    const auto keys_of = [&](uint32_t index) {
+      const uint32_t position = min(work.begin + index * tile + group * 16, (work.sequence.kv_length - 1) / 16 * 16);
+      return (page_of(p, pages, position) * p.kv.kv_heads + work.kv_head) * 2 * p.kv.page_size +
+             position % p.kv.page_size;
+    };
+    const auto send = [&](uint32_t row, uint32_t is_value) {
       ring_place &at = place[is_value];
       const uint32_t barrier = (is_value * stages + at.stage) * 8;
-      // Groups behind the last position repeat its group: they are not seen.
-      const uint32_t position = min(work.begin + index * tile + group * 16, (work.sequence.kv_length - 1) / 16 * 16);
-      const uint32_t page = page_of(p, pages, position);
       barrier_wait(empty + barrier, at.parity ^ 1);
       if (lane == 0) barrier_expect(full + barrier, L::tile_bytes);
       __syncwarp();
       if (lane < pieces) {
-        const uint32_t row =
-            ((page * p.kv.kv_heads + work.kv_head) * 2 + is_value) * p.kv.page_size + position % p.kv.page_size;
         const uint32_t to = base + (is_value ? L::values : L::keys) + at.stage * L::tile_bytes +
                             block * L::block_bytes + group * 16 * 128;
-        hopper::copy_tile(to, &t.kv, full + barrier, (int32_t)(block * 64), (int32_t)row);
+        hopper::copy_tile(to, &t.kv, full + barrier, (int32_t)(block * 64), (int32_t)(row + is_value * p.kv.page_size));
       }
       at.next();
     };
-    // Scores run one tile ahead of outputs.
-    send(work.tiles - 1, 0);
+    // Scores run one tile ahead of outputs, and pages are looked up one tile ahead of those.
+    uint32_t row = keys_of(work.tiles - 1), next = work.tiles > 1 ? keys_of(work.tiles - 2) : 0;
+    send(row, 0);
     for (uint32_t i = work.tiles; i-- > 0;) {
-      if (i > 0) send(i - 1, 0);
-      send(i, 1);
+      const uint32_t following = i > 1 ? keys_of(i - 2) : 0;
+      if (i > 0) send(next, 0);
+      send(row, 1);
+      row = next;
+      next = following;
     }
   }
 }
@@ -119,9 +130,9 @@ template <int dim> __device__ __forceinline__ void load_queries(const attention_
                                                                 uint8_t *queries, uint32_t group) {
   constexpr uint32_t pieces = dim / 8;
   const uint32_t per_kv = p.heads / p.kv.kv_heads;
-#pragma unroll 4
-  for (uint32_t i = threadIdx.x % 128; i < 64 * pieces; i += 128) {
-    const uint32_t row = group * 64 + i / pieces, piece = i % pieces, packed = work.first_row + row,
+#pragma unroll
+  for (uint32_t j = 0; j < pieces / 2; j++) {
+    const uint32_t i = j * 128 + threadIdx.x % 128, row = group * 64 + i / pieces, piece = i % pieces, packed = work.first_row + row,
                    token = packed / per_kv;
     uint4 bits = make_uint4(0, 0, 0, 0);
     if (token < work.sequence.row_count) {
@@ -136,7 +147,7 @@ template <int dim> __device__ __forceinline__ void load_queries(const attention_
                           pack_pair<bf16>(high.z, high.w));
       }
     }
-    *reinterpret_cast<uint4 *>(queries + piece / 8 * layout<dim>::block_bytes + row * 128 +
+    *reinterpret_cast<uint4 *>(queries + piece / 8 * layout<dim>::query_block_bytes + row * 128 +
                                ((piece % 8) ^ (row % 8)) * 16) = bits;
   }
 }
@@ -151,9 +162,9 @@ template <int dim>
 __device__ __forceinline__ void issue_scores(float (&scores)[tile / 2], uint32_t queries, uint32_t keys) {
 #pragma unroll
   for (uint32_t k = 0; k < dim / 16; k++) {
-    const uint32_t offset = k / 4 * layout<dim>::block_bytes + k % 4 * 32;
-    warpgroup_product<bf16, tile>::run(scores, rows_descriptor(queries + offset), rows_descriptor(keys + offset),
-                                       k > 0);
+    using L = layout<dim>;
+    warpgroup_product<bf16, tile>::run(scores, rows_descriptor(queries + k / 4 * L::query_block_bytes + k % 4 * 32),
+                                       rows_descriptor(keys + k / 4 * L::block_bytes + k % 4 * 32), k > 0);
   }
 }
 
@@ -166,14 +177,8 @@ template <int dim> __device__ __forceinline__ void issue_outputs(float (&output)
   }
 }
 
-/// As fast_exp2, but done where it stands: before the next wait for products, not behind it.
-__device__ __forceinline__ float ordered_exp2(float x) {
-  float y;
-  asm volatile("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
-/// Turns scores to weights, in place; returns what the outputs so far shrink by.
+/// Turns scores to weights, in place; returns what the outputs so far shrink by. Weights are relative to a maximum that
+/// follows the largest score only when that has risen by more than 2^8: outputs seldom shrink.
 template <int dim> __device__ __forceinline__ float2 weigh(float (&scores)[tile / 2], rows_state<dim> &state,
                                                            uint32_t start, bool is_masked, float factor) {
   if (is_masked) {
@@ -184,27 +189,34 @@ template <int dim> __device__ __forceinline__ float2 weigh(float (&scores)[tile 
       if (position < state.first[h] || position > state.last[h]) scores[i] = -CUDART_INF_F;
     }
   }
-  float shrink[2];
+  float largest[2][2] = {{scores[0], scores[1]}, {scores[2], scores[3]}};
+#pragma unroll
+  for (uint32_t i = 4; i < tile / 2; i++) largest[i / 2 % 2][i % 2] = fmaxf(largest[i / 2 % 2][i % 2], scores[i]);
+  float base[2], shrink[2], total[2][2] = {};
 #pragma unroll
   for (int h = 0; h < 2; h++) {
-    float largest = state.largest[h];
-#pragma unroll
-    for (uint32_t i = 2 * h; i < tile / 2; i += 4) largest = fmaxf(largest, fmaxf(scores[i], scores[i + 1]));
-    largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 1));
-    largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 2));
-    // A row that has seen nothing yet keeps weights of 0.
-    const float base = largest == -CUDART_INF_F ? 0 : largest * factor;
-    shrink[h] = ordered_exp2(state.largest[h] * factor - base);
-    state.largest[h] = largest;
-    float total = 0;
-#pragma unroll
-    for (uint32_t i = 2 * h; i < tile / 2; i += 4) {
-      scores[i] = ordered_exp2(scores[i] * factor - base);
-      scores[i + 1] = ordered_exp2(scores[i + 1] * factor - base);
-      total += scores[i] + scores[i + 1];
+    float found = fmaxf(largest[h][0], largest[h][1]);
+    found = fmaxf(found, __shfl_xor_sync(~0u, found, 1));
+    found = fmaxf(found, __shfl_xor_sync(~0u, found, 2));
+    const float rise = (found - state.largest[h]) * factor;
+    shrink[h] = 1;
+    if (rise > 8) {
+      shrink[h] = fast_exp2(-rise);
+      state.largest[h] = found;
     }
-    state.total[h] = state.total[h] * shrink[h] + total;
+    // A row that has seen nothing yet keeps weights of 0.
+    base[h] = state.largest[h] == -CUDART_INF_F ? 0 : state.largest[h] * factor;
   }
+#pragma unroll
+  for (uint32_t i = 0; i < tile / 2; i++) {
+    const int h = i / 2 % 2;
+    scores[i] = fast_exp2(scores[i] * factor - base[h]);
+    total[h][i % 2] += scores[i];
+  }
+#pragma unroll
+  for (int h = 0; h < 2; h++) state.total[h] = state.total[h] * shrink[h] + (total[h][0] + total[h][1]);
+  // Never true: a branch that needs the weights keeps the wait that follows behind them.
+  if (state.total[0] < 0 || state.total[1] < 0) asm volatile("trap;");
   return make_float2(shrink[0], shrink[1]);
 }
 
@@ -251,7 +263,8 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
                                                            uint32_t full, uint32_t empty) {
   using L = layout<dim>;
   const attention_parameters &p = t.attention;
-  const uint32_t group = threadIdx.x / 128, lane = threadIdx.x % 32;
+  // The same for a whole warp, and known to be so.
+  const uint32_t group = __shfl_sync(~0u, threadIdx.x / 128, 0), lane = threadIdx.x % 32;
   const float factor = p.scale * 1.44269504f;
   const uint32_t queries = base + group * 64 * 128;
   ring_place key_place, value_place;
@@ -260,13 +273,12 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
   };
   const auto keys_at = [&](const ring_place &at) { return base + L::keys + at.stage * L::tile_bytes; };
   const auto values_at = [&](const ring_place &at) { return base + L::values + at.stage * L::tile_bytes; };
-  const auto take_turn = [&] { named_barrier(turn_barrier + group, consumers); };
-  const auto pass_turn = [&] {
-    asm volatile("bar.arrive %0, %1;" ::"r"(turn_barrier + 1 - group), "r"(consumers) : "memory");
-  };
-  if (group == 1) pass_turn();
+  const uint32_t next_turn = turn_barrier + (group + 1 == L::groups ? 0 : group + 1);
+  const auto take_turn = [&] { named_barrier(turn_barrier + group, 256); };
+  const auto pass_turn = [&] { asm volatile("bar.arrive %0, 256;" ::"r"(next_turn) : "memory"); };
+  if (group == L::groups - 1) pass_turn();
   prompt_work work;
-  for (uint32_t round = 0; find_work(p, round, &work); round++) {
+  for (uint32_t round = 0; find_work<dim>(p, round, &work); round++) {
     load_queries<dim>(p, work, shared, group);
     fence_shared();
     named_barrier(group_barrier + group, 128);
@@ -352,8 +364,9 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
   }
 }
 
-template <int dim> __global__ void __launch_bounds__(threads, 1)
+template <int dim> __global__ void __launch_bounds__(layout<dim>::threads, 1)
     prompt_kernel(const __grid_constant__ prompt_parameters t) {
+  using L = layout<dim>;
   extern __shared__ __align__(128) uint8_t shared[];
   __shared__ __align__(8) uint64_t barriers[4 * stages];
   const uint32_t base = (address_of(shared) + 1023) & ~1023u;
@@ -361,18 +374,18 @@ template <int dim> __global__ void __launch_bounds__(threads, 1)
   if (threadIdx.x == 0) {
     for (uint32_t i = 0; i < 2 * stages; i++) {
       barrier_init(full + i * 8, 1);
-      barrier_init(empty + i * 8, consumers / 32);
+      barrier_init(empty + i * 8, L::consumers / 32);
     }
     barriers_ready();
   }
   __syncthreads();
   wait_for_predecessor();
   release_successor();
-  if (threadIdx.x >= consumers) {
-    registers_fall<40>();
-    if (threadIdx.x < consumers + 32) produce<dim>(t, base, full, empty);
+  if (threadIdx.x >= L::consumers) {
+    registers_fall<L::producer_registers>();
+    if (threadIdx.x < L::consumers + 32) produce<dim>(t, base, full, empty);
   } else {
-    registers_rise<232>();
+    registers_rise<L::consumer_registers>();
     consume<dim>(t, shared + (base - address_of(shared)), base, full, empty);
   }
 }
@@ -382,7 +395,7 @@ template <int dim> mk_status run(mk_stream *stream, const prompt_parameters &t) 
   static const cudaError_t prepared =
       cudaFuncSetAttribute(prompt_kernel<dim>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
   if (prepared != cudaSuccess) return status_of(prepared);
-  return launch(stream, prompt_kernel<dim>, stream->multiprocessors, threads, bytes, t);
+  return launch(stream, prompt_kernel<dim>, stream->multiprocessors, layout<dim>::threads, bytes, t);
 }
 
 } // namespace

@@ -29,6 +29,44 @@ __device__ __forceinline__ work_item find_item(uint32_t sequence_count, uint32_t
   return {0, 0, false};
 }
 
+/// ends[i] = count(0) + ... + count(i), i below n, in shared memory. All threads of the block call it together.
+template <typename Count> __device__ __forceinline__ void running_sums(uint32_t n, uint32_t *ends, Count count) {
+  __shared__ uint32_t sums[32];
+  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, each = (n + blockDim.x - 1) / blockDim.x;
+  const uint32_t from = min(threadIdx.x * each, n), to = min(from + each, n);
+  uint32_t own = 0;
+  __syncthreads();
+  for (uint32_t i = from; i < to; i++) {
+    own += count(i);
+    ends[i] = own;
+  }
+  uint32_t until = own;
+  for (int offset = 1; offset < 32; offset *= 2) {
+    const uint32_t before = __shfl_up_sync(~0u, until, offset);
+    if (lane >= (uint32_t)offset) until += before;
+  }
+  if (lane == 31) sums[warp] = until;
+  __syncthreads();
+  uint32_t base = until - own;
+  for (uint32_t w = 0; w < warp; w++) base += sums[w];
+  for (uint32_t i = from; i < to; i++) ends[i] += base;
+  __syncthreads();
+}
+
+/// The first of n running sums that is larger than `value`, the last at the latest.
+__device__ __forceinline__ uint32_t first_end_behind(const uint32_t *ends, uint32_t n, uint32_t value) {
+  uint32_t low = 0, high = n - 1;
+  while (low < high) {
+    const uint32_t middle = (low + high) / 2;
+    if (ends[middle] > value) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
 /// The first position that the query at `position` sees.
 __device__ __forceinline__ uint32_t first_visible(uint32_t window, uint32_t position) {
   return window && position >= window ? position - window + 1 : 0;

@@ -1,4 +1,4 @@
-/// Products with up to 16 rows of x, or 32 where the weights are small, bound by the read of the weights, on tensor
+/// Products with up to 8 rows of x, or 16 where the weights are small, bound by the read of the weights, on tensor
 /// cores.
 ///
 /// A block owns 16 outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are added in
@@ -201,9 +201,6 @@ uint32_t tiles_of(const product *p) {
 
 template <typename T, typename X> mk_status run(mk_stream *stream, const product *p) {
   const uint32_t tiles = tiles_of(p), slots = (uint32_t)stream->multiprocessors;
-  if constexpr (sizeof(X) == 2) {
-    if (p->rows > 16) return launch(stream, streaming_kernel<T, X, 4, 2>, tiles, warps * 32, 0, *p);
-  }
   if (p->rows > 8) return launch(stream, streaming_kernel<T, X, 2, 2>, tiles, warps * 32, 0, *p);
   // Three blocks to a multiprocessor save a second wave, also beside blocks of the predecessor; x in floats leaves them
   // few registers for loads in flight.
@@ -223,17 +220,20 @@ bool streaming_product_fits(const product *p) {
   if ((p->dtype != MK_BF16 && p->dtype != MK_F16) || p->cols % 8 != 0) return false;
   if ((uintptr_t)p->x % 16 != 0 || p->x_stride % (p->x_dtype == MK_F32 ? 4 : 8) != 0) return false;
   if (p->x_dtype == MK_F16 && p->dtype != MK_F16) return false;
-  if (p->rows > 16) {
-    // Every block reads all of x: more rows pay only where there are few blocks.
-    constexpr uint64_t small_weights = 8 << 20;
-    uint64_t outputs = 0;
-    for (uint32_t s = 0; s < p->segment_count; s++) outputs += p->segments[s].rows;
-    if (p->rows > 32 || p->x_dtype == MK_F32 || outputs * p->cols > small_weights) return false;
-  }
+  if (p->rows > 16) return false;
   for (uint32_t s = 0; s < p->segment_count; s++) {
     if ((uintptr_t)p->segments[s].w % 16 != 0) return false;
   }
   return true;
+}
+
+bool streaming_product_pays(const product *p) {
+  if (!streaming_product_fits(p)) return false;
+  // Every block reads all of x: more rows pay only where there are few blocks.
+  constexpr uint64_t small_weights = 8 << 20;
+  uint64_t weights = 0;
+  for (uint32_t s = 0; s < p->segment_count; s++) weights += (uint64_t)p->segments[s].rows * p->cols;
+  return p->rows <= 8 || weights <= small_weights;
 }
 
 mk_status streaming_product(mk_stream *stream, const product *p) {

@@ -110,11 +110,11 @@ load_queries(const attention_parameters &p, const block_work &work, uint32_t war
   }
 }
 
-/// Scores, their softmax so far, and their part of the output, for a warp's 16 rows and `positions` of the stage.
-template <typename T, int dim, int positions>
-__device__ __forceinline__ void attend_tile(const attention_parameters &p, const uint32_t q[dim / 16][4], uint32_t keys,
-                                            uint32_t values, uint32_t stage_row, uint32_t start, bool is_masked,
-                                            const uint32_t first[2], const uint32_t last[2], accumulator<dim> &acc) {
+/// Scores, their softmax so far, and their part of the output, for a warp's 16 rows and `positions` from `start` on:
+/// place(row, piece) is where 16 bytes of keys lie in shared memory, the values' `values` bytes further.
+template <typename T, int dim, int positions, typename Place> __device__ __forceinline__ void
+attend_tile(const attention_parameters &p, const uint32_t q[dim / 16][4], Place place, uint32_t values, uint32_t start,
+            bool is_masked, const uint32_t first[2], const uint32_t last[2], accumulator<dim> &acc) {
   const uint32_t lane = threadIdx.x % 32, quad = lane % 4;
   float scores[positions / 8][4] = {};
 #pragma unroll
@@ -122,7 +122,7 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
 #pragma unroll
     for (int j = 0; j < positions / 16; j++) {
       uint32_t b[4];
-      load_matrices(keys + piece_at<dim>(stage_row + j * 16 + lane / 16 * 8 + lane % 8, k * 2 + lane / 8 % 2), b);
+      load_matrices(place(j * 16 + lane / 16 * 8 + lane % 8, k * 2 + lane / 8 % 2), b);
       multiply_tile<T>(scores[2 * j], q[k][0], q[k][1], q[k][2], q[k][3], b[0], b[1]);
       multiply_tile<T>(scores[2 * j + 1], q[k][0], q[k][1], q[k][2], q[k][3], b[2], b[3]);
     }
@@ -130,20 +130,22 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
   constexpr float log2e = 1.44269504f;
   const float factor = p.soft_cap > 0 ? p.scale / p.soft_cap : p.scale * log2e, cap = p.soft_cap * log2e;
   float largest[2] = {acc.largest[0], acc.largest[1]};
+  const auto for_scores = [&](auto action) {
 #pragma unroll
-  for (int j = 0; j < positions / 8; j++) {
+    for (int j = 0; j < positions / 8; j++) {
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      float score = scores[j][i] * factor;
-      if (p.soft_cap > 0) score = cap * tanhf(score);
-      if (is_masked) {
-        const uint32_t position = start + stage_row + j * 8 + quad * 2 + i % 2;
-        if (position < first[i / 2] || position > last[i / 2]) score = -CUDART_INF_F;
-      }
-      scores[j][i] = score;
-      largest[i / 2] = fmaxf(largest[i / 2], score);
+      for (int i = 0; i < 4; i++) action(scores[j][i], j, i);
     }
+  };
+  for_scores([&](float &score, int, int) { score *= factor; });
+  if (p.soft_cap > 0) for_scores([&](float &score, int, int) { score = cap * tanhf(score); });
+  if (is_masked) {
+    for_scores([&](float &score, int j, int i) {
+      const uint32_t position = start + j * 8 + quad * 2 + i % 2;
+      if (position < first[i / 2] || position > last[i / 2]) score = -CUDART_INF_F;
+    });
   }
+  for_scores([&](float &score, int, int i) { largest[i / 2] = fmaxf(largest[i / 2], score); });
   float shrink[2];
 #pragma unroll
   for (int h = 0; h < 2; h++) {
@@ -164,10 +166,12 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
       acc.total[i / 2] += scores[j][i];
     }
   }
+  if (__any_sync(~0u, shrink[0] != 1 || shrink[1] != 1)) {
 #pragma unroll
-  for (int n = 0; n < dim / 8; n++) {
+    for (int n = 0; n < dim / 8; n++) {
 #pragma unroll
-    for (int i = 0; i < 4; i++) acc.output[n][i] *= shrink[i / 2];
+      for (int i = 0; i < 4; i++) acc.output[n][i] *= shrink[i / 2];
+    }
   }
 #pragma unroll
   for (int j = 0; j < positions / 16; j++) {
@@ -178,7 +182,7 @@ __device__ __forceinline__ void attend_tile(const attention_parameters &p, const
 #pragma unroll
     for (int n = 0; n < dim / 16; n++) {
       uint32_t b[4];
-      load_transposed(values + piece_at<dim>(stage_row + j * 16 + lane / 8 % 2 * 8 + lane % 8, n * 2 + lane / 16), b);
+      load_transposed(place(j * 16 + lane / 8 % 2 * 8 + lane % 8, n * 2 + lane / 16) + values, b);
       multiply_tile<T>(acc.output[2 * n], a[0], a[1], a[2], a[3], b[0], b[1]);
       multiply_tile<T>(acc.output[2 * n + 1], a[0], a[1], a[2], a[3], b[2], b[3]);
     }
@@ -223,7 +227,9 @@ attend(const attention_parameters &p, const block_work &work, uint8_t *shared, a
     }
     __syncthreads();
     const bool is_masked = start < open_begin || start + S::tile > open_end;
-    attend_tile<T, dim, S::positions>(p, q, keys, keys + S::stage_bytes, 0, start, is_masked, first, last, acc);
+    attend_tile<T, dim, S::positions>(
+        p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<dim>(row, piece); }, S::stage_bytes, start,
+        is_masked, first, last, acc);
     __syncthreads();
   }
 #pragma unroll

@@ -166,12 +166,16 @@ mk_status mk_cpu_stream_create(const mk_stream_options *options, mk_stream **out
   mk_stream *stream = aligned_alloc(_Alignof(mk_stream), sizeof *stream);
   if (stream) memset(stream, 0, sizeof *stream);
   mk_helper *helpers = calloc(threads, sizeof *helpers);
-  if (!stream || !helpers) {
+  // Untouched until a worker uses its part.
+  uint8_t *scratch = aligned_alloc(4096, (size_t)threads * MK_SCRATCH_BYTES);
+  if (!stream || !helpers || !scratch) {
     free(stream);
     free(helpers);
+    free(scratch);
     return MK_OUT_OF_MEMORY;
   }
   stream->helpers = helpers;
+  stream->scratch = scratch;
   pthread_mutex_init(&stream->memory_lock, NULL);
   stream->spin_nanoseconds = (uint64_t)options->spin_microseconds * 1000;
   stream->threads = 1;
@@ -195,6 +199,7 @@ void mk_cpu_stream_destroy(mk_stream *stream) {
   mk_arena_destroy(stream->arena);
   pthread_mutex_destroy(&stream->memory_lock);
   free(stream->helpers);
+  free(stream->scratch);
   free(stream);
 }
 

@@ -8,6 +8,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+/// What an op may use on each worker within a region.
+enum { MK_SCRATCH_BYTES = 192 << 10 };
+
 typedef struct mk_helper {
   mk_stream *stream;
   uint32_t worker;
@@ -29,12 +32,17 @@ struct mk_stream {
   uint32_t threads;
   uint64_t spin_nanoseconds;
   mk_helper *helpers;
+  uint8_t *scratch; ///< MK_SCRATCH_BYTES for each worker
   pthread_mutex_t memory_lock; ///< memory may be given back by any thread
   mk_arena *arena;
   uint64_t regions, busy, waiting;
   uint64_t window_waiting, window_total;
   uint32_t window_regions, shrunk_windows;
 };
+
+static inline void *mk_stream_scratch(const mk_stream *stream, uint32_t worker) {
+  return stream->scratch + (size_t)worker * MK_SCRATCH_BYTES;
+}
 
 mk_status mk_cpu_stream_create(const mk_stream_options *options, mk_stream **out);
 void mk_cpu_stream_destroy(mk_stream *stream);

@@ -40,7 +40,8 @@ public final class Engine: Sendable {
       let tokens = try self.tokens(of: prompt)
       let constraint = try sampling.form.map { form in
         GrammarConstraint(
-          grammar: try grammars.grammar(form.source, namespace: .shared), endTokens: model.tokenizer.endTokens)
+          grammar: try grammars.grammar(form.source(whitespace: sampling.jsonWhitespace), namespace: .shared),
+          endTokens: model.tokenizer.endTokens)
       }
       // A constrained text must be able to end.
       let end = sampling.ignoreEndOfSequence && constraint == nil ? [] : model.tokenizer.endTokens

@@ -70,12 +70,17 @@ public struct EngineOptions: Sendable {
   public var maxQueuedRequests = 1024
   /// Tokens of one step; longer prompts are prefilled in chunks. nil: 512 on a CPU, 8192 on a GPU (2048 under 60 GiB).
   public var chunkedPrefillSize: Int?
+  /// Prompt tokens of a step in which answers are being written; nil: 128 on a CPU, the whole step on a GPU.
+  public var mixedPrefillSize: Int?
   public var pageSize = 16
   public var schedulePolicy = SchedulePolicy.firstComeFirstServed
   public var prefixCache = true
   public var speculativeAlgorithm = SpeculativeAlgorithm.auto
   /// Tokens guessed for one request in one step at most.
   public var speculativeDraftTokens = 8
+  /// Text that a form of output forces is written without asking the model, cut into tokens as its tokenizer does. Fewer
+  /// steps; what follows can differ from what it was without.
+  public var jumpForward = false
   public var kvCacheType = KVCacheType.auto
   /// Worker threads; nil: one for each core this process may use.
   public var threads: Int?

@@ -12,26 +12,45 @@ public struct GrammarCheck: Sendable {
   public let samples: [String]
   public let byteCount: Int
 
-  /// Compiles `form` and walks it `walks` times with random tokens.
+  /// Compiles `form` and walks it `walks` times with random tokens, without white space that has no meaning.
   init(_ form: OutputForm, vocabulary: GrammarVocabulary, walks: Int, seed: UInt64) throws(MartletError) {
     let clock = ContinuousClock()
     let start = clock.now
-    let grammar: CompiledGrammar
+    let grammar: CompiledGrammar, walked: CompiledGrammar
     do {
-      grammar = try GrammarCompiler(vocabulary: vocabulary).compile(form.source)
+      grammar = try GrammarCompiler(vocabulary: vocabulary).compile(form.source())
     } catch { throw MartletError(.request, error.message) }
     compileTime = clock.now - start
     _ = GrammarMatcher(grammar).mask()
     firstMaskTime = clock.now - start
+    do {
+      walked = try GrammarCompiler(vocabulary: vocabulary).compile(form.source(whitespace: .separators))
+    } catch { throw MartletError(.request, error.message) }
     var times: [Duration] = []
     var samples: [String] = []
     var random = SplitMix64(seed: seed)
     for _ in 0..<walks {
-      if let text = Self.walk(grammar, &random, &times) { samples.append(text) }
+      if let text = Self.walk(walked, &random, &times) { samples.append(text) }
     }
     maskTimes = times.sorted()
     self.samples = samples
     byteCount = grammar.currentByteCount
+  }
+
+  /// More tokens than this stand for free text.
+  private static let freeChoice = 32
+
+  /// Of the tokens of free text those that people read; or, where the text is long enough, those that end a string.
+  private static func readable(_ tokens: [Int32], _ vocabulary: GrammarVocabulary, isLong: Bool) -> [Int32] {
+    if isLong {
+      let ends = tokens.filter { vocabulary.spelling(of: TokenID($0)).first == UInt8(ascii: "\"") }
+      if !ends.isEmpty { return ends }
+    }
+    let plain = tokens.filter { token in
+      let text = vocabulary.spelling(of: TokenID(token))
+      return !text.isEmpty && text.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x20 }
+    }
+    return plain.isEmpty ? tokens : plain
   }
 
   private static func walk(
@@ -40,7 +59,7 @@ public struct GrammarCheck: Sendable {
     let clock = ContinuousClock()
     var matcher = GrammarMatcher(grammar)
     var text: [UInt8] = []
-    for length in 0..<256 {
+    for length in 0..<512 {
       let start = clock.now
       let mask = matcher.mask()
       times.append(clock.now - start)
@@ -53,7 +72,9 @@ public struct GrammarCheck: Sendable {
         return String(decoding: text, as: UTF8.self)
       }
       guard !tokens.isEmpty else { return nil }
-      let token = TokenID(tokens[Int(random.next() % UInt64(tokens.count))])
+      let choice =
+        tokens.count > freeChoice ? readable(tokens, grammar.vocabulary, isLong: random.next() % 4 == 0) : tokens
+      let token = TokenID(choice[Int(random.next() % UInt64(choice.count))])
       guard matcher.advance(token) else { return nil }
       text += grammar.vocabulary.spelling(of: token)
     }

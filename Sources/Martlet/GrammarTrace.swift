@@ -18,7 +18,7 @@ public struct GrammarTrace: Sendable {
     let start = clock.now
     let grammar: CompiledGrammar
     do {
-      grammar = try GrammarCompiler(vocabulary: vocabulary).compile(form.source)
+      grammar = try GrammarCompiler(vocabulary: vocabulary).compile(form.source())
     } catch { throw MartletError(.request, error.message) }
     compileTime = clock.now - start
     let first = clock.now

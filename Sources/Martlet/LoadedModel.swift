@@ -144,13 +144,15 @@ package struct LoadedModel: Sendable {
     engine.pageSize = plan.pageSize
     engine.maxRunningRequests = plan.maxRunningRequests
     engine.maxBatchedTokens = plan.maxBatchedTokens
+    engine.maxMixedPrefillTokens = options.mixedPrefillSize ?? (device.isGPU ? nil : 128)
     engine.maxQueuedRequests = options.maxQueuedRequests
     engine.enablePrefixCache = options.prefixCache
     // A CPU's launch is the step itself: there would be nothing to overlap.
-    engine.overlap = device.isGPU && options.speculativeAlgorithm != .ngram
-    if !engine.overlap, options.speculativeAlgorithm != .none {
+    engine.overlap = device.isGPU && options.speculativeAlgorithm != .ngram && !options.jumpForward
+    if !engine.overlap, options.speculativeAlgorithm != .none || options.jumpForward {
       var speculation = SpeculationOptions()
-      speculation.maxDraftTokens = options.speculativeDraftTokens
+      speculation.maxDraftTokens = options.speculativeAlgorithm == .none ? 0 : options.speculativeDraftTokens
+      speculation.writesForced = options.jumpForward
       engine.speculation = speculation
     }
     engine.policy =

@@ -15,10 +15,10 @@ public enum OutputForm: Sendable, Hashable {
   /// Text with tagged parts, as SGLang's `structural_tag` describes it.
   case structuralTag(String)
 
-  var source: GrammarSource {
+  func source(whitespace: JSONWhitespaceForm = .any) -> GrammarSource {
     switch self {
-    case .jsonSchema(let text): .jsonSchema(text, .any)
-    case .jsonObject: .jsonSchema(#"{"type":"object"}"#, .any)
+    case .jsonSchema(let text): .jsonSchema(text, whitespace.grammar)
+    case .jsonObject: .jsonSchema(#"{"type":"object"}"#, whitespace.grammar)
     case .regex(let pattern): .regex(pattern)
     case .grammar(let text): .grammar(text)
     case .choice(let texts): .choice(texts)

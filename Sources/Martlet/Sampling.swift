@@ -21,6 +21,8 @@ public struct Sampling: Sendable {
   public var ignoreEndOfSequence = false
   /// What the text must look like; nil: anything.
   public var form: OutputForm?
+  /// Of JSON under a schema.
+  public var jsonWhitespace = JSONWhitespaceForm.any
 
   public init(temperature: Double? = nil, maxTokens: Int = 128, seed: UInt64? = nil) {
     self.temperature = temperature

@@ -39,6 +39,12 @@ struct EngineFlags: ParsableArguments {
   )
   var chunkedPrefillSize: Int?
 
+  @Option(
+    help:
+      "Prompt tokens computed in a step that also writes answers: fewer let the answers flow more evenly, more let prompts begin sooner. Default: 128 on a CPU, the whole step on a GPU."
+  )
+  var mixedPrefillSize: Int?
+
   @Option(help: "Tokens in a page of the KV cache.")
   var pageSize = 16
 
@@ -53,6 +59,9 @@ struct EngineFlags: ParsableArguments {
 
   @Option(help: "Tokens guessed for one request in one step at most.")
   var speculativeNumDraftTokens = 8
+
+  @Flag(help: "Write text that a schema or grammar forces without asking the model; what follows can differ.")
+  var enableJumpForward = false
 
   @Option(help: "KV cache element type: auto, float32, float16 or bfloat16.")
   var kvCacheDtype = EngineOptions.KVCacheType.auto
@@ -78,6 +87,7 @@ struct EngineFlags: ParsableArguments {
     try Self.check("--max-running-requests", maxRunningRequests, 1...65_536)
     try Self.check("--max-queued-requests", maxQueuedRequests, 0...10_000_000)
     try Self.check("--chunked-prefill-size", chunkedPrefillSize, 1...65_536)
+    try Self.check("--mixed-prefill-size", mixedPrefillSize, 1...65_536)
     try Self.check("--threads", threads, 1...1024)
     try Self.check("--speculative-num-draft-tokens", speculativeNumDraftTokens, 1...64)
     guard pageSize % 16 == 0, (16...256).contains(pageSize) else {
@@ -105,12 +115,14 @@ struct EngineFlags: ParsableArguments {
     options.maxRunningRequests = maxRunningRequests
     options.maxQueuedRequests = maxQueuedRequests
     options.chunkedPrefillSize = chunkedPrefillSize
+    options.mixedPrefillSize = mixedPrefillSize
     options.pageSize = pageSize
     options.schedulePolicy = schedulePolicy
     options.prefixCache = !disableRadixCache
     options.kvCacheType = kvCacheDtype
     options.speculativeAlgorithm = speculativeAlgorithm
     options.speculativeDraftTokens = speculativeNumDraftTokens
+    options.jumpForward = enableJumpForward
     options.threads = threads
     options.device = device
     options.backendLibrary = cudaLibrary

@@ -56,6 +56,7 @@ struct GenerateCommand: AsyncParsableCommand {
     }
     var sampling = samplingFlags.sampling(defaultMaxTokens: 128)
     sampling.form = try outputFlags.form()
+    sampling.jsonWhitespace = outputFlags.whitespaceFlags.form
     let engine = try await Engine(modelPath: modelPath, options: engineFlags.options)
     Terminal.note(engine.model.device)
     let bar = ProgressBar(total: all.count, unit: "prompts")

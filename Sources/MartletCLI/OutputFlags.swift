@@ -16,6 +16,8 @@ struct OutputFlags: ParsableArguments {
   @Option(help: "A text that the answer may be; may be repeated.")
   var choice: [String] = []
 
+  @OptionGroup var whitespaceFlags: WhitespaceFlags
+
   func validate() throws {
     let given = [jsonSchema != nil, regex != nil, grammar != nil, !choice.isEmpty].filter { $0 }.count
     guard given <= 1 else {

@@ -41,6 +41,8 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Log level: trace, debug, info, warning or error.")
   var logLevel = "info"
 
+  @OptionGroup(title: "Constrained output") var whitespaceFlags: WhitespaceFlags
+
   @OptionGroup(title: "What is kept between requests") var stateFlags: StateFlags
 
   @OptionGroup(title: "Engine") var engineFlags: EngineFlags
@@ -105,6 +107,7 @@ struct ServeCommand: AsyncParsableCommand {
       name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
       template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)
     served.workers = TextWorkers(count: ProcessInfo.processInfo.activeProcessorCount - 1)
+    served.whitespace = whitespaceFlags.form.grammar
     let template = model.template?.source ?? ""
     served.formats = AnswerFormats(
       tools: toolCallParser == "auto"

@@ -6,6 +6,8 @@ package struct StepResult: Sendable {
     package var sampled: [TokenID] = []
     /// As long as `sampled` when the request wants output logprobs, else empty.
     package var logprobs: [TokenLogprobs] = []
+    /// Tokens that must follow those: guesses for the next step. Only for rows that look ahead.
+    package var forced: [TokenID] = []
     package var promptLogprobs: [TokenLogprobs] = []
     package init() {}
   }

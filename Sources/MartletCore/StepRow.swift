@@ -14,6 +14,10 @@ package struct StepRow: Sendable {
   /// The last so many input tokens are guesses: a token is drawn in front of each of them and behind the last, for as
   /// long as the draws repeat the guesses.
   package let draftCount: Int
+  /// Input tokens behind the first that a constraint has written in the model's place: they are generated, and not drawn.
+  package var forcedCount = 0
+  /// The answer shall tell which tokens must follow, as far as a constraint knows.
+  package var looksAhead = false
 
   package init(
     request: RequestID, slot: SlotIndex, input: StepInput, start: Int, pages: [PageIndex], samples: Bool,

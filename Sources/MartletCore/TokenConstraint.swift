@@ -9,6 +9,9 @@ package protocol TokenConstraintState: Sendable {
   /// Bit t of word t / 32 is set when token t may come next, end tokens included; nil while anything may. Words beyond
   /// the array are zero. No bit is set when the constraint gave up: the generation cannot go on.
   mutating func mask() -> [UInt32]?
+  /// Tokens that must come next, up to `limit`, or the beginning of what they spell: guesses that a draw still has to
+  /// confirm, as text can be cut into tokens in more than one way.
+  mutating func forced(limit: Int) -> [TokenID]
   /// Takes the token that was drawn. A token outside the mask ends the constraint's answers.
   mutating func advance(_ token: TokenID)
 }

@@ -9,6 +9,9 @@ package struct EngineOptions: Sendable, Equatable {
   package var maxRunningRequests = 64
   /// Tokens computed by one step, decodes and prefill chunks together. Never more sequences run than this.
   package var maxBatchedTokens = 512
+  /// Prompt tokens of a step that also decodes: its length is what other streams wait for their next token. nil: what the
+  /// step has room for.
+  package var maxMixedPrefillTokens: Int?
   /// Prompts worked on in one step; nil: as many as the budget holds.
   package var maxPrefillRows: Int?
   /// Requests held beyond the running ones before `queueFull`.

@@ -69,6 +69,15 @@ struct RunningSequence {
       pages: pages(through: planned, pageSize), samples: true, draftCount: draft.count)
   }
 
+  /// The last token, and those that are written behind it without a draw.
+  mutating func forcedRow(_ forced: [TokenID], pageSize: Int) -> StepRow {
+    var row = decodeRow(draft: forced, pageSize: pageSize)
+    row = StepRow(
+      request: row.request, slot: row.slot, input: row.input, start: row.start, pages: row.pages, samples: true)
+    row.forcedCount = forced.count
+    return row
+  }
+
   /// Rejected guesses can leave a page that is not used yet.
   private func pages(through end: Int, _ pageSize: Int) -> [PageIndex] {
     let count = (end + pageSize - 1) / pageSize

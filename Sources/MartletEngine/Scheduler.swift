@@ -106,6 +106,7 @@ package struct Scheduler {
     var budget = options.maxBatchedTokens
     var prefills = 0
     appendDecodes(to: &plan, budget: &budget)
+    if !plan.rows.isEmpty { budget = min(budget, options.maxMixedPrefillTokens ?? budget) }
     for index in running.indices where running[index].isPrefilling && budget > 0 && prefills < prefillLimit {
       appendPrefill(index, to: &plan, budget: &budget)
       prefills += 1
@@ -127,7 +128,14 @@ package struct Scheduler {
     for index in decoding {
       let draft = draft(index, rows: decoding.count, budget: budget)
       budget -= draft?.count ?? 0
-      plan.rows.append(running[index].decodeRow(draft: draft, pageSize: options.pageSize))
+      var row =
+        if let draft, speculation?.writesForced(running[index].state.id) == true {
+          running[index].forcedRow(draft, pageSize: options.pageSize)
+        } else {
+          running[index].decodeRow(draft: draft, pageSize: options.pageSize)
+        }
+      row.looksAhead = looksAhead(index)
+      plan.rows.append(row)
     }
   }
 
@@ -147,14 +155,22 @@ package struct Scheduler {
       running[index].pages.append(page)
     }
     let room = running[index].pages.count * options.pageSize - planned - 1
-    counters.draftedTokens += UInt64(min(draft.count, room))
+    if speculation?.writesForced(running[index].state.id) == false {
+      counters.draftedTokens += UInt64(min(draft.count, room))
+    }
     return Array(draft.prefix(room))
+  }
+
+  /// Whether it is of use to know what must follow a sequence's next token.
+  private func looksAhead(_ index: Int) -> Bool {
+    speculation != nil && running[index].state.request.constraint != nil
   }
 
   private var prefillLimit: Int { options.maxPrefillRows ?? Int.max }
 
   private mutating func appendPrefill(_ index: Int, to plan: inout StepPlan, budget: inout Int) {
-    let row = running[index].prefillRow(budget: budget, pageSize: options.pageSize)
+    var row = running[index].prefillRow(budget: budget, pageSize: options.pageSize)
+    row.looksAhead = row.samples && looksAhead(index)
     budget -= row.input.count
     plan.rows.append(row)
   }
@@ -348,6 +364,7 @@ package struct Scheduler {
     {
       running[index].state.notePrediction(accepted: accepted, rejected: row.draftCount - accepted)
     }
+    speculation?.expect(output.forced, of: row.request)
     cachePages(index, computed: computed)
     // This step's pages are part of the cost.
     if case .prefilled(let logprobs, _) = events.first {

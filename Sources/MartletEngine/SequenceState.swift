@@ -76,6 +76,12 @@ struct SequenceState {
     }
     guard row.samples else { return events }
     samplesInFlight -= 1
+    if row.forcedCount > 0, case .tokens(let tokens) = row.input {
+      for token in tokens.suffix(row.forcedCount) {
+        history.append(token)
+        events.append(.token(token, nil))
+      }
+    }
     if output.sampled.isEmpty { return events + [.finished(.aborted(.invalidLogits), usage)] }
     for (index, token) in output.sampled.enumerated() {
       guard token.rawValue >= 0 else { return events + [.finished(.aborted(.invalidLogits), usage)] }

@@ -4,6 +4,7 @@ import MartletCore
 struct Speculation {
   private let options: SpeculationOptions
   private var lookups: [RequestID: PromptLookup] = [:]
+  private var forced: [RequestID: ForcedTokens] = [:]
   private var rowCost: RowCost
 
   init(options: SpeculationOptions) {
@@ -25,8 +26,11 @@ struct Speculation {
   ///   - rows: decoding rows of the step.
   ///   - limit: what budget, pages and the request's end leave room for.
   mutating func draft(for state: SequenceState, rows: Int, limit: Int) -> [TokenID] {
+    guard Self.drawsPlainly(state) else { return [] }
+    // What must come has to be computed anyway, one by one or together.
+    if let tokens = forced[state.id]?.next, !tokens.isEmpty { return Array(tokens.prefix(limit)) }
     let cost = cost(rows: rows)
-    guard cost <= SpeculationOptions.highestCost, Self.drawsPlainly(state) else { return [] }
+    guard cost <= SpeculationOptions.highestCost, options.maxDraftTokens > 0 else { return [] }
     return Array(
       lookups[state.id, default: Self.lookup(state)].draft(
         after: state.history, limit: min(limit, options.maxDraftTokens), cost: cost))
@@ -37,21 +41,33 @@ struct Speculation {
     return PromptLookup(prediction: tokens.isEmpty ? nil : PredictedOutput(tokens, start: state.request.prompt.count))
   }
 
-  /// Whether the draws of one step do not depend on each other: no penalties on what was generated, no constraint, no
-  /// least length; and no log-probabilities, which cost more than a step saves.
+  /// Whether the draws of one step do not depend on each other: no penalties on what was generated, no least length;
+  ///  and no log-probabilities, which cost more than a step saves.
   private static func drawsPlainly(_ state: SequenceState) -> Bool {
     let sampling = state.request.sampling
     return sampling.repetitionPenalty == 1 && sampling.frequencyPenalty == 0 && sampling.presencePenalty == 0
       && state.generatedCount >= state.request.stop.minTokens && !state.request.logprobs.output
-      && state.request.constraint == nil
   }
 
   /// Takes account of a step; returns whether its guesses came from the request's prediction.
   mutating func settle(_ id: RequestID, drafted: Int, accepted: Int, rows: Int) -> Bool {
+    if drafted > 0, forced[id]?.settle(drafted: drafted, accepted: accepted) == true { return false }
     let cost = cost(rows: rows)
     lookups[id]?.settle(drafted: drafted, accepted: accepted, cost: cost)
     return drafted > 0 && lookups[id]?.isPredicted == true
   }
 
-  mutating func forget(_ id: RequestID) { lookups[id] = nil }
+  /// Whether a sequence's tokens to check are written without a draw: there is no other way on.
+  func writesForced(_ id: RequestID) -> Bool { options.writesForced && forced[id]?.next.isEmpty == false }
+
+  /// Takes note of what must follow a sequence's last token.
+  mutating func expect(_ tokens: [TokenID], of id: RequestID) {
+    guard !tokens.isEmpty || forced[id] != nil else { return }
+    forced[id, default: ForcedTokens()].next = tokens
+  }
+
+  mutating func forget(_ id: RequestID) {
+    lookups[id] = nil
+    forced[id] = nil
+  }
 }

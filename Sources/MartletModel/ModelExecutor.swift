@@ -75,7 +75,12 @@ package struct ModelExecutor: StepExecutor {
   package mutating func collect(_ ticket: consuming StepTicket) throws(ExecutorError) -> StepResult {
     guard let index = inFlight.firstIndex(where: { $0.serial == ticket.serial }) else { return StepResult(rows: []) }
     do { try settle(index) } catch { throw .kernel(status: error.status, operation: error.operation) }
-    return inFlight.remove(at: index).result
+    var record = inFlight.remove(at: index)
+    for (row, slot) in record.lookingAhead where !(record.result.rows[row].sampled.last.map { $0.rawValue < 0 } ?? true)
+    {
+      record.result.rows[row].forced = sampler.forced(slot)
+    }
+    return record.result
   }
 
   /// Waits for a step's tokens and takes them in.
@@ -96,6 +101,9 @@ package struct ModelExecutor: StepExecutor {
   private mutating func run(_ plan: StepPlan) throws(KernelError) -> StepRecord {
     var record = StepRecord(serial: serial, result: StepResult(rows: plan.rows.map { _ in StepResult.Row() }))
     guard !plan.rows.isEmpty else { return record }
+    for row in plan.rows where row.forcedCount > 0 {
+      if case .tokens(let tokens) = row.input { sampler.write(tokens.suffix(row.forcedCount), row.slot) }
+    }
     let work = StepWork(plan) { sampler.request($0)?.prompt }
     if work.onlyDecodes, work.draws.allSatisfy({ sampler.drawsPlainly($0.slot) }),
       let bucket = graphs?.bucket(for: plan.rows.count)
@@ -113,6 +121,7 @@ package struct ModelExecutor: StepExecutor {
       try keepTokens(work.draws.count)
     }
     guard !work.draws.isEmpty else { return record }
+    for (index, row) in plan.rows.enumerated() where row.looksAhead { record.lookingAhead.append((index, row.slot)) }
     record.tokens = try batch.device.startDownload(tokens, count: work.draws.count)
     for draw in work.draws {
       record.draws.append(
@@ -204,7 +213,7 @@ package struct ModelExecutor: StepExecutor {
       for (score, answer) in zip(scores, answers) { result.rows[score.planRow].promptLogprobs.append(answer) }
       guard !draws.isEmpty else { continue }
       let logprobs = try sampler.draw(
-        draws.map(\.slot), rows: batch.inputs.sampleRows, start: start, into: tokens.suffix(from: start), batch: batch)
+        draws, rows: batch.inputs.sampleRows, start: start, into: tokens.suffix(from: start), batch: batch)
       for (row, values) in logprobs { result.rows[draws[draws.startIndex + row].planRow].logprobs = [values] }
     }
   }

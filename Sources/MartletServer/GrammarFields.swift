@@ -14,10 +14,12 @@ struct GrammarFields: Sendable {
   }
 
   /// Reads `json_schema`, `regex`, `ebnf`, `choice`, `structural_tag` and OpenAI's `response_format`; at most one may be given.
-  init(_ fields: RequestFields) throws(InvalidField) {
+  /// - Parameter whitespace: of JSON, where the request has no `whitespace_pattern` or `any_whitespace`.
+  init(_ fields: RequestFields, whitespace: JSONWhitespace) throws(InvalidField) {
+    let whitespace = try Self.whitespace(fields) ?? whitespace
     var found: [(source: GrammarSource, field: String)] = []
     if let schema = try Self.document("json_schema", fields) {
-      found.append((.jsonSchema(schema, .any), fields.name("json_schema")))
+      found.append((.jsonSchema(schema, whitespace), fields.name("json_schema")))
     }
     if let pattern = try fields.string("regex") { found.append((.regex(pattern), fields.name("regex"))) }
     if let grammar = try fields.string("ebnf") { found.append((.grammar(grammar), fields.name("ebnf"))) }
@@ -27,7 +29,7 @@ struct GrammarFields: Sendable {
     if let tag = try Self.document("structural_tag", fields) {
       found.append((.structuralTag(tag), fields.name("structural_tag")))
     }
-    if let format = try fields.fields("response_format"), let source = try Self.responseFormat(format) {
+    if let format = try fields.fields("response_format"), let source = try Self.responseFormat(format, whitespace) {
       found.append((source, fields.name("response_format")))
     }
     guard found.count <= 1 else {
@@ -47,15 +49,22 @@ struct GrammarFields: Sendable {
     }
   }
 
-  private static func responseFormat(_ format: RequestFields) throws(InvalidField) -> GrammarSource? {
+  private static func whitespace(_ fields: RequestFields) throws(InvalidField) -> JSONWhitespace? {
+    if let pattern = try fields.string("whitespace_pattern") { return .pattern(pattern) }
+    return try fields.bool("any_whitespace").map { $0 ? .any : .separators }
+  }
+
+  private static func responseFormat(
+    _ format: RequestFields, _ whitespace: JSONWhitespace
+  ) throws(InvalidField) -> GrammarSource? {
     switch try format.string("type") {
     case "text": return nil
-    case "json_object": return .jsonSchema(#"{"type":"object"}"#, .any)
+    case "json_object": return .jsonSchema(#"{"type":"object"}"#, whitespace)
     case "json_schema":
       guard let wrapper = try format.fields("json_schema"), let schema = try document("schema", wrapper) else {
         throw InvalidField(field: format.name("json_schema.schema"), reason: "is missing")
       }
-      return .jsonSchema(schema, .any)
+      return .jsonSchema(schema, whitespace)
     case "structural_tag": return .structuralTag(JSONValue.object(format.object).serializedText())
     case "regex":
       guard let pattern = try format.string("pattern") else {
@@ -70,18 +79,38 @@ struct GrammarFields: Sendable {
   }
 
   /// Compiles the grammar, or finds it in the cache; `opening`: the text behind which it begins;
-  /// `wrap`: what may stand around it.
+  /// `wrap`: puts thinking in front of it.
   func constraint(
     model: ServedModel, namespace: CacheNamespace, opening: [UInt8] = [],
     wrap: (GrammarSource) -> GrammarSource = { $0 }
   ) throws(InvalidField) -> (any TokenConstraint)? {
     guard let source else { return nil }
     do {
+      var chosen = wrap(source)
+      switch chosen {
+      case .behindThinking(_, let open, _):
+        if try Self.begins(source, with: open, model, namespace) { chosen = source }
+      case .inFinalChannel:
+        if try Self.begins(source, with: "<|channel|>", model, namespace) { chosen = source }
+      default: break
+      }
       return GrammarConstraint(
-        grammar: try model.grammars.grammar(wrap(source), namespace: namespace), endTokens: model.tokenizer.endTokens,
+        grammar: try model.grammars.grammar(chosen, namespace: namespace), endTokens: model.tokenizer.endTokens,
         opening: opening)
     } catch {
       throw InvalidField(field: field, reason: "cannot be enforced: \(error.message)")
+    }
+  }
+
+  /// Whether all texts begin with the tag of thinking: such a grammar describes the thinking itself.
+  private static func begins(
+    _ source: GrammarSource, with tag: String, _ model: ServedModel, _ namespace: CacheNamespace
+  ) throws(GrammarError) -> Bool {
+    switch source {
+    case .regex, .grammar:
+      let grammar = try model.grammars.grammar(source, namespace: namespace)
+      return GrammarMatcher(grammar).forcedBytes(limit: tag.utf8.count) == Array(tag.utf8)
+    default: return false
     }
   }
 }

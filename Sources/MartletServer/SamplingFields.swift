@@ -18,6 +18,8 @@ struct SamplingFields {
   var grammar: GrammarFields
   /// What `grammar` compiles to.
   var constraint: (any TokenConstraint)?
+  /// Bounds the reasoning of a plain prompt's answer; chats have it in their constraint.
+  var thinkingLimit: ThinkingLimit?
 
   static let maxChoices = 128
   static let maxStops = 32
@@ -25,7 +27,7 @@ struct SamplingFields {
   /// Reads the fields of an OpenAI body or of native `sampling_params`, which share most names.
   init(_ fields: RequestFields, model: ServedModel, native: Bool) throws(InvalidField) {
     try fields.refuse(["stop_regex", "custom_logit_processor", "beam_width", "lora_path", "watermark"])
-    grammar = try GrammarFields(fields)
+    grammar = try GrammarFields(fields, whitespace: model.whitespace)
     let defaults = model.defaults
     var sampling = SamplingParameters.Fields()
     sampling.temperature = try fields.double("temperature") ?? defaults.temperature ?? 1
@@ -86,6 +88,11 @@ struct SamplingFields {
     sampling.seed = sampling.seed &+ UInt64(choice) &* 0x9E37_79B9_7F4A_7C15
     // A constrained text must be able to end.
     let end = ignoresEnd && constraint == nil ? [] : model.tokenizer.endTokens
+    var constraint = constraint
+    if let thinkingLimit {
+      let text = model.tokenizer.decode(prompt.suffix(64), skipSpecialTokens: false)
+      constraint = try thinkingLimit.limiting(constraint, prompt: text, model: model)
+    }
     return GenerationRequest(
       prompt: prompt, sampling: try SamplingParameters(sampling),
       stop: try StopCriteria(maxTokens: limit, minTokens: minTokens, stopTokens: Set(end + stopTokens)),

@@ -26,6 +26,8 @@ package struct ServedModel: Sendable {
   package var workers = TextWorkers(count: 1)
   /// Resolved options, for `/server_info`.
   package var options = JSONObject()
+  /// White space in JSON under a schema, where a request does not say.
+  package var whitespace = JSONWhitespace.any
   /// Compiled grammars of constrained requests.
   package var grammars: GrammarCache
 

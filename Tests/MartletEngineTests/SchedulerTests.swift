@@ -107,6 +107,22 @@ import Testing
     #expect(third.rows[1].start == 31)
   }
 
+  @Test func promptsTakeFewerTokensOfAStepThatDecodes() throws {
+    var options = EngineOptions(pageCount: 100, contextLength: 400, vocabularySize: 1000)
+    options.maxBatchedTokens = 64
+    options.maxMixedPrefillTokens = 16
+    var scheduler = Scheduler(options: options)
+    scheduler.admit(RequestID(1), try Self.request((0..<64).map { $0 }, 20))
+    var plan = scheduler.plan()
+    #expect(plan.rows.map(\.input.count) == [64])
+    _ = scheduler.commit(StepResult(rows: [Self.row(7)]), for: plan)
+    scheduler.admit(RequestID(2), try Self.request((100..<130).map { $0 }, 20))
+    plan = scheduler.plan()
+    #expect(plan.rows.map(\.input.count) == [1, 16])
+    _ = scheduler.commit(StepResult(rows: [Self.row(7), Self.row()]), for: plan)
+    #expect(scheduler.plan().rows.map(\.input.count) == [1, 14])
+  }
+
   @Test func requestsWithTheSameBeginningComputeItOnce() throws {
     var scheduler = Self.scheduler(policy: .longestPrefixMatch, running: 8, batch: 256)
     let prompt = (0..<100).map { Int32($0) }
@@ -184,5 +200,67 @@ import Testing
     }
     #expect(ends == [.stopToken(TokenID(9))])
     #expect(tokens == 3)
+  }
+
+  private struct Anything: TokenConstraint, TokenConstraintState {
+    func state(after generated: [TokenID]) -> any TokenConstraintState { self }
+    mutating func mask() -> [UInt32]? { nil }
+    mutating func forced(limit: Int) -> [TokenID] { [] }
+    mutating func advance(_ token: TokenID) {}
+  }
+
+  /// A generation whose constraint tells what must follow, and a model that cuts text in other ways from `turn` on.
+  @Test func whatMustFollowIsCheckedInOneStep() throws {
+    var options = EngineOptions(pageCount: 100, contextLength: 400, vocabularySize: 1000)
+    options.speculation = SpeculationOptions()
+    var scheduler = Scheduler(options: options)
+    let plain = try Self.request([1, 2], 300)
+    scheduler.admit(
+      RequestID(1),
+      GenerationRequest(
+        prompt: plain.prompt, sampling: plain.sampling, stop: plain.stop, constraint: Anything()))
+    var guesses: [Int] = []
+    for step in 0..<60 {
+      let plan = scheduler.plan(), row = try #require(plan.rows.first), isObedient = step < 3
+      #expect(row.looksAhead)
+      guesses.append(row.draftCount)
+      var result = Self.row(Int32(100 + step))
+      if isObedient, case .tokens(let tokens) = row.input {
+        result.sampled = tokens.suffix(row.draftCount) + result.sampled
+      }
+      result.forced = [7, 8, 9].map { TokenID($0) }
+      _ = scheduler.commit(StepResult(rows: [result]), for: plan)
+    }
+    #expect(guesses[...3] == [0, 3, 3, 3])
+    // A model that does not follow is left alone after a while.
+    #expect(guesses.suffix(30).allSatisfy { $0 == 0 })
+    #expect(guesses.contains(0) && guesses.count { $0 == 3 } < 12)
+  }
+
+  @Test func whatIsForcedIsWrittenWithoutADraw() throws {
+    var options = EngineOptions(pageCount: 100, contextLength: 400, vocabularySize: 1000)
+    options.speculation = SpeculationOptions()
+    options.speculation?.writesForced = true
+    var scheduler = Scheduler(options: options)
+    let plain = try Self.request([1, 2], 30)
+    scheduler.admit(
+      RequestID(1),
+      GenerationRequest(
+        prompt: plain.prompt, sampling: plain.sampling, stop: plain.stop, constraint: Anything()))
+    var tokens: [Int32] = [], inputs: [Int] = []
+    for step in 0..<40 where !scheduler.isIdle {
+      let plan = scheduler.plan(), row = try #require(plan.rows.first)
+      #expect(row.draftCount == 0 && row.start + row.input.count == 2 + tokens.count + row.forcedCount)
+      inputs.append(row.input.count)
+      var result = Self.row(Int32(100 + step))
+      result.forced = (step % 2 == 0 ? [7, 8, 9] : []).map { TokenID($0) }
+      for (_, event) in scheduler.commit(StepResult(rows: [result]), for: plan) {
+        if case .token(let token, _) = event { tokens.append(token.rawValue) }
+      }
+      #expect(scheduler.checkInvariants().isEmpty)
+    }
+    #expect(Array(tokens.prefix(7)) == [100, 7, 8, 9, 101, 102, 7])
+    #expect(Array(inputs.prefix(4)) == [2, 4, 1, 4])
+    #expect(tokens.count == 30 && scheduler.isIdle)
   }
 }

@@ -113,6 +113,38 @@ import Testing
     #expect(events.count { $0["choices"]?[0]?["delta"]?["tool_calls"] != nil } > 10)
   }
 
+  @Test(
+    arguments: [
+      ["max_thinking_tokens": 3], ["custom_params": ["thinking_budget": 3]], ["thinking": ["budget_tokens": 3]],
+      ["reasoning": ["max_tokens": 3]],
+    ] as [JSONObject]) func reasoningEndsWithItsBudget(field: JSONObject) async throws
+  {
+    var body: JSONObject = ["messages": [["role": "user", "content": "?"]], "max_tokens": 40]
+    for (key, value) in field.members { body[key] = value }
+    let formats = AnswerFormats(tools: nil, reasoning: ReasoningFormat.named("qwen3"))
+    let server = try TestServer(ScriptedGenerator(obedient: "<think>abcdef"), formats: formats)
+    let reply = try await server.send("/v1/chat/completions", .object(body)).json
+    #expect(reply["choices"]?[0]?["message"]?["reasoning_content"]?.stringValue == "abc")
+    #expect(reply["choices"]?[0]?["message"]?["content"]?.stringValue == "def")
+    let reasoning = "<think>abc\n</think>".utf8.count
+    #expect(reply["usage"]?["completion_tokens_details"]?["reasoning_tokens"]?.intValue == reasoning)
+    // A model that does not reason keeps a budget that clients always send, and tells of others.
+    let plain = try TestServer(ScriptedGenerator(text: "abc"))
+    #expect(
+      try await plain.send("/v1/chat/completions", .object(body)).status == (field["thinking"] == nil ? 400 : 200))
+    body = field
+    body["prompt"] = "Q: ?<think>"
+    body["max_tokens"] = 40
+    let completion = try await TestServer(ScriptedGenerator(obedient: "abcdef"), formats: formats)
+      .send("/v1/completions", .object(body)).json
+    #expect(completion["choices"]?[0]?["text"]?.stringValue == "abc\n</think>\n\ndef")
+    var sampling = field
+    sampling["max_new_tokens"] = 40
+    let native = try await TestServer(ScriptedGenerator(obedient: "abcdef"), formats: formats)
+      .send("/generate", ["text": "<think>\n", "sampling_params": .object(sampling)]).json
+    #expect(native["text"]?.stringValue == "abc\n</think>\n\ndef")
+  }
+
   @Test func contentIsNullBesideCallsAlone() async throws {
     let server = try Self.server("<tool_call>{\"name\": \"ping\"}</tool_call>")
     let message = try await server.send("/v1/chat/completions", Self.body()).json["choices"]?[0]?["message"]

@@ -137,7 +137,7 @@ import Testing
     let common = [
       "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty",
       "logit_bias", "stop", "stop_token_ids", "n", "ignore_eos", "skip_special_tokens", "no_stop_trim", "regex",
-      "ebnf", "json_schema",
+      "ebnf", "json_schema", "whitespace_pattern", "any_whitespace", "max_thinking_tokens", "custom_params",
     ]
     let base: JSONValue
     var fields: [String]
@@ -168,7 +168,7 @@ import Testing
       base = ["messages": [["role": "user", "content": "hello"]], "max_tokens": 5]
       fields = [
         "messages", "max_tokens", "system", "stop_sequences", "stream", "temperature", "top_k", "top_p", "thinking",
-        "tools", "tool_choice", "output_config", "metadata", "model",
+        "tools", "tool_choice", "output_config", "output_format", "metadata", "model", "whitespace_pattern",
       ]
     case "/api/chat":
       base = ["messages": [["role": "user", "content": "hello"]], "options": ["num_predict": 5], "stream": false]

@@ -27,6 +27,26 @@ final class ScriptedGenerator: Generator {
     self.init { request in Array(text.utf8.prefix(request.stop.maxTokens)).map { Int32($0) } }
   }
 
+  /// Answers with the bytes of `text`, and the tokens that the request's constraint forces in between.
+  convenience init(obedient text: String) {
+    self.init { request in
+      var state = request.constraint?.state(after: []), tokens: [Int32] = [], rest = Array(text.utf8)[...]
+      while tokens.count < request.stop.maxTokens {
+        let mask = state?.mask()
+        var token = rest.first.map { Int32($0) }
+        if let mask, mask.reduce(0, { $0 + $1.nonzeroBitCount }) == 1, let word = mask.firstIndex(where: { $0 != 0 }) {
+          token = Int32(word * 32 + mask[word].trailingZeroBitCount)
+        } else {
+          rest = rest.dropFirst()
+        }
+        guard let token else { break }
+        tokens.append(token)
+        state?.advance(TokenID(token))
+      }
+      return tokens
+    }
+  }
+
   var requests: [GenerationRequest] { state.withLock { $0.requests } }
   var cancelled: [RequestID] { state.withLock { $0.cancelled } }
   var openCount: Int { state.withLock { $0.open.count } }

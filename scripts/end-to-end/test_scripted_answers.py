@@ -110,6 +110,26 @@ def test_the_openai_client_gets_each_byte(scripted):
     assert text == message.content and [tuple(call) for call in calls.values()] == CALLS
 
 
+def test_reasoning_ends_with_its_budget(scripted):
+    """The grammar lets the model reason as long as it likes, and then answer."""
+    opened = {"model": "m", "messages": QUESTION, "temperature": 0, "max_tokens": 200, "regex": "(yes|no)!"}
+    for limit in (1, 7):
+        for field in ({"max_thinking_tokens": limit}, {"custom_params": {"thinking_budget": limit}},
+                      {"reasoning": {"max_tokens": limit}}):
+            reply = httpx.post(scripted.url + "/v1/chat/completions", json=opened | field, timeout=60).json()
+            message, usage = reply["choices"][0]["message"], reply["usage"]
+            assert message["content"] in ("yes!", "no!"), reply
+            # The tags and a line break take a few tokens of their own.
+            assert usage["completion_tokens_details"]["reasoning_tokens"] <= limit + 12
+    client = anthropic.Anthropic(base_url=scripted.url, api_key="none", max_retries=0)
+    message = client.messages.create(
+        model="m", messages=QUESTION, max_tokens=2000, thinking={"type": "enabled", "budget_tokens": 1024},
+        extra_body={"regex": "(yes|no)!", "temperature": 0})
+    assert message.content[-1].text in ("yes!", "no!")
+    refused = httpx.post(scripted.url + "/v1/chat/completions", json=opened | {"max_thinking_tokens": -1}, timeout=60)
+    assert refused.status_code == 400 and "max_thinking_tokens" in refused.text
+
+
 def test_the_anthropic_client_gets_each_byte(scripted):
     client = anthropic.Anthropic(base_url=scripted.url, api_key="none", max_retries=0)
     tools = [{"name": name, "input_schema": PARAMETERS} for name, _ in CALLS]

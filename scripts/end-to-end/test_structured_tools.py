@@ -22,7 +22,7 @@ TOOLS = [
 QUESTION = [{"role": "user", "content": "A table on the terrace for four, please, with a vegan meal."}]
 
 
-@pytest.fixture(scope="module", params=["qwen25", "llama3", "mistral", "qwen3_coder", "glm45", "pythonic", "kimi_k2"])
+@pytest.fixture(scope="module", params=["qwen25", "llama3", "mistral", "qwen3_coder", "glm45", "pythonic", "kimi_k2", "gemma4", "gpt-oss"])
 def caller(request):
     server = Server("--tool-call-parser", request.param).wait_until_ready()
     yield openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0)
@@ -54,12 +54,8 @@ def test_a_call_that_must_come_obeys(caller, choice):
 
 def test_calls_of_a_free_answer_obey(caller):
     for seed in range(4):
-        try:
-            answer = caller.chat.completions.create(
-                model="default", messages=QUESTION, tools=TOOLS, temperature=1, seed=seed, max_tokens=200).choices[0]
-        except openai.BadRequestError as error:
-            assert "tools[0].function.strict" in str(error) and "pythonic" in str(error)
-            return
+        answer = caller.chat.completions.create(
+            model="default", messages=QUESTION, tools=TOOLS, temperature=1, seed=seed, max_tokens=200).choices[0]
         if answer.finish_reason == "tool_calls":
             for call in answer.message.tool_calls:
                 check(call)

@@ -68,7 +68,8 @@ def main() -> None:
     arguments = parser.parse_args()
     print("# Benchmarks on a GPU\n")
     print("Written by `scripts/gpu/bench`; `Docs/gpu.md` says how to run it.\n")
-    print(f"- Martlet: {arguments.gpu}; {datetime.date.today()}; median of {arguments.repeats} after one that does not count")
+    runs = "one run" if arguments.repeats == 1 else f"median of {arguments.repeats} runs"
+    print(f"- Martlet: {arguments.gpu}; {datetime.date.today()}; {runs} after one that does not count")
     print("- SGLang and vLLM: one NVIDIA H200, driver 580, 2026-11-23, median of 3")
     print("- All: random bf16 weights, greedy, `ignore_eos`, random token ids, prefix cache and CUDA graphs on. A decode")
     print("  figure is (time for 256 outputs - time for 1 output) / 255 after prompts of 128 tokens. Lower is better in")

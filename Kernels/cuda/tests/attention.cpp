@@ -284,6 +284,22 @@ void test_attention(harness &h) {
       test_fused(h, {dtype, 4, 4, dim, dim / 4, MK_ROPE_PAIRS, 32, 50, 5, true, sequences, kind});
     }
   }
+  // Single rows: a cluster for each head, and, of many sequences, a warp for each run.
+  std::vector<std::pair<uint32_t, uint32_t>> singles = {{1, 130}, {1, 1}, {1, 64}, {1, 700}, {1, 17}}, crowd, uneven;
+  for (uint32_t i = 0; i < 130; i++) crowd.push_back({1, 1 + i * 7 % 60});
+  for (uint32_t i = 0; i < 40; i++) uneven.push_back({1, i == 11 ? 3000u : 1 + i % 30});
+  for (uint32_t dim : {64u, 128u}) {
+    test_fused(h, {MK_BF16, 8, 2, dim, dim / 2, MK_ROPE_HALVES, 16, 0, 0, true, singles, MK_BF16});
+    test_fused(h, {MK_BF16, 12, 1, dim, dim / 2, MK_ROPE_HALVES, 48, 50, 5, false, singles, MK_BF16});
+    test_fused(h, {MK_BF16, 16, 8, dim, dim / 2, MK_ROPE_HALVES, 16, 0, 0, true, crowd, MK_BF16});
+    if (h.is_quick) continue;
+    test_fused(h, {MK_BF16, 24, 8, dim, dim / 2, MK_ROPE_HALVES, 16, 20, 0, false, crowd, MK_BF16});
+    test_fused(h, {MK_BF16, 8, 4, dim, dim / 2, MK_ROPE_HALVES, 16, 0, 0, false, uneven, MK_BF16});
+    crowd.push_back({40, 90});
+    crowd.push_back({3, 500});
+    test_case(h, {MK_BF16, 16, 8, dim, dim / 2, MK_ROPE_HALVES, 16, 0, 0, true, crowd, MK_BF16});
+    crowd.resize(130);
+  }
   if (h.is_quick) return;
   test_fused(h, {MK_BF16, 8, 1, 128, 64, MK_ROPE_HALVES, 16, 0, 0, true, {{1, 20000}, {2, 3000}}, MK_BF16});
   // More sequences than a scan by one warp takes, and than blocks.

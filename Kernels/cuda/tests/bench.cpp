@@ -128,6 +128,17 @@ void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t len
   activation q(h, MK_BF16, values), y(h, MK_BF16, (size_t)sequences * rows * heads * dim);
   buffer<mk_attention_sequence> ds(h, list);
   buffer<int32_t> dp(h, table);
+  // Decoding rows are turned and stored on the way.
+  std::vector<int32_t> slots;
+  for (const mk_attention_sequence &s : list) {
+    slots.push_back(table[s.page_offset + (length - 1) / page_size] * (int32_t)page_size +
+                    (int32_t)((length - 1) % page_size));
+  }
+  buffer<int32_t> ds_slots(h, slots);
+  buffer<float> angles(h, h.normals((size_t)sequences * dim));
+  const mk_rope_kv_args turn = {q.pointer(), sequences, stride, heads,              angles.pointer(), dim / 2,
+                                MK_ROPE_HALVES, nullptr, nullptr, 1e-5f, ds_slots.pointer(), &layer,
+                                MK_BF16};
   const size_t workspace = h.device->attention_workspace_bytes(sequences * rows, heads, dim);
   buffer<uint8_t> space(h, workspace);
   const double time = time_calls(h, [&](int i) {
@@ -147,7 +158,8 @@ void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t len
                                     workspace,
                                     MK_BF16,
                                     MK_BF16,
-                                    rows};
+                                    rows,
+                                    rows == 1 ? &turn : nullptr};
     return h.device->attention(h.stream, &args);
   });
   const double seen = rows == 1 ? length : length - rows / 2.0;
@@ -366,22 +378,24 @@ void bench(harness &h, const std::string &only) {
       bench_linear(h, format.dtype, (std::string("down ") + format.name).c_str(), 14336, {4096}, {1, 8, 16, 32, 64});
     }
   }
-  if (wants("attention")) {
-    bench_attention(h, 1, 1, 256, 32, 8, 64);
-    bench_attention(h, 1, 1, 1024, 32, 8, 64);
-    bench_attention(h, 1, 1, 256, 32, 8, 128);
-    bench_attention(h, 1, 1, 1024, 32, 8, 128);
-    bench_attention(h, 1, 1, 16384, 32, 8, 128);
-    bench_attention(h, 8, 1, 1024, 32, 8, 128);
-    bench_attention(h, 64, 1, 1024, 32, 8, 128);
-    bench_attention(h, 256, 1, 256, 32, 8, 128);
-    bench_attention(h, 256, 1, 1024, 32, 8, 128);
-    bench_attention(h, 1, 4096, 4096, 32, 8, 128);
-    bench_attention(h, 8, 1024, 4096, 32, 8, 128);
-    bench_attention(h, 256, 1, 1024, 32, 8, 64);
-    bench_attention(h, 1, 4096, 4096, 32, 8, 64);
-    bench_attention(h, 8, 512, 512, 32, 8, 128);
-    bench_attention(h, 32, 128, 2176, 32, 8, 128);
+  if (wants("decode")) {
+    for (uint32_t dim : {64u, 128u}) {
+      bench_attention(h, 1, 1, 256, 32, 8, dim);
+      bench_attention(h, 1, 1, 16384, 32, 8, dim);
+      for (uint32_t sequences : {8u, 32u, 64u, 128u, 256u}) {
+        bench_attention(h, sequences, 1, 256, 32, 8, dim);
+      }
+      bench_attention(h, 64, 1, 1024, 32, 8, dim);
+      bench_attention(h, 256, 1, 1024, 32, 8, dim);
+    }
+  }
+  if (wants("prompt")) {
+    for (uint32_t dim : {64u, 128u}) {
+      bench_attention(h, 1, 4096, 4096, 32, 8, dim);
+      bench_attention(h, 8, 1024, 4096, 32, 8, dim);
+      bench_attention(h, 8, 512, 512, 32, 8, dim);
+      bench_attention(h, 32, 128, 2176, 32, 8, dim);
+    }
   }
   if (wants("layer")) {
     for (uint32_t batch : {1u, 8u, 32u, 64u, 128u, 256u}) {

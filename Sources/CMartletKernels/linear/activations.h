@@ -7,11 +7,22 @@
 /// Tokens are stored in groups of `width`; a group is its blocks in order, and a block of a group of n tokens is
 /// arrays over the tokens, so that a kernel reaches all of them by constant offsets:
 ///   int8 codes[n][32], float scale[n], float sum[n] (of the values),
-///   int32 negated[n] (minus the sum of code + zero), int32 negated_halves[2][n] (of columns 0..15 and 16..31),
-///   int32 zero[n].
+///   int32 pair[n], int32 pair_halves[2][n] (of columns 0..15 and 16..31).
+/// A pair is the zero point in the low and the sum of the codes in the high 16 bits: one product of 16-bit halves with
+/// (sum of the weights' codes less their offset, minus the offset) is all that zero point and offset add to the product
+/// of the codes.
 /// A code lies in -127...127 and a zero point in -MK_ZERO_LIMIT...MK_ZERO_LIMIT, so that 32 products with 8-bit weights
 /// stay below 2^31.
-enum { MK_TOKEN_BLOCK_BYTES = MK_BLOCK + 6 * 4, MK_ZERO_LIMIT = 16000 };
+enum { MK_TOKEN_BLOCK_BYTES = MK_BLOCK + 5 * 4, MK_ZERO_LIMIT = 16000 };
+
+static inline int32_t mk_pair(int32_t zero, int32_t code_sum) {
+  return (int32_t)((uint32_t)code_sum << 16 | ((uint32_t)zero & 0xFFFF));
+}
+static inline int32_t mk_pair_zero(int32_t pair) { return (int16_t)(pair & 0xFFFF); }
+/// Sum of code + zero over the pair's columns.
+static inline int32_t mk_pair_sum(int32_t pair, int32_t columns) {
+  return (pair >> 16) + columns * mk_pair_zero(pair);
+}
 
 static inline size_t mk_activation_bytes(size_t tokens, uint32_t cols) {
   return tokens * (cols / MK_BLOCK) * MK_TOKEN_BLOCK_BYTES;
@@ -61,20 +72,20 @@ static inline __attribute__((always_inline)) void mk_quantize_block(const float 
   const int32_t zero = usable ? mk_nearest((high * 0.5f + low * 0.5f) * inverse) : 0;
   if (!usable) scale = finite ? 0.0f : __builtin_nanf("");
   int8_t codes[MK_BLOCK];
-  int32_t sums[2] = {16 * zero, 16 * zero};
+  int32_t sums[2] = {0, 0};
   for (int i = 0; i < MK_BLOCK; i++) {
     const int32_t code = mk_nearest(usable ? x[i] * inverse : 0.0f) - zero;
     codes[i] = (int8_t)code;
     sums[i / 16] += code;
   }
   const int32_t sum = sums[0] + sums[1];
-  const float floats[2] = {scale, scale * (float)sum};
-  const int32_t integers[4] = {-sum, -sums[0], -sums[1], zero};
+  const float floats[2] = {scale, scale * (float)(sum + MK_BLOCK * zero)};
+  const int32_t pairs[3] = {mk_pair(zero, sum), mk_pair(zero, sums[0]), mk_pair(zero, sums[1])};
   memcpy(block + (size_t)token * MK_BLOCK, codes, MK_BLOCK);
   uint8_t *fields = block + (size_t)width * MK_BLOCK + 4 * token;
   memcpy(fields, &floats[0], 4);
   memcpy(fields + (size_t)4 * width, &floats[1], 4);
-  for (uint32_t i = 0; i < 4; i++) memcpy(fields + (size_t)4 * width * (2 + i), &integers[i], 4);
+  for (uint32_t i = 0; i < 3; i++) memcpy(fields + (size_t)4 * width * (2 + i), &pairs[i], 4);
 }
 
 /// Quantises tokens [first, first + count), one group, of x to `out`, the group's place in the workspace.

@@ -75,6 +75,10 @@ INLINE __m512i nearest_codes(__mmask16 usable, const float *x, __m512 inverse) {
   return _mm512_sub_epi32(shifted, _mm512_set1_epi32(0x4B400000));
 }
 
+INLINE __m256i pairs(__m256i zero, __m256i code_sum) {
+  return _mm256_mask_blend_epi16(0xAAAA, zero, _mm256_slli_epi32(code_sum, 16));
+}
+
 /// One block of `count` tokens; x is the first token's, out the block of the group.
 INLINE void quantize_block_of_group(const float *x, uint32_t stride, uint32_t count, uint8_t *out) {
   __m256i lows[8], highs[8], sums[8];
@@ -107,18 +111,16 @@ INLINE void quantize_block_of_group(const float *x, uint32_t stride, uint32_t co
     sums[t] = _mm256_dpbusd_epi32(sums[t], _mm256_set1_epi8(1), codes);
   }
   const reduced_halves sum = reduce_group(REDUCE_SUM, sums);
-  const __m256i zero_sum = _mm256_slli_epi32(scales.zero, 4), nothing = _mm256_setzero_si256();
-  const __m256i halves[2] = {_mm256_add_epi32(sum.half[0], zero_sum), _mm256_add_epi32(sum.half[1], zero_sum)};
-  const __m256i whole = _mm256_add_epi32(halves[0], halves[1]);
-  const __m256i fields[6] = {
+  const __m256i whole = _mm256_add_epi32(sum.half[0], sum.half[1]);
+  const __m256i values = _mm256_add_epi32(whole, _mm256_slli_epi32(scales.zero, 5));
+  const __m256i fields[5] = {
       _mm256_castps_si256(scales.scale),
-      _mm256_castps_si256(_mm256_mul_ps(scales.scale, _mm256_cvtepi32_ps(whole))),
-      _mm256_sub_epi32(nothing, whole),
-      _mm256_sub_epi32(nothing, halves[0]),
-      _mm256_sub_epi32(nothing, halves[1]),
-      scales.zero,
+      _mm256_castps_si256(_mm256_mul_ps(scales.scale, _mm256_cvtepi32_ps(values))),
+      pairs(scales.zero, whole),
+      pairs(scales.zero, sum.half[0]),
+      pairs(scales.zero, sum.half[1]),
   };
   const __mmask8 tokens = (__mmask8)((1u << count) - 1);
   uint8_t *at = out + (size_t)count * MK_BLOCK;
-  UNROLL for (uint32_t i = 0; i < 6; i++) _mm256_mask_storeu_epi32(at + (size_t)4 * count * i, tokens, fields[i]);
+  UNROLL for (uint32_t i = 0; i < 5; i++) _mm256_mask_storeu_epi32(at + (size_t)4 * count * i, tokens, fields[i]);
 }

@@ -121,29 +121,27 @@ INLINE __m256 broadcast_float(const uint8_t *from) {
   return _mm256_set1_ps(value);
 }
 
-/// Sum of (code - offset) over vectors [first, end) in the low halves, for products of 16 bits with a zero point.
-INLINE __m256i code_sum(const mk_format format, const __m256i *w, int first, int end) {
+/// The weights' side of a pair (activations.h) over vectors [first, end). Codes of 8 bits are multiplied with their
+/// offset taken off, so that it is not in the pair.
+INLINE __m256i code_pair(const mk_format format, const __m256i *w, int first, int end) {
   __m256i pairs = _mm256_setzero_si256();
   UNROLL for (int j = first; j < end; j++) {
     pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(w[j], _mm256_set1_epi8(1)));
   }
-  __m256i sum = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-  if (format.bits == 8) sum = _mm256_sub_epi32(sum, _mm256_set1_epi32(format.offset * 4 * (end - first)));
-  return _mm256_and_si256(sum, _mm256_set1_epi32(0xFFFF));
+  const __m256i sum = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+  const __m256i centred = _mm256_sub_epi32(sum, _mm256_set1_epi32(format.offset * 4 * (end - first)));
+  const int16_t offset = format.bits == 8 ? 0 : (int16_t)-format.offset;
+  return _mm256_blend_epi16(centred, _mm256_set1_epi16(offset), 0xAA);
 }
 
 /// Exact dot product over vectors [first, end) of one token: sum of (code - offset) * (x + zero). Pairs of products are added
 /// in 16 bits over as many vectors as cannot overflow: 8 for 4-bit codes (8 * 2 * 15 * 127), 4 for 5 bits, 2 for 6; for
 /// 8 bits the weight's sign moves to the activation and one vector stays below 2 * 128 * 127.
 INLINE __m256i dot(const mk_format format, const __m256i *w, int first, int end, const uint8_t *x,
-                   const uint8_t *negated, __m256i code_sum, const uint8_t *zero) {
+                   __m256i code_pair, const uint8_t *pair) {
   const __m256i ones = _mm256_set1_epi16(1);
   const int run = format.bits <= 4 ? 8 : format.bits == 5 ? 4 : format.bits == 6 ? 2 : 1;
-  __m256i sum = _mm256_madd_epi16(code_sum, broadcast_integer(zero));
-  if (format.bits != 8 && format.offset) {
-    const __m256i minus = _mm256_slli_epi32(broadcast_integer(negated), __builtin_ctz(format.offset));
-    sum = _mm256_add_epi32(sum, minus);
-  }
+  __m256i sum = _mm256_madd_epi16(code_pair, broadcast_integer(pair));
   UNROLL for (int start = first; start < end; start += run) {
     __m256i pairs = _mm256_setzero_si256();
     UNROLL for (int j = start; j < end && j < start + run; j++) {
@@ -163,17 +161,17 @@ INLINE __m256i dot(const mk_format format, const __m256i *w, int first, int end,
 /// sums[t] gains the block's share, in the order of operations of the reference.
 INLINE void add_block(const mk_format format, uint32_t n, const __m256i *w, const vector_scales scales,
                       const uint8_t *x, __m256 *sums) {
-  const uint8_t *fields = x + 32 * n, *negated = fields + 8 * n, *halves = negated + 4 * n, *zeros = halves + 8 * n;
+  const uint8_t *fields = x + 32 * n, *pairs = fields + 8 * n, *halves = pairs + 4 * n;
   const bool whole = format.sub_blocks == 1;
-  __m256i code_sums[2];
+  __m256i code_pairs[2];
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
-    code_sums[h] = code_sum(format, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4);
+    code_pairs[h] = code_pair(format, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4);
   }
   UNROLL for (uint32_t t = 0; t < n; t++) {
     UNROLL for (int h = 0; h < format.sub_blocks; h++) {
-      const uint8_t *minus = (whole ? negated : halves + 4 * n * h) + 4 * t;
-      const __m256i exact = dot(format, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4, x + 32 * t, minus,
-                                code_sums[h], zeros + 4 * t);
+      const uint8_t *pair = (whole ? pairs : halves + 4 * n * h) + 4 * t;
+      const __m256i exact =
+          dot(format, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4, x + 32 * t, code_pairs[h], pair);
       const __m256 scale = _mm256_mul_ps(scales.scale[h], broadcast_float(fields + 4 * t));
       sums[t] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(exact), sums[t]);
     }
@@ -181,11 +179,11 @@ INLINE void add_block(const mk_format format, uint32_t n, const __m256i *w, cons
     UNROLL for (int h = 0; h < format.sub_blocks; h++) {
       __m256 sum = broadcast_float(fields + 4 * n + 4 * t);
       if (!whole) {
-        int32_t minus;
+        int32_t pair;
         float scale;
-        memcpy(&minus, halves + 4 * (n * h + t), 4);
+        memcpy(&pair, halves + 4 * (n * h + t), 4);
         memcpy(&scale, fields + 4 * t, 4);
-        sum = _mm256_set1_ps(scale * (float)-minus);
+        sum = _mm256_set1_ps(scale * (float)mk_pair_sum(pair, 16));
       }
       sums[t] = _mm256_fmadd_ps(scales.minimum[h], sum, sums[t]);
     }

@@ -76,9 +76,11 @@ INLINE void unpack(uint8_t bits, const uint8_t *planes, __m512i *w) {
   }
 }
 
+/// What a block's tokens need beside its codes: a vector for each sub-block.
 typedef struct {
   __m512 scale[2], minimum[2];
-} vector_scales;
+  __m512i pair[2];
+} block_header;
 
 INLINE __m512 load_halves(const uint8_t *from) {
   return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)from));
@@ -89,8 +91,8 @@ INLINE __m512 load_signed(const uint8_t *from) {
 }
 
 /// Scales of one block. Sub-minima stay below 128, so that reading them as signed bytes fits all formats.
-INLINE vector_scales load_scales(const mk_format format, const uint8_t *halves, const uint8_t *subs) {
-  vector_scales out;
+INLINE block_header load_scales(const mk_format format, const uint8_t *halves, const uint8_t *subs) {
+  block_header out;
   out.scale[0] = out.scale[1] = load_halves(halves);
   out.minimum[0] = out.minimum[1] = format.minimum ? load_halves(halves + 32) : _mm512_setzero_ps();
   if (!format.super) return out;
@@ -115,9 +117,9 @@ INLINE __m512 broadcast_float(const uint8_t *from) {
   return _mm512_set1_ps(value);
 }
 
-/// Sum of the codes over vectors [first, end). Vectors are added in 8 bits as far as they cannot overflow: 8 of up to 5
-/// bits, 4 of 6 bits, 1 of 8 bits.
-INLINE __m512i code_sum(const mk_format format, const __m512i *w, int first, int end) {
+/// The weights' side of a pair (activations.h) over vectors [first, end). Vectors are added in 8 bits as far as they
+/// cannot overflow: 8 of up to 5 bits, 4 of 6 bits; those of 8 bits by products.
+INLINE __m512i code_pair(const mk_format format, const __m512i *w, int first, int end) {
   const int run = format.bits <= 5 ? 8 : format.bits == 6 ? 4 : 1;
   __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
   UNROLL for (int start = first; start < end; start += run) {
@@ -126,19 +128,25 @@ INLINE __m512i code_sum(const mk_format format, const __m512i *w, int first, int
     __m512i *sum = &sums[(start - first) / run % 2];
     *sum = _mm512_dpbusd_epi32(*sum, bytes, _mm512_set1_epi8(1));
   }
-  return end - first > run ? _mm512_add_epi32(sums[0], sums[1]) : sums[0];
+  const __m512i sum = end - first > run ? _mm512_add_epi32(sums[0], sums[1]) : sums[0];
+  if (!format.offset) return sum;
+  const __m512i centred = _mm512_sub_epi32(sum, _mm512_set1_epi32(4 * (end - first) * format.offset));
+  return _mm512_mask_blend_epi16(0xAAAAAAAA, centred, _mm512_set1_epi16((int16_t)-format.offset));
 }
 
-/// Exact dot products over vectors [first, end): sum of (code - offset) * (x + zero) for each token. The sum of the
-/// codes meets the zero point in one product of 16-bit halves: it is below 2^15, so its upper half is 0.
-INLINE void dot(const mk_format format, uint32_t n, const __m512i *w, int first, int end, const uint8_t *x,
-                const uint8_t *negated, const uint8_t *zeros, __m512i *dots) {
-  const __m512i sum = code_sum(format, w, first, end);
-  UNROLL for (uint32_t t = 0; t < n; t++) {
-    dots[t] = format.offset ? _mm512_slli_epi32(broadcast_integer(negated + 4 * t), __builtin_ctz(format.offset))
-                            : _mm512_setzero_si512();
-    dots[t] = _mm512_dpwssd_epi32(dots[t], sum, broadcast_integer(zeros + 4 * t));
+INLINE block_header make_header(const mk_format format, const __m512i *w, const uint8_t *halves, const uint8_t *subs) {
+  block_header out = load_scales(format, halves, subs);
+  const int vectors = 8 / format.sub_blocks;
+  UNROLL for (int h = 0; h < format.sub_blocks; h++) {
+    out.pair[h] = code_pair(format, w, vectors * h, vectors * (h + 1));
   }
+  return out;
+}
+
+/// Exact dot products over vectors [first, end): sum of (code - offset) * (x + zero) for each token.
+INLINE void dot(uint32_t n, const __m512i *w, int first, int end, __m512i pair, const uint8_t *x, const uint8_t *pairs,
+                __m512i *dots) {
+  UNROLL for (uint32_t t = 0; t < n; t++) dots[t] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), pair, broadcast_integer(pairs + 4 * t));
   UNROLL for (int j = first; j < end; j++) {
     UNROLL for (uint32_t t = 0; t < n; t++) {
       dots[t] = _mm512_dpbusd_epi32(dots[t], w[j], broadcast_integer(x + 32 * t + 4 * j));
@@ -147,16 +155,15 @@ INLINE void dot(const mk_format format, uint32_t n, const __m512i *w, int first,
 }
 
 /// sums[t] gains the block's share, in the order of operations of the reference.
-INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, const vector_scales scales,
+INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, const block_header header,
                       const uint8_t *x, __m512 *sums) {
-  const uint8_t *fields = x + 32 * n, *negated = fields + 8 * n, *halves = negated + 4 * n, *zeros = halves + 8 * n;
+  const uint8_t *fields = x + 32 * n, *pairs = fields + 8 * n, *halves = pairs + 4 * n;
   __m512i dots[MK_GROUP_MAX];
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
     const bool whole = format.sub_blocks == 1;
-    dot(format, n, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4, x, whole ? negated : halves + 4 * n * h, zeros,
-        dots);
+    dot(n, w, whole ? 0 : 4 * h, whole ? 8 : 4 * h + 4, header.pair[h], x, whole ? pairs : halves + 4 * n * h, dots);
     UNROLL for (uint32_t t = 0; t < n; t++) {
-      const __m512 scale = _mm512_mul_ps(scales.scale[h], broadcast_float(fields + 4 * t));
+      const __m512 scale = _mm512_mul_ps(header.scale[h], broadcast_float(fields + 4 * t));
       sums[t] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(dots[t]), sums[t]);
     }
   }
@@ -165,13 +172,13 @@ INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, cons
     UNROLL for (uint32_t t = 0; t < n; t++) {
       __m512 sum = broadcast_float(fields + 4 * n + 4 * t);
       if (format.sub_blocks == 2) {
-        int32_t minus;
+        int32_t pair;
         float scale;
-        memcpy(&minus, halves + 4 * (n * h + t), 4);
+        memcpy(&pair, halves + 4 * (n * h + t), 4);
         memcpy(&scale, fields + 4 * t, 4);
-        sum = _mm512_set1_ps(scale * (float)-minus);
+        sum = _mm512_set1_ps(scale * (float)mk_pair_sum(pair, 16));
       }
-      sums[t] = _mm512_fmadd_ps(scales.minimum[h], sum, sums[t]);
+      sums[t] = _mm512_fmadd_ps(header.minimum[h], sum, sums[t]);
     }
   }
 }
@@ -198,8 +205,44 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
     for (uint32_t block = 0; block < per_unit; block++, at += shape.block, x += n * MK_TOKEN_BLOCK_BYTES) {
       __m512i w[8];
       unpack(format.bits, at + shape.block_scales, w);
-      add_block(format, n, w, load_scales(format, halves, at), x, sums);
+      add_block(format, n, w, make_header(format, w, halves, at), x, sums);
     }
+  }
+  store(tile, n, sums);
+}
+
+INLINE void expand(mk_dtype dtype, const uint8_t *strip, uint32_t cols, uint8_t *panel) {
+  const mk_format format = mk_formats[dtype];
+  const mk_strip_shape shape = mk_strip_shape_of(&format, 256);
+  for (uint32_t block = 0; block < cols / MK_BLOCK; block++) {
+    const uint8_t *at = strip + mk_strip_block(&shape, block);
+    __m512i w[8];
+    unpack(format.bits, at + shape.block_scales, w);
+    const block_header header = make_header(format, w, strip + mk_strip_halves(&shape, block), at);
+    UNROLL for (int j = 0; j < 8; j++, panel += 64) _mm512_store_si512(panel, w[j]);
+    UNROLL for (int h = 0; h < format.sub_blocks; h++, panel += format.minimum ? 192 : 128) {
+      _mm512_store_ps(panel, header.scale[h]);
+      _mm512_store_si512(panel + 64, header.pair[h]);
+      if (format.minimum) _mm512_store_ps(panel + 128, header.minimum[h]);
+    }
+  }
+}
+
+INLINE void panel_tile(uint8_t sub_blocks, bool minimum, uint32_t n, const mk_tile *tile) {
+  const mk_format format = {.sub_blocks = sub_blocks, .minimum = minimum};
+  const uint8_t *at = tile->strip, *x = tile->group;
+  __m512 sums[MK_GROUP_MAX];
+  UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
+  for (uint32_t block = 0; block < tile->cols / MK_BLOCK; block++, x += n * MK_TOKEN_BLOCK_BYTES) {
+    __m512i w[8];
+    block_header header;
+    UNROLL for (int j = 0; j < 8; j++, at += 64) w[j] = _mm512_load_si512(at);
+    UNROLL for (int h = 0; h < sub_blocks; h++, at += minimum ? 192 : 128) {
+      header.scale[h] = _mm512_load_ps(at);
+      header.pair[h] = _mm512_load_si512(at + 64);
+      if (minimum) header.minimum[h] = _mm512_load_ps(at + 128);
+    }
+    add_block(format, n, w, header, x, sums);
   }
   store(tile, n, sums);
 }
@@ -247,6 +290,16 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
 #define KERNELS(D, KIND)                                                                          \
   KERNEL(D, 1, KIND) KERNEL(D, 2, KIND) KERNEL(D, 3, KIND) KERNEL(D, 4, KIND) KERNEL(D, 5, KIND)    \
   KERNEL(D, 6, KIND) KERNEL(D, 7, KIND) KERNEL(D, 8, KIND)
+#define EXPAND(D) \
+  static void expand_##D(const uint8_t *strip, uint32_t cols, uint8_t *panel) { expand(MK_##D, strip, cols, panel); }
+#define PANEL(S, M, N) \
+  static void panel_##S##_##M##_##N(const mk_tile *tile) { panel_tile(S, M, N, tile); }
+#define PANELS(S, M)                                                                               \
+  PANEL(S, M, 1) PANEL(S, M, 2) PANEL(S, M, 3) PANEL(S, M, 4) PANEL(S, M, 5) PANEL(S, M, 6)         \
+  PANEL(S, M, 7) PANEL(S, M, 8)
+#define PANEL_ENTRY(S, M)                                                                          \
+  {panel_##S##_##M##_1, panel_##S##_##M##_2, panel_##S##_##M##_3, panel_##S##_##M##_4,              \
+   panel_##S##_##M##_5, panel_##S##_##M##_6, panel_##S##_##M##_7, panel_##S##_##M##_8}
 #define ENTRY(D)                                                                                   \
   [MK_##D] = {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4, tile_##D##_5, tile_##D##_6,   \
               tile_##D##_7, tile_##D##_8}
@@ -264,6 +317,20 @@ KERNELS(Q3_K, quantized)
 KERNELS(Q4_K, quantized)
 KERNELS(Q5_K, quantized)
 KERNELS(Q6_K, quantized)
+EXPAND(Q4_0)
+EXPAND(Q4_1)
+EXPAND(Q5_0)
+EXPAND(Q5_1)
+EXPAND(Q8_0)
+EXPAND(Q2_K)
+EXPAND(Q3_K)
+EXPAND(Q4_K)
+EXPAND(Q5_K)
+EXPAND(Q6_K)
+PANELS(1, 0)
+PANELS(1, 1)
+PANELS(2, 0)
+PANELS(2, 1)
 
 #pragma clang attribute pop
 
@@ -274,6 +341,10 @@ mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
       .encode_group = encode_group,
       .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
                   ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)},
+      .expand = {[MK_Q4_0] = expand_Q4_0, [MK_Q4_1] = expand_Q4_1, [MK_Q5_0] = expand_Q5_0, [MK_Q5_1] = expand_Q5_1,
+                 [MK_Q8_0] = expand_Q8_0, [MK_Q2_K] = expand_Q2_K, [MK_Q3_K] = expand_Q3_K, [MK_Q4_K] = expand_Q4_K,
+                 [MK_Q5_K] = expand_Q5_K, [MK_Q6_K] = expand_Q6_K},
+      .panel_kernels = {{PANEL_ENTRY(1, 0), PANEL_ENTRY(1, 1)}, {PANEL_ENTRY(2, 0), PANEL_ENTRY(2, 1)}},
   };
   return mk_strips_linear(stream, args, &variant);
 }

@@ -13,7 +13,7 @@ typedef struct {
 typedef struct {
   int8_t codes[MK_BLOCK];
   float scale, sum;
-  int32_t negated, negated_halves[2], zero;
+  int32_t pair, pair_halves[2];
 } token_block;
 _Static_assert(sizeof(token_block) == MK_TOKEN_BLOCK_BYTES, "a group of one is an array of these");
 
@@ -34,8 +34,9 @@ static int32_t half_dot(const uint8_t *codes, int offset, const int8_t *x, int32
 
 static float add_block(float sum, const mk_format *format, const mk_block *block, const mk_block_scales *scales,
                        const token_block *x) {
-  const int32_t low = half_dot(block->codes, format->offset, x->codes, x->zero);
-  const int32_t high = half_dot(block->codes + 16, format->offset, x->codes + 16, x->zero);
+  const int32_t zero = mk_pair_zero(x->pair);
+  const int32_t low = half_dot(block->codes, format->offset, x->codes, zero);
+  const int32_t high = half_dot(block->codes + 16, format->offset, x->codes + 16, zero);
   if (format->sub_blocks == 1) {
     sum = fmaf(scales->scale[0] * x->scale, (float)(low + high), sum);
     return format->minimum ? fmaf(scales->minimum[0], x->sum, sum) : sum;
@@ -43,8 +44,8 @@ static float add_block(float sum, const mk_format *format, const mk_block *block
   sum = fmaf(scales->scale[0] * x->scale, (float)low, sum);
   sum = fmaf(scales->scale[1] * x->scale, (float)high, sum);
   if (!format->minimum) return sum;
-  sum = fmaf(scales->minimum[0], x->scale * (float)-x->negated_halves[0], sum);
-  return fmaf(scales->minimum[1], x->scale * (float)-x->negated_halves[1], sum);
+  sum = fmaf(scales->minimum[0], x->scale * (float)mk_pair_sum(x->pair_halves[0], 16), sum);
+  return fmaf(scales->minimum[1], x->scale * (float)mk_pair_sum(x->pair_halves[1], 16), sum);
 }
 
 static void quantized_row(const mk_linear_args *args, const mk_matrix *matrix, uint32_t row, float *y) {

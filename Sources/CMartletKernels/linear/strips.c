@@ -1,10 +1,15 @@
 /// `linear` over packed strips: splits the outputs and tokens in pieces and hands tiles to a variant's micro-kernels.
+#include "../team.h"
 #include "strips.h"
 
 /// Pieces aim at this much time: short enough that a preempted helper delays little, long enough to claim cheaply.
 enum { PIECE_MAX_NANOSECONDS = 40000, PIECE_MIN_NANOSECONDS = 4000, PIECES_PER_WORKER = 4, STRIPS_PER_PIECE = 4 };
 
+/// From so many groups on a panel pays.
+enum { GROUPS_FOR_PANELS = 8 };
+
 typedef struct {
+  const mk_stream *stream;
   const mk_linear_args *args;
   const mk_strip_variant *variant;
   mk_linear_needs needs;
@@ -36,39 +41,57 @@ static void quantize_piece(void *opaque, uint32_t piece, uint32_t worker) {
   }
 }
 
-/// Multiplies strips [first, end) of a segment with groups [group_first, group_end); a group's activations stay in the
-/// first-level cache while the strips pass.
-static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t offset, uint32_t first,
-                     uint32_t end, uint32_t group_first, uint32_t group_end) {
+/// One strip, or its panel, times one group; `output` is the segment's first column of y.
+static void multiply_tile(const strips_context *context, const mk_linear_segment *segment, uint32_t output,
+                          uint32_t strip, uint32_t group, const uint8_t *panel) {
   const mk_linear_args *args = context->args;
   const mk_matrix *matrix = &segment->matrix;
-  const mk_strip_shape shape = mk_strip_shape_of(mk_format_of(matrix->dtype), matrix->cols);
-  for (uint32_t group = group_first; group < group_end; group++) {
-    const uint32_t token = group * context->variant->group, tokens = tokens_in_group(context, group);
-    const mk_tile_kernel kernel = context->variant->kernels[matrix->dtype][tokens - 1];
-    mk_tile tile = {
-        .group = (const uint8_t *)args->workspace +
-                 (mk_is_coded(matrix->dtype)
-                      ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
-                      : mk_activation_bytes(token, context->cols)),
-        .x = args->x + (size_t)token * args->x_stride,
-        .x_stride = args->x_stride,
-        .cols = context->cols,
-        .y_stride = args->y_stride,
-    };
-    for (uint32_t strip = first; strip < end; strip++) {
-      const uint32_t row = strip * MK_STRIP;
-      tile.strip = (const uint8_t *)matrix->data + strip * shape.bytes;
-      tile.lanes = smaller(MK_STRIP, matrix->rows - row);
-      tile.bias = segment->bias ? segment->bias + row : NULL;
-      tile.y = args->y + (size_t)token * args->y_stride + offset + row;
-      kernel(&tile);
+  const mk_format *format = mk_format_of(matrix->dtype);
+  const uint32_t token = group * context->variant->group, row = strip * MK_STRIP;
+  const mk_tile tile = {
+      .strip = panel ? panel : (const uint8_t *)matrix->data + strip * mk_strip_shape_of(format, matrix->cols).bytes,
+      .group = (const uint8_t *)args->workspace +
+               (mk_is_coded(matrix->dtype)
+                    ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
+                    : mk_activation_bytes(token, context->cols)),
+      .x = args->x + (size_t)token * args->x_stride,
+      .x_stride = args->x_stride,
+      .cols = context->cols,
+      .lanes = smaller(MK_STRIP, matrix->rows - row),
+      .bias = segment->bias ? segment->bias + row : NULL,
+      .y = args->y + (size_t)token * args->y_stride + output + row,
+      .y_stride = args->y_stride,
+  };
+  const mk_tile_kernel *kernels = panel ? context->variant->panel_kernels[format->sub_blocks - 1][format->minimum]
+                                        : context->variant->kernels[matrix->dtype];
+  kernels[tokens_in_group(context, group) - 1](&tile);
+}
+
+/// Multiplies strips [first, end) of a segment with groups [group_first, group_end). With few groups, one's activations
+/// stay in the first-level cache while the strips stream past; with many, a strip's panel does.
+static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t output, uint32_t first,
+                     uint32_t end, uint32_t group_first, uint32_t group_end, uint8_t *scratch) {
+  const mk_matrix *matrix = &segment->matrix;
+  const mk_format *format = mk_format_of(matrix->dtype);
+  if (!context->variant->expand[matrix->dtype] || group_end - group_first < GROUPS_FOR_PANELS ||
+      context->cols / MK_BLOCK * mk_panel_block_bytes(format) > MK_SCRATCH_BYTES) {
+    for (uint32_t group = group_first; group < group_end; group++) {
+      for (uint32_t strip = first; strip < end; strip++) {
+        multiply_tile(context, segment, output, strip, group, NULL);
+      }
+    }
+    return;
+  }
+  const size_t bytes = mk_strip_shape_of(format, matrix->cols).bytes;
+  for (uint32_t strip = first; strip < end; strip++) {
+    context->variant->expand[matrix->dtype]((const uint8_t *)matrix->data + strip * bytes, context->cols, scratch);
+    for (uint32_t group = group_first; group < group_end; group++) {
+      multiply_tile(context, segment, output, strip, group, scratch);
     }
   }
 }
 
 static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
-  (void)worker;
   const strips_context *context = opaque;
   uint32_t first = piece / context->group_chunks * context->strips_per_piece;
   uint32_t left = smaller(context->strips_per_piece, context->strips - first);
@@ -80,7 +103,8 @@ static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
     const uint32_t strips = mk_strip_count(segment->matrix.rows);
     if (first < strips) {
       const uint32_t count = smaller(left, strips - first);
-      multiply(context, segment, offset, first, first + count, group_first, group_end);
+      multiply(context, segment, offset, first, first + count, group_first, group_end,
+               mk_stream_scratch(context->stream, worker));
       left -= count;
       first = 0;
     } else {
@@ -114,15 +138,18 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
   uint64_t target = total * context->groups / ((uint64_t)workers * PIECES_PER_WORKER);
   if (target > PIECE_MAX_NANOSECONDS) target = PIECE_MAX_NANOSECONDS;
   if (target < PIECE_MIN_NANOSECONDS) target = PIECE_MIN_NANOSECONDS;
-  if (all_groups * STRIPS_PER_PIECE <= target) {
+  const bool expands = context->groups >= GROUPS_FOR_PANELS;
+  const uint32_t strips = expands ? 1 : STRIPS_PER_PIECE, groups = expands ? GROUPS_FOR_PANELS : 1;
+  if (all_groups * strips <= target) {
     context->groups_per_piece = context->groups;
     context->strips_per_piece = (uint32_t)(target / all_groups);
   } else {
-    context->strips_per_piece = context->groups == 1 ? 1 + (uint32_t)(target / tile) : STRIPS_PER_PIECE;
-    const uint64_t groups = target / (tile * context->strips_per_piece);
-    context->groups_per_piece = groups == 0 ? 1 : groups > context->groups ? context->groups : (uint32_t)groups;
+    context->strips_per_piece = context->groups == 1 ? 1 + (uint32_t)(target / tile) : strips;
+    const uint64_t fitting = target / (tile * context->strips_per_piece);
+    context->groups_per_piece = smaller(context->groups, fitting > groups ? (uint32_t)fitting : groups);
   }
   context->group_chunks = quotient_up(context->groups, context->groups_per_piece);
+  context->groups_per_piece = quotient_up(context->groups, context->group_chunks);
   return quotient_up(context->strips, context->strips_per_piece) * context->group_chunks;
 }
 
@@ -132,7 +159,7 @@ mk_status mk_strips_linear(mk_stream *stream, const mk_linear_args *args, const 
   if (status != MK_OK || !needs.work) return status;
   if (!stream) return MK_INVALID_ARGUMENT;
   if (needs.unpacked) return mk_reference_linear(stream, args);
-  strips_context context = {.args = args, .variant = variant, .needs = needs, .cols = needs.cols};
+  strips_context context = {.stream = stream, .args = args, .variant = variant, .needs = needs, .cols = needs.cols};
   context.groups = quotient_up(args->rows, variant->group);
   const uint32_t pieces = plan_pieces(&context, mk_stream_width(stream));
   if (needs.quantized || needs.coded) {

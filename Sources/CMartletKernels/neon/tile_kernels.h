@@ -10,17 +10,18 @@ static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_
 /// sums[t] gains the block's share, in the order of operations of the reference.
 INLINE void add_block(const mk_format format, uint32_t n, const int8x16_t *w, const vector_scales scales,
                       const uint8_t *x, float32x4_t *sums) {
-  const uint8_t *fields = x + MK_BLOCK * n, *negated = fields + 8 * n, *halves = negated + 4 * n, *zeros = halves + 8 * n;
+  const uint8_t *fields = x + MK_BLOCK * n, *pairs = fields + 8 * n, *halves = pairs + 4 * n;
   const bool whole = format.sub_blocks == 1;
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
     const int first = whole ? 0 : 4 * h, end = whole ? 8 : 4 * h + 4;
-    const uint8_t *minus = whole ? negated : halves + 4 * n * h;
+    const uint8_t *of_half = whole ? pairs : halves + 4 * n * h;
     const int32x4_t codes = code_sum(w, first, end);
     int32x4_t dots[MK_GROUP_MAX];
     UNROLL for (uint32_t t = 0; t < n; t++) {
       // Unpacking has taken the offset off codes of 8 bits.
-      const int32_t offset = format.bits == 8 ? 0 : load_integer(minus + 4 * t) * format.offset;
-      dots[t] = vmlaq_n_s32(vdupq_n_s32(offset), codes, load_integer(zeros + 4 * t));
+      const int32_t pair = load_integer(of_half + 4 * t);
+      const int32_t offset = format.bits == 8 ? 0 : -format.offset * mk_pair_sum(pair, whole ? 32 : 16);
+      dots[t] = vmlaq_n_s32(vdupq_n_s32(offset), codes, mk_pair_zero(pair));
     }
     add_products(format.bits, n, w, first, end, x, dots);
     UNROLL for (uint32_t t = 0; t < n; t++) {
@@ -32,7 +33,7 @@ INLINE void add_block(const mk_format format, uint32_t n, const int8x16_t *w, co
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
     UNROLL for (uint32_t t = 0; t < n; t++) {
       float sum = load_float(fields + 4 * n + 4 * t);
-      if (!whole) sum = load_float(fields + 4 * t) * (float)-load_integer(halves + 4 * (n * h + t));
+      if (!whole) sum = load_float(fields + 4 * t) * (float)mk_pair_sum(load_integer(halves + 4 * (n * h + t)), 16);
       sums[t] = vfmaq_n_f32(sums[t], scales.minimum[h], sum);
     }
   }

@@ -17,6 +17,8 @@ struct StepRecord {
   let serial: UInt64
   var result: StepResult
   var draws: [Draw] = []
+  /// Rows of the plan that want to know what must follow, and their slots.
+  var lookingAhead: [(row: Int, slot: SlotIndex)] = []
   /// The drawn tokens, until the host has taken them.
   var tokens: PendingDownload?
 }

@@ -16,9 +16,14 @@ struct Sampler {
     var constraint: (any TokenConstraintState)?
   }
 
+  /// Tokens that are looked for behind a draw.
+  private static let forcedLimit = 24
+
   private let vocabulary: Int
   private var slots: [SlotIndex: SlotState] = [:]
   private var tenancies: UInt64 = 0
+  /// Where the constraint of the last drawn row is behind its guesses; nil behind one that it does not allow.
+  private var guessed: (any TokenConstraintState)?
 
   init(vocabulary: Int) { self.vocabulary = vocabulary }
 
@@ -68,38 +73,53 @@ struct Sampler {
   /// Counts a token that a launched step draws.
   mutating func launched(_ slot: SlotIndex) { slots[slot]?.drawnCount += 1 }
 
+  /// Takes in tokens that are written in the model's place; all that the slot drew must be settled.
+  mutating func write(_ tokens: ArraySlice<TokenID>, _ slot: SlotIndex) {
+    for token in tokens {
+      launched(slot)
+      settle(slot, tenancy: tenancy(slot), token: token.rawValue)
+    }
+  }
+
   /// Takes in a drawn token once the host has it.
   mutating func settle(_ slot: SlotIndex, tenancy: UInt64, token: Int32) {
+    guessed = nil
     guard slots[slot]?.tenancy == tenancy else { return }
     slots[slot]?.history?[token, default: 0] += 1
     slots[slot]?.constraint?.advance(TokenID(token))
   }
 
-  /// Draws for `slots` from logits [slots.count, vocabulary], which are changed in place, into `tokens`. Row i is drawn
-  /// as `rows` says at `start + i`. Returns log-probabilities by row, for the rows that report them; then the call has
+  /// Tokens that must follow what the slot has drawn, as far as its constraint knows.
+  mutating func forced(_ slot: SlotIndex) -> [TokenID] {
+    slots[slot]?.constraint?.forced(limit: Self.forcedLimit) ?? []
+  }
+
+  /// Draws from logits [draws.count, vocabulary], which are changed in place, into `tokens`. Row i is drawn as `rows`
+  /// says at `start + i`; draws behind guesses follow those in front of them. Returns log-probabilities by row, for the rows that report them; then the call has
   /// waited for the device.
   mutating func draw(
-    _ slots: [SlotIndex], rows: SampleRows, start: Int, into tokens: DeviceArray<Int32>, batch: BatchLayout
+    _ draws: ArraySlice<StepWork.Draw>, rows: SampleRows, start: Int, into tokens: DeviceArray<Int32>,
+    batch: BatchLayout
   ) throws(KernelError) -> [Int: TokenLogprobs] {
     let device = batch.device
     var reported: [(row: Int, options: LogprobOptions)] = []
     // Log-probabilities are of the row before its adjustments, but the drawn token is not known yet: the raw row is kept.
     var raw: [(row: Int, values: [Float])] = []
-    for (row, slot) in slots.enumerated() {
-      guard let state = self.slots[slot] else { continue }
+    for (row, draw) in draws.enumerated() {
+      guard let state = slots[draw.slot] else { continue }
       let reports = state.request.logprobs.output
       if reports { reported.append((row, state.request.logprobs)) }
-      guard let adjustment = adjustment(state, slot) else { continue }
+      guard let adjustment = adjustment(state, draw) else { continue }
       if reports {
         raw.append((row, try device.download(batch.logits.suffix(from: row * vocabulary), count: vocabulary)))
       }
       try device.adjust(batch.logits, row: row, vocabulary: vocabulary, adjustment)
     }
     try device.sample(
-      batch.logits, vocabulary: vocabulary, rows: rows, start: start, count: slots.count, into: tokens,
+      batch.logits, vocabulary: vocabulary, rows: rows, start: start, count: draws.count, into: tokens,
       workspace: batch.workspace)
     guard !reported.isEmpty else { return [:] }
-    let drawn = try device.download(tokens, count: slots.count)
+    let drawn = try device.download(tokens, count: draws.count)
     for (row, values) in raw { try device.upload(values, to: batch.logits.suffix(from: row * vocabulary)) }
     let wishes = reported.filter { drawn[$0.row] >= 0 }.map {
       LogprobReader.Wish(row: $0.row, token: drawn[$0.row], options: $0.options)
@@ -116,15 +136,26 @@ struct Sampler {
     !state.request.sampling.bias.isEmpty || state.history != nil || suppresses(state) || state.constraint != nil
   }
 
-  /// The constraint's mask, over the model's vocabulary.
-  private mutating func allowed(_ slot: SlotIndex) -> [UInt32]? {
-    guard var words = slots[slot]?.constraint?.mask() else { return nil }
+  /// The constraint's mask, over the model's vocabulary; nil also behind a guess that cannot be right, as what is drawn
+  /// there does not count.
+  private mutating func allowed(_ draw: StepWork.Draw) -> [UInt32]? {
+    if let guess = draw.guess {
+      if let words = guessed?.mask(), !Self.allows(guess, words) { guessed = nil }
+      guessed?.advance(TokenID(guess))
+    } else {
+      guessed = slots[draw.slot]?.constraint
+    }
+    guard var words = guessed?.mask() else { return nil }
     let count = (vocabulary + 31) / 32
     if words.count < count { words += [UInt32](repeating: 0, count: count - words.count) }
     return words
   }
 
-  private mutating func adjustment(_ state: SlotState, _ slot: SlotIndex) -> LogitAdjustment? {
+  private static func allows(_ token: Int32, _ mask: [UInt32]) -> Bool {
+    token >= 0 && Int(token >> 5) < mask.count && mask[Int(token >> 5)] >> UInt32(token & 31) & 1 == 1
+  }
+
+  private mutating func adjustment(_ state: SlotState, _ draw: StepWork.Draw) -> LogitAdjustment? {
     guard isAdjusted(state) else { return nil }
     let sampling = state.request.sampling
     var adjustment = LogitAdjustment()
@@ -139,7 +170,7 @@ struct Sampler {
       adjustment.frequency = sampling.frequencyPenalty
       adjustment.presence = sampling.presencePenalty
     }
-    adjustment.allowed = allowed(slot)
+    adjustment.allowed = allowed(draw)
     if suppresses(state) {
       let ends = state.request.stop.stopTokens.map(\.rawValue).filter(tokens.contains)
       if Self.leavesTokens(adjustment.allowed, without: ends) { adjustment.suppressed = ends }

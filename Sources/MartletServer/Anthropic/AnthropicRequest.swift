@@ -8,7 +8,7 @@ enum AnthropicRequest {
     var chat = JSONObject()
     let same = [
       "model", "temperature", "top_p", "top_k", "stream", "thinking", "priority", "cache_salt", "seed", "json_schema",
-      "regex", "ebnf", "return_token_ids",
+      "regex", "ebnf", "return_token_ids", "whitespace_pattern", "any_whitespace", "max_thinking_tokens",
     ]
     for key in same {
       if let value = fields.value(key) { chat[key] = value }
@@ -21,7 +21,7 @@ enum AnthropicRequest {
     }
     if let stops = try fields.strings("stop_sequences") { chat["stop"] = .array(stops.map { .string($0) }) }
     if let effort = try fields.fields("output_config")?.string("effort") { chat["reasoning_effort"] = .string(effort) }
-    try fields.fields("output_config")?.refuse(["format"])
+    chat["response_format"] = try outputFormat(fields)
     chat["messages"] = .array(try messages(fields))
     try addTools(fields, to: &chat)
     if case .array(let messages)? = chat["messages"], let last = messages.last, last["role"] == "assistant",
@@ -30,6 +30,20 @@ enum AnthropicRequest {
       chat["continue_final_message"] = true
     }
     return try RequestFields(.object(chat))
+  }
+
+  /// `output_config.format`, or `output_format` as betas had it.
+  private static func outputFormat(_ fields: RequestFields) throws(InvalidField) -> JSONValue? {
+    var given = try fields.fields("output_config")?.fields("format")
+    if given == nil { given = try fields.fields("output_format") }
+    guard let format = given else { return nil }
+    guard try format.string("type") == "json_schema" else {
+      throw InvalidField(field: format.name("type"), reason: "must be \"json_schema\"")
+    }
+    guard let schema = format.value("schema") else {
+      throw InvalidField(field: format.name("schema"), reason: "is missing")
+    }
+    return ["type": "json_schema", "json_schema": ["schema": schema]]
   }
 
   private static func addTools(_ fields: RequestFields, to chat: inout JSONObject) throws(InvalidField) {

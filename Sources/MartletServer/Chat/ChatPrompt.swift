@@ -6,6 +6,7 @@ struct ChatPrompt: Sendable {
   let tokens: [TokenID]
   let parser: ResponseParser.Options
   let tools: ToolFields
+  let thinkingLimit: ThinkingLimit?
   /// Special tokens that must stay in the answer's text.
   let keptTokens: Set<TokenID>
 
@@ -56,6 +57,7 @@ struct ChatPrompt: Sendable {
     }
     parser = options
     self.tools = tools
+    thinkingLimit = reasoning.budget
     keptTokens = kept
   }
 
@@ -65,8 +67,19 @@ struct ChatPrompt: Sendable {
     return Array(close.utf8.prefix { $0 > 0x20 })
   }
 
+  /// `constraint` with the request's limit of reasoning around it.
+  func limitingThinking(
+    _ constraint: (any TokenConstraint)?, _ model: ServedModel
+  ) throws(InvalidField) -> (any TokenConstraint)? {
+    // A call that has begun stands behind the reasoning.
+    guard let thinkingLimit, parser.prefill.isEmpty else { return constraint }
+    return try thinkingLimit.limiting(
+      constraint, prompt: parser.prompt, continuation: parser.continuation, model: model)
+  }
+
   /// A form of the answer, behind reasoning that the model opens by itself.
   func behindThinking(_ source: GrammarSource, _ model: ServedModel) -> GrammarSource {
+    if model.formats.reasoning?.hasChannels ?? false { return .inFinalChannel(source) }
     guard parser.prefill.isEmpty, parser.continuation?.isEmpty ?? true,
       let tags = model.formats.reasoning?.ownThinking(prompt: parser.prompt)
     else { return source }

@@ -42,9 +42,12 @@ struct PreparedChat: Sendable {
       grammar = GrammarFields(
         source: try prompt.tools.grammar(model: model, namespace: namespace, prompt: prompt), field: "tools")
     }
-    sampling.constraint = try grammar.constraint(
-      model: model, namespace: namespace, opening: prompt.grammarOpening(model)
-    ) { prompt.behindThinking($0, model) }
+    sampling.constraint = try prompt.limitingThinking(
+      try grammar.constraint(model: model, namespace: namespace, opening: prompt.grammarOpening(model)) {
+        // Calls of gpt-oss have channels of their own in their grammar.
+        sampling.grammar.source == nil && model.formats.reasoning?.hasChannels ?? false
+          ? $0 : prompt.behindThinking($0, model)
+      }, model)
     let wantsLogprobs = try fields.bool("logprobs") ?? false
     let top = try fields.integer("top_logprobs", in: 0...20) ?? 0
     guard top == 0 || wantsLogprobs else {

@@ -7,6 +7,8 @@ struct ReasoningFields: Sendable {
   let isSeparate: Bool
   /// Reasoning comes while it is written.
   let streams: Bool
+  /// Tokens of reasoning at most.
+  let budget: ThinkingLimit?
   /// Template variables that switch reasoning.
   let variables: JSONObject
 
@@ -28,6 +30,9 @@ struct ReasoningFields: Sendable {
       }
       isOn = type != "disabled"
     }
+    budget = try ThinkingLimit(fields)
+    // Some models are trained to know their budget.
+    if let budget { variables["thinking_budget"] = .int(Int64(budget.tokens)) }
     if let isOn {
       // Families name their switch differently; a template ignores what it does not know.
       variables["enable_thinking"] = .bool(isOn)

@@ -12,9 +12,20 @@ extension RequestField {
     RequestField("skip_special_tokens", .bool), RequestField("no_stop_trim", .bool),
     RequestField("json_schema", .document), RequestField("regex", .string), RequestField("ebnf", .string),
     RequestField("structural_tag", .document), RequestField("choice", .strings),
+    RequestField("whitespace_pattern", .string), RequestField("any_whitespace", .bool),
+    .integer("max_thinking_tokens", limit),
+    RequestField("custom_params", .object([.integer("thinking_budget", limit)])),
   ]
 
   private static let limit = 0...Int(Int32.max)
+
+  /// Anthropic's form of an answer.
+  private static let format = RequestField.Kind.object([
+    RequestField("type", .string), RequestField("schema", .object([])),
+  ])
+
+  private static let thinking = RequestField(
+    "thinking", .object([RequestField("type", .string), .integer("budget_tokens", limit)]))
 
   static let sampling =
     commonSampling + [
@@ -42,8 +53,10 @@ extension RequestField {
     RequestField("tool_choice", .oneOf([.string, .object([])])), RequestField("parallel_tool_calls", .bool),
     RequestField("separate_reasoning", .bool), RequestField("stream_reasoning", .bool),
     RequestField("reasoning_effort", .string),
-    RequestField("reasoning", .object([RequestField("enabled", .bool), RequestField("effort", .string)])),
-    RequestField("thinking", .object([RequestField("type", .string)])),
+    RequestField(
+      "reasoning",
+      .object([RequestField("enabled", .bool), RequestField("effort", .string), .integer("max_tokens", limit)])),
+    thinking,
     RequestField("chat_template_kwargs", .object([])), RequestField("continue_final_message", .bool),
     RequestField("add_generation_prompt", .bool),
   ]
@@ -71,7 +84,8 @@ extension RequestField {
     RequestField("stop_token_ids", .list), RequestField("ignore_eos", .bool),
     RequestField("chat_template_kwargs", .object([])), RequestField("cache_salt", .string),
     RequestField("extra_key", .string), .integer("priority", -1_000_000...1_000_000),
-    RequestField("return_token_ids", .bool),
+    RequestField("return_token_ids", .bool), .integer("max_thinking_tokens", limit),
+    RequestField("whitespace_pattern", .string), RequestField("any_whitespace", .bool),
   ]
 
   static let completion =
@@ -100,8 +114,11 @@ extension RequestField {
     anthropicPrompt + [
       RequestField("model", .string), .integer("max_tokens", 1...Int(Int32.max)), RequestField("temperature", .number),
       RequestField("top_p", .number), .integer("top_k"), RequestField("stop_sequences", .strings),
-      RequestField("stream", .bool), RequestField("thinking", .object([RequestField("type", .string)])),
-      RequestField("output_config", .object([RequestField("effort", .string)])), .integer("seed"),
+      RequestField("stream", .bool), thinking,
+      RequestField(
+        "output_config", .object([RequestField("effort", .string), RequestField("format", format)])),
+      RequestField("output_format", format), .integer("seed"), RequestField("whitespace_pattern", .string),
+      RequestField("any_whitespace", .bool), .integer("max_thinking_tokens", limit),
       RequestField("json_schema", .document), RequestField("regex", .string), RequestField("ebnf", .string),
       RequestField("return_token_ids", .bool), .integer("priority", -1_000_000...1_000_000),
       RequestField("cache_salt", .string),
@@ -112,6 +129,7 @@ extension RequestField {
     RequestField("logprobs", .bool), .integer("top_logprobs", 0...20),
     RequestField("truncate", .bool), RequestField("keep_alive", .oneOf([.number, .string])),
     RequestField("format", .oneOf([.string, .object([])])), RequestField("return_token_ids", .bool),
+    RequestField("whitespace_pattern", .string), RequestField("any_whitespace", .bool),
     RequestField(
       "options",
       .object([

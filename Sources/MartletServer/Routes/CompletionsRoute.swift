@@ -54,6 +54,7 @@ struct CompletionsRoute: Sendable {
   private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
     var sampling = try SamplingFields(fields, model: model, native: false)
     sampling.constraint = try sampling.grammar.constraint(model: model, namespace: namespace)
+    sampling.thinkingLimit = try ThinkingLimit(fields)
     if let best = try fields.integer("best_of", in: 1...SamplingFields.maxChoices), best != sampling.n {
       throw InvalidField(field: "best_of", reason: "must equal n")
     }

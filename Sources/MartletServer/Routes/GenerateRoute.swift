@@ -90,7 +90,7 @@ struct GenerateRoute: Sendable {
   private func sampling(_ fields: RequestFields, prompts: Int) throws(InvalidField) -> [SamplingFields] {
     guard let list = fields.value("sampling_params")?.arrayValue else {
       let value = fields.value("sampling_params") ?? .object(JSONObject())
-      let one = try SamplingFields(try RequestFields(value, path: "sampling_params"), model: model, native: true)
+      let one = try self.sampling(value, path: "sampling_params")
       return Array(repeating: one, count: prompts)
     }
     guard list.count == prompts else {
@@ -99,13 +99,19 @@ struct GenerateRoute: Sendable {
     }
     var all: [SamplingFields] = []
     for (index, value) in list.enumerated() {
-      let fields = try RequestFields(value, path: "sampling_params[\(index)]")
-      all.append(try SamplingFields(fields, model: model, native: true))
+      all.append(try self.sampling(value, path: "sampling_params[\(index)]"))
     }
     guard let n = all.first?.n, all.allSatisfy({ $0.n == n }) else {
       throw InvalidField(field: "sampling_params", reason: "must have the same n everywhere")
     }
     return all
+  }
+
+  private func sampling(_ value: JSONValue, path: String) throws(InvalidField) -> SamplingFields {
+    let fields = try RequestFields(value, path: path)
+    var sampling = try SamplingFields(fields, model: model, native: true)
+    sampling.thinkingLimit = try ThinkingLimit(fields)
+    return sampling
   }
 
   private func prompts(_ fields: RequestFields) throws -> (prompts: [[TokenID]], isList: Bool) {

@@ -9,8 +9,8 @@ package final class CompiledGrammar: Sendable {
   /// Rough memory at the time of compilation.
   package let byteCount: Int
 
-  init(_ automaton: GrammarAutomaton) {
-    vocabulary = automaton.vocabulary
+  init(_ automaton: GrammarAutomaton, _ vocabulary: GrammarVocabulary) {
+    self.vocabulary = vocabulary
     start = automaton.start
     byteCount = automaton.byteCount
     self.automaton = Mutex(automaton)

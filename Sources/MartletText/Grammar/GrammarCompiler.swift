@@ -12,15 +12,17 @@ package struct GrammarCompiler: Sendable {
     guard source.byteCount <= budget.maxSourceBytes else {
       throw GrammarError(.tooLarge, at: "#", "the text", "has over \(budget.maxSourceBytes) bytes")
     }
-    var arena = vocabulary.arena
+    let shared = vocabulary.shared(for: source)
+    var arena = shared.arena
     arena.limit(budget, deadline: ContinuousClock.now + budget.compileTime)
-    var graph = GrammarGraph(arena: arena, lexemes: vocabulary.lexemes)
+    var graph = GrammarGraph(arena: arena, lexemes: shared.lexemes)
     let node = try node(source, &graph)
     let root = try graph.finish(root: node)
     graph.arena.limit(budget, deadline: nil)
-    let automaton = GrammarAutomaton(graph: graph, root: root, vocabulary: vocabulary, budget: budget)
+    let automaton = GrammarAutomaton(
+      graph: graph, root: root, trie: vocabulary.trie, catalog: shared.catalog, budget: budget)
     if let budget = automaton.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
-    return CompiledGrammar(automaton)
+    return CompiledGrammar(automaton, vocabulary)
   }
 
   private func node(_ source: GrammarSource, _ graph: inout GrammarGraph) throws(GrammarError) -> GrammarNodeID {
@@ -42,6 +44,9 @@ package struct GrammarCompiler: Sendable {
       let compiler = StructuralTagCompiler(vocabulary: vocabulary, budget: budget)
       let thinking = compiler.thinking(open: open, close: close, &graph)
       return graph.sequence(graph.optional(thinking), try node(source, &graph))
+    case .inFinalChannel(let source):
+      let compiler = StructuralTagCompiler(vocabulary: vocabulary, budget: budget)
+      return graph.sequence(compiler.channels(&graph), try node(source, &graph))
     }
   }
 

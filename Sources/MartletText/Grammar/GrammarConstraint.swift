@@ -32,6 +32,8 @@ package struct GrammarConstraint: TokenConstraint {
   private struct State: TokenConstraintState {
     let constraint: GrammarConstraint
     private var phase: Phase
+    /// The last token.
+    private var last: TokenID?
 
     init(constraint: GrammarConstraint) {
       self.constraint = constraint
@@ -50,6 +52,12 @@ package struct GrammarConstraint: TokenConstraint {
       }
     }
 
+    mutating func forced(limit: Int) -> [TokenID] {
+      guard case .matching(let matcher) = phase else { return [] }
+      return matcher.forcedTokens(
+        limit: limit, behind: last.map { constraint.grammar.vocabulary.spelling(of: $0) } ?? [])
+    }
+
     private func ends(in mask: [UInt32]) -> [UInt32] {
       var mask = mask
       for token in constraint.endTokens where token.rawValue >= 0 {
@@ -61,12 +69,15 @@ package struct GrammarConstraint: TokenConstraint {
     }
 
     mutating func advance(_ token: TokenID) {
+      last = token
       switch phase {
       case .waiting(let tail): phase = wait(tail + constraint.grammar.vocabulary.spelling(of: token))
       case .matching(var matcher):
         if matcher.accepts, constraint.endTokens.contains(token) {
           phase = .ended
         } else {
+          // The matcher has one owner: it grows in place.
+          phase = .failed
           phase = matcher.advance(token) ? .matching(matcher) : .failed
         }
       case .ended, .failed: break

@@ -51,6 +51,23 @@ package struct GrammarMatcher: Sendable {
   /// - Complexity: O(count).
   package mutating func rollback(_ count: Int) { states.removeLast(min(max(0, count), states.count - 1)) }
 
+  /// The tokens by which a tokenizer spells what must come next; without the last one where a longer token may stand in
+  /// its place.
+  /// - Parameter seam: the text of the token in front, across which tokenizers look.
+  package func forcedTokens(limit: Int, behind seam: [UInt8] = []) -> [TokenID] {
+    guard grammar.vocabulary.canEncode, !mayBranch else { return [] }
+    var tokens = grammar.vocabulary.encode(forcedBytes(limit: 4 * limit), behind: seam)
+    if tokens.count > limit { return Array(tokens[..<limit]) }
+    guard let last = tokens.last else { return [] }
+    var ahead = self
+    for token in tokens.dropLast() where !ahead.advance(token) { return [] }
+    if grammar.vocabulary.hasLonger(than: last, in: ahead.mask()) { tokens.removeLast() }
+    return tokens
+  }
+
+  /// Whether so many tokens may come next that their texts cannot all begin alike.
+  private var mayBranch: Bool { mask().reduce(0) { $0 + $1.nonzeroBitCount } > 64 }
+
   /// The bytes that must come next: as long as there is one way on and the text may not end.
   package func forcedBytes(limit: Int = 256) -> [UInt8] {
     grammar.withAutomaton { [state] automaton in

@@ -13,12 +13,27 @@ package indirect enum GrammarSource: Sendable, Hashable {
   /// The text, or thinking between two tags and then the text.
   case behindThinking(GrammarSource, open: String, close: String)
 
+  /// The text as gpt-oss's answer, behind its header and messages of reasoning.
+  case inFinalChannel(GrammarSource)
+
   /// Bytes, for the caches.
   package var byteCount: Int {
     switch self {
     case .jsonSchema(let text, _), .regex(let text), .grammar(let text), .structuralTag(let text): text.utf8.count
     case .behindThinking(let source, let open, let close): source.byteCount + open.utf8.count + close.utf8.count
+    case .inFinalChannel(let source): source.byteCount
     case .choice(let texts): texts.reduce(0) { $0 + $1.utf8.count + 16 }
+    }
+  }
+}
+
+extension GrammarSource {
+  /// Whether a schema in it may have string formats.
+  var mentionsFormat: Bool {
+    switch self {
+    case .jsonSchema(let text, _), .structuralTag(let text): text.utf8.firstRange(of: "\"format\"".utf8) != nil
+    case .behindThinking(let source, _, _), .inFinalChannel(let source): source.mentionsFormat
+    case .regex, .grammar, .choice: false
     }
   }
 }

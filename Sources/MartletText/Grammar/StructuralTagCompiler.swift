@@ -157,6 +157,17 @@ struct StructuralTagCompiler {
     ])
   }
 
+  /// gpt-oss's messages of reasoning, and the header of its answer.
+  func channels(_ graph: inout GrammarGraph) -> GrammarNodeID {
+    let message = graph.sequence([
+      spelled("<|channel|>analysis<|message|>", &graph), freeText(without: ["<|end|>"], &graph),
+      spelled("<|end|><|start|>assistant", &graph),
+    ])
+    return graph.sequence([
+      graph.repetition(message, minimum: 0, maximum: nil), spelled("<|channel|>final<|message|>", &graph),
+    ])
+  }
+
   /// Any text in which none of `stops` occurs.
   private func freeText(without stops: [String], _ graph: inout GrammarGraph) -> GrammarNodeID {
     let anything = graph.arena.star(graph.arena.utf8(.all))

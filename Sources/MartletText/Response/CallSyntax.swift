@@ -7,14 +7,16 @@ struct CallSyntax: Sendable {
     case tags(ArgumentTags)
     /// `key=value` with JSON values, separated by commas.
     case keywords
+    /// `key:value`, with strings between the given tags.
+    case gemma(quote: String)
   }
 
   /// Up to the first call's name.
   var beforeName: String
   /// Behind a name, up to the arguments. `{index}` is the number of the call.
   var behindName: String
-  /// Behind the last call's arguments, up to the end of all calls. Nil: calls are begun, and not held to schemas.
-  var ending: String?
+  /// Behind the last call's arguments, up to the end of all calls.
+  var ending: String
   /// From the end of a call's arguments to the next one's name; nil where only one call can be written.
   var next: String?
   var arguments = Arguments.json

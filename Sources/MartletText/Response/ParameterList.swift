@@ -1,12 +1,12 @@
 /// The parameters of a function, for formats that write each of them by itself.
 struct ParameterList {
-  private struct Parameter {
+  struct Parameter {
     let name: String
     let schema: JSONValue
     let isRequired: Bool
   }
 
-  private static let annotations: Set = [
+  static let annotations: Set = [
     "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly", "$schema",
   ]
   private static let understood: Set = [
@@ -121,23 +121,29 @@ struct ParameterList {
     }
   }
 
-  /// `name=value` with commas: the required ones, then the others, each in the declared order.
+  /// `name=value` with commas.
   func keywords() throws(GrammarError) -> JSONValue {
-    func written(_ parameter: Parameter) -> JSONValue {
+    try joined(by: ", ") { parameter in
       ToolCallGrammar.sequence([ToolCallGrammar.text(parameter.name + "="), ToolCallGrammar.json(parameter.schema)])
     }
-    func further(_ rest: ArraySlice<Parameter>) -> [JSONValue] {
-      rest.map { parameter in
-        let part = ToolCallGrammar.sequence([ToolCallGrammar.text(", "), written(parameter)])
-        return parameter.isRequired ? part : ["type": "optional", "content": part]
+  }
+
+  /// The required ones, then the others, each in the declared order.
+  func joined(
+    by separator: String, _ write: (Parameter) throws(GrammarError) -> JSONValue
+  ) throws(GrammarError) -> JSONValue {
+    let ordered = parameters.filter(\.isRequired) + parameters.filter { !$0.isRequired }
+    var written: [JSONValue] = []
+    for parameter in ordered { written.append(try write(parameter)) }
+    func further(_ rest: Range<Int>) -> [JSONValue] {
+      rest.map { index in
+        let part = ToolCallGrammar.sequence([ToolCallGrammar.text(separator), written[index]])
+        return ordered[index].isRequired ? part : ["type": "optional", "content": part]
       }
     }
-    let ordered = parameters.filter(\.isRequired) + parameters.filter { !$0.isRequired }
     guard let first = ordered.first else { return ToolCallGrammar.text("") }
-    if first.isRequired { return ToolCallGrammar.sequence([written(first)] + further(ordered.dropFirst())) }
-    let starts = ordered.indices.map {
-      ToolCallGrammar.sequence([written(ordered[$0])] + further(ordered[($0 + 1)...]))
-    }
+    if first.isRequired { return ToolCallGrammar.sequence([written[0]] + further(1..<ordered.count)) }
+    let starts = ordered.indices.map { ToolCallGrammar.sequence([written[$0]] + further($0 + 1..<ordered.count)) }
     return ["type": "optional", "content": ["type": "or", "elements": .array(starts)]]
   }
 }

@@ -90,6 +90,9 @@ package struct ReasoningFormat: Sendable {
     return (openTags[0], closeTags[0])
   }
 
+  /// Whether answers stand in a channel of their own.
+  package var hasChannels: Bool { kind == .harmony }
+
   /// Whether the answer to a prompt begins inside the reasoning: what the prompt's end or the continued text says, else
   /// whether the model always reasons.
   func start(prompt: String, continuation: String?) -> ReasoningSplitter.Start {

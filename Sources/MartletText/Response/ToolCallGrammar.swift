@@ -28,17 +28,15 @@ package struct ToolCallGrammar: Sendable {
 
   private let format: ToolFormat
   private let syntax: CallSyntax
-  private let ending: String
 
-  /// Nil when calls of this format can not be held to schemas.
+  /// Nil when the format has no exact beginning of calls.
   package init?(_ format: ToolFormat, template: String) {
-    guard let syntax = format.callSyntax(template: template), let ending = syntax.ending else { return nil }
+    guard let syntax = format.callSyntax(template: template) else { return nil }
     self.format = format
     self.syntax = syntax
-    self.ending = ending
   }
 
-  /// Nil when this format's texts and calls cannot be told apart.
+  /// Nil when a function is not among the given ones.
   /// - Parameter isSingle: at most one call.
   package func source(
     _ functions: [Function], scope: Scope, isSingle: Bool
@@ -49,15 +47,22 @@ package struct ToolCallGrammar: Sendable {
       guard let function = functions.first(where: { $0.name == name }) else { return nil }
       let first = try arguments(of: function)
       let further = isSingle ? nil : Self.further(try calls(functions), syntax)
-      root = Self.sequence([first, further, Self.text(ending)])
+      root = Self.sequence([first, further, Self.text(syntax.ending)])
     case .begun(nil): root = try list(functions, opening: nil, isSingle: isSingle)
     case .free:
-      guard let prose = format.prose else { return nil }
       let calls = try list(functions, opening: syntax.beforeName, isSingle: isSingle)
-      switch prose {
+      switch format.prose {
       case .anywhere(let openers):
         let text: JSONValue = ["type": "any_text", "excludes": .array(openers.map { .string($0) })]
         root = Self.sequence([text, ["type": "optional", "content": calls]])
+      case .withoutCalls(let opener):
+        let names = functions.map { ToolFormat.escaped($0.name) }.joined(separator: "|")
+        let call = "\(ToolFormat.escaped(opener))\\s*(?:\(names))\\s*\\("
+        root = Self.sequence([
+          ["type": "regex", "pattern": .string("(?![\\s\\S]*\(call))[\\s\\S]*")],
+          ["type": "optional", "content": calls],
+        ])
+      case .channels: root = Self.channels(calls)
       case .pattern(let pattern):
         root = ["type": "or", "elements": [calls, ["type": "regex", "pattern": .string(pattern)]]]
       }
@@ -65,12 +70,31 @@ package struct ToolCallGrammar: Sendable {
     return .structuralTag(JSONValue.object(["format": root]).serializedText())
   }
 
+  /// Messages of gpt-oss: reasoning and remarks, then the answer or a call; or an answer without a channel.
+  private static func channels(_ calls: JSONValue) -> JSONValue {
+    let anything: JSONValue = ["type": "any_text", "excludes": .array(HarmonyParser.markers.map { .string($0) })]
+    let remarks = ["analysis", "commentary"].map { channel in
+      sequence([text("<|channel|>\(channel)<|message|>"), anything, text("<|end|><|start|>assistant")])
+    }
+    let answer = sequence([text("<|channel|>final<|message|>"), anything])
+    return [
+      "type": "or",
+      "elements": [
+        anything,
+        sequence([
+          ["type": "star", "content": ["type": "or", "elements": .array(remarks)]],
+          ["type": "or", "elements": [answer, calls]],
+        ]),
+      ],
+    ]
+  }
+
   private func list(
     _ functions: [Function], opening: String?, isSingle: Bool
   ) throws(GrammarError) -> JSONValue {
     let call = try calls(functions)
     return Self.sequence([
-      opening.map(Self.text), call, isSingle ? nil : Self.further(call, syntax), Self.text(ending),
+      opening.map(Self.text), call, isSingle ? nil : Self.further(call, syntax), Self.text(syntax.ending),
     ])
   }
 
@@ -100,6 +124,7 @@ package struct ToolCallGrammar: Sendable {
       case .json: return Self.sequence([["type": "regex", "pattern": " ?"], Self.json(function.parameters)])
       case .tags(let tags): return try ParameterList(function.parameters).tagged(tags)
       case .keywords: return try ParameterList(function.parameters).keywords()
+      case .gemma(let quote): return try GemmaArguments(quote: quote).members(of: function.parameters)
       }
     } catch {
       guard !function.isStrict else { throw error }
@@ -112,6 +137,7 @@ package struct ToolCallGrammar: Sendable {
     let parameter: JSONValue
     switch arguments {
     case .json: return json(["type": "object"])
+    case .gemma(let quote): return GemmaArguments(quote: quote).anyMembers
     case .tags(let tags):
       let name: JSONValue = ["type": "regex", "pattern": "[A-Za-z0-9_.-]{1,64}"]
       parameter = sequence([

@@ -6,6 +6,10 @@ package struct ToolFormat: Sendable {
     case anywhere(openers: [String])
     /// What the expression matches; calls stand in place of a text.
     case pattern(String)
+    /// Any text in which no offered function's call stands behind this.
+    case withoutCalls(opener: String)
+    /// gpt-oss: messages of several channels.
+    case channels
   }
 
   /// The name that `--tool-call-parser` takes.
@@ -14,12 +18,11 @@ package struct ToolFormat: Sendable {
   package let markers: [String]
   let isHarmony: Bool
   private let syntax: CallSyntax?
-  /// Nil when texts and calls are not told apart by their openers.
-  let prose: Prose?
+  let prose: Prose
   let makeParser: @Sendable (ToolDeclarations) -> any CallParser
 
   private init(
-    _ name: String, markers: [String], syntax: CallSyntax?, prose: Prose? = nil, isHarmony: Bool = false,
+    _ name: String, markers: [String], syntax: CallSyntax?, prose: Prose, isHarmony: Bool = false,
     makeParser: @escaping @Sendable (ToolDeclarations) -> any CallParser
   ) {
     self.name = name
@@ -47,13 +50,19 @@ package struct ToolFormat: Sendable {
   }
 
   init(_ name: String, python grammar: PythonCallGrammar, syntax: CallSyntax? = nil) {
-    self.init(name, markers: grammar.openers + grammar.closers, syntax: syntax) {
+    self.init(
+      name, markers: grammar.openers + grammar.closers, syntax: syntax,
+      prose: grammar.needsKnownName ? .withoutCalls(opener: "[") : .anywhere(openers: grammar.openers)
+    ) {
       PythonCallParser(grammar, tools: $0)
     }
   }
 
   init(_ name: String, gemma grammar: GemmaCallGrammar, syntax: CallSyntax? = nil) {
-    self.init(name, markers: grammar.openers + grammar.closers + [grammar.quote], syntax: syntax) { _ in
+    self.init(
+      name, markers: grammar.openers + grammar.closers + [grammar.quote], syntax: syntax,
+      prose: .anywhere(openers: grammar.openers)
+    ) { _ in
       GemmaCallParser(grammar)
     }
   }
@@ -63,7 +72,7 @@ package struct ToolFormat: Sendable {
     "gpt-oss", markers: HarmonyParser.markers,
     syntax: CallSyntax(
       beforeName: "<|channel|>commentary to=functions.", behindName: " <|constrain|>json<|message|>", ending: ""),
-    isHarmony: true
+    prose: .channels, isHarmony: true
   ) { _ in HarmonyCallParser() }
 
   private static let formats = [
@@ -105,7 +114,7 @@ package struct ToolFormat: Sendable {
   }
 
   /// A text as an expression that matches it.
-  private static func escaped(_ text: String) -> String {
+  static func escaped(_ text: String) -> String {
     text.reduce(into: "") { result, character in
       if "\\^$.|?*+()[]{}/".contains(character) { result.append("\\") }
       result.append(character)

@@ -55,8 +55,11 @@ import Testing
   }
 
   private static func valueEnd(_ format: ToolFormat, _ template: String) -> String? {
-    guard case .tags(let tags) = format.callSyntax(template: template)?.arguments else { return nil }
-    return tags.end
+    switch format.callSyntax(template: template)?.arguments {
+    case .tags(let tags): return tags.end
+    case .gemma(let quote): return quote
+    case .json, .keywords, nil: return nil
+    }
   }
 
   private static func canTake(_ text: String, _ matcher: GrammarMatcher) -> Bool {
@@ -90,10 +93,7 @@ import Testing
 
   @Test(arguments: formats) func begunCallsObeyTheirSchemas(name: String, template: String) throws {
     let format = try #require(ToolFormat.named(name))
-    guard let calls = ToolCallGrammar(format, template: template) else {
-      #expect(["gemma", "gemma4"].contains(name))
-      return
-    }
+    let calls = try #require(ToolCallGrammar(format, template: template))
     for function in [nil, "get_weather"] as [String?] {
       let source = try #require(
         try calls.source(Self.functions, scope: .begun(function: function), isSingle: false))
@@ -112,13 +112,14 @@ import Testing
 
   @Test(arguments: formats) func freeTextsHaveCallsThatObey(name: String, template: String) throws {
     let format = try #require(ToolFormat.named(name))
-    guard let calls = ToolCallGrammar(format, template: template),
-      let source = try calls.source(Self.functions, scope: .free, isSingle: false)
-    else { return }
+    let calls = try #require(ToolCallGrammar(format, template: template))
+    let source = try #require(try calls.source(Self.functions, scope: .free, isSingle: false))
     let grammar = try GrammarFixture.compile(source)
     #expect(GrammarFixture.matches(grammar, "Hello: it is 3 < 4.".utf8))
     var seen = 0
-    let begun = try #require(format.prefill(function: nil, template: template))
+    // A bracket is text until an offered function stands behind it.
+    let name = name == "pythonic" ? "get_weather" : nil
+    let begun = try #require(format.prefill(function: name, template: template))
     for seed in UInt64(1)...6 {
       var matcher = GrammarMatcher(grammar)
       let isTaken = begun.utf8.allSatisfy { matcher.advance(bytes: [$0]) }
@@ -177,5 +178,63 @@ import Testing
     for text in ["<think>yes", "<think></think>no", "</think>yes", "<think></think>yes</think>"] {
       #expect(!GrammarFixture.matches(grammar, text.utf8))
     }
+  }
+
+  @Test func answersInChannelsAreHeldToTheirForm() throws {
+    let grammar = try GrammarFixture.compile(.inFinalChannel(.choice(["yes"])))
+    let final = "<|channel|>final<|message|>", analysis = "<|channel|>analysis<|message|>"
+    #expect(GrammarFixture.matches(grammar, "\(final)yes".utf8))
+    #expect(GrammarFixture.matches(grammar, "\(analysis)Hm.<|end|><|start|>assistant\(final)yes".utf8))
+    for text in ["yes", "\(final)no", "\(analysis)yes", "\(analysis)Hm.<|end|>yes", "\(final)yes<|end|>"] {
+      #expect(!GrammarFixture.matches(grammar, text.utf8))
+    }
+  }
+
+  /// Texts with brackets are no calls, but for those of offered functions.
+  @Test func bracketsMayStandInTexts() throws {
+    let format = try #require(ToolFormat.named("pythonic"))
+    let calls = try #require(ToolCallGrammar(format, template: ""))
+    let grammar = try GrammarFixture.compile(
+      try #require(try calls.source(Self.functions, scope: .free, isSingle: false)))
+    for text in ["a[i] = [f(x)]", "[ping", "Now: [ping()]", "[get_weather(city=\"a\", days=3), ping()]"] {
+      #expect(GrammarFixture.matches(grammar, text.utf8), "\(text)")
+    }
+    for text in ["[ping(x=1)]", "[ ping ()]", "[get_weather(city=3, days=3)]", "[ping()] and so on"] {
+      #expect(!GrammarFixture.matches(grammar, text.utf8), "\(text)")
+    }
+  }
+
+  @Test func gemmaHasNestedArguments() throws {
+    let format = try #require(ToolFormat.named("gemma"))
+    let calls = try #require(ToolCallGrammar(format, template: ""))
+    let schema: JSONValue = [
+      "type": "object",
+      "properties": [
+        "place": [
+          "type": "object", "properties": ["name": ["type": "string"], "size": ["type": ["integer", "null"]]],
+          "required": ["name"],
+        ],
+        "days": ["type": "array", "items": ["enum": ["mon", "tue"]], "minItems": 1],
+      ],
+      "required": ["place"],
+    ]
+    let function = ToolCallGrammar.Function(name: "f", parameters: schema, isStrict: true)
+    let source = try #require(try calls.source([function], scope: .begun(function: "f"), isSingle: true))
+    let grammar = try GrammarFixture.compile(source), end = "}<end_function_call>"
+    for text in [
+      "place:{name:<escape>Rome<escape>}", "place:{name:<escape>\"<escape>,size:null},days:[<escape>mon<escape>]",
+      "place:{name:<escape><escape>,size:3},days:[<escape>tue<escape>,<escape>mon<escape>]",
+    ] {
+      #expect(GrammarFixture.matches(grammar, (text + end).utf8), "\(text)")
+    }
+    for text in [
+      "", "place:<escape>Rome<escape>", "place:{size:3}", "place:{name:\"Rome\"}",
+      "place:{name:<escape>a<escape>},days:[]", "place:{name:<escape>a<escape>},days:[<escape>wed<escape>]",
+    ] {
+      #expect(!GrammarFixture.matches(grammar, (text + end).utf8), "\(text)")
+    }
+    let odd = ToolCallGrammar.Function(
+      name: "f", parameters: ["properties": ["a": ["type": "string", "pattern": "^x"]]], isStrict: true)
+    #expect(throws: GrammarError.self) { try calls.source([odd], scope: .free, isSingle: true) }
   }
 }

@@ -8,7 +8,7 @@ from . import llama
 from .machine import MARTLET, server, table
 
 RUNNING, QUEUED = 8, 24
-IN_FLIGHT = 2000  # connections at once, under common limits of open files
+IN_FLIGHT = 200  # connections at once
 
 
 def resident(process):
@@ -54,7 +54,7 @@ def curve(options):
     command = [MARTLET, "serve", "--model-path", path, "--max-total-tokens", 4096, "--max-running-requests", RUNNING,
                "--max-queued-requests", QUEUED]
     with server(command) as (port, process):
-        for times in (1, 1, 10, 100, 100):
+        for times in (1, 10, 100, 100, 100):
             answers, peak, seconds = asyncio.run(flood(port, process, times * (RUNNING + QUEUED)))
             counts = ", ".join(f"{count:,} x {status}" for status, count in sorted(answers.items()))
             rows.append((f"{times} x", f"{times * (RUNNING + QUEUED):,}", counts, f"{peak:,.0f} MB", f"{seconds:.1f} s"))

@@ -11,10 +11,43 @@ struct BoundaryGroup: Sendable {
   let entries: [Entry]
   /// Tokens that end at the nodes, when there are many.
   let tokens: TokenMask?
-  /// Nodes with children.
-  let interior: [Int32]
+  /// Entries whose nodes have children.
+  let interior: [Entry]
 
   private static let maskThreshold = 256
+
+  /// Adds the tokens that end at entries with a count in `counts`.
+  func addTokens(_ counts: ClosedRange<Int32>, _ trie: TokenTrie, to mask: inout TokenMask) {
+    let inside = Self.indices(entries, counts)
+    guard var whole = tokens, inside.count > entries.count / 2 else {
+      for entry in entries[inside] where trie.nodes[Int(entry.node)].token >= 0 {
+        mask.insert(trie.nodes[Int(entry.node)].token)
+      }
+      return
+    }
+    for outside in [entries[..<inside.lowerBound], entries[inside.upperBound...]] {
+      for entry in outside where trie.nodes[Int(entry.node)].token >= 0 {
+        whole.remove(trie.nodes[Int(entry.node)].token)
+      }
+    }
+    mask.formUnion(whole)
+  }
+
+  /// Entries with children and a count in `counts`.
+  func interior(_ counts: ClosedRange<Int32>) -> ArraySlice<Entry> { interior[Self.indices(interior, counts)] }
+
+  private static func indices(_ entries: [Entry], _ counts: ClosedRange<Int32>) -> Range<Int> {
+    func firstIndex(_ holds: (Int32) -> Bool) -> Int {
+      var low = 0
+      var high = entries.count
+      while low < high {
+        let middle = (low + high) / 2
+        if holds(entries[middle].count) { high = middle } else { low = middle + 1 }
+      }
+      return low
+    }
+    return firstIndex { $0 >= counts.lowerBound }..<firstIndex { $0 > counts.upperBound }
+  }
 
   /// - Parameter boundaries: pairs of count and node.
   static func groups(_ boundaries: [Entry], _ trie: TokenTrie) -> [BoundaryGroup] {
@@ -35,7 +68,7 @@ struct BoundaryGroup: Sendable {
         }
         mask = tokens
       }
-      let interior = entries.filter { trie.nodes[Int($0.node)].end > $0.node + 1 }.map(\.node)
+      let interior = entries.filter { trie.nodes[Int($0.node)].end > $0.node + 1 }
       return BoundaryGroup(byte: UInt8(byte), entries: entries, tokens: mask, interior: interior)
     }
   }

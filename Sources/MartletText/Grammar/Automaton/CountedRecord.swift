@@ -16,17 +16,24 @@ final class CountedRecord: Sendable {
   /// Tokens that need at most `limit` characters.
   func mask(limit: Int32, wordCount: Int) -> TokenMask {
     guard limit < maxCount else { return mask }
+    let end = offsets[Int(limit) + 1]
+    // Most tokens are short: what is too long is mostly less than what fits.
+    if end > tokens.count / 2 {
+      var result = mask
+      for token in tokens[end...] { result.remove(token) }
+      return result
+    }
     var result = TokenMask(wordCount: wordCount)
-    for token in tokens[..<offsets[Int(limit) + 1]] { result.insert(token) }
+    for token in tokens[..<end] { result.insert(token) }
     return result
   }
 
   /// Nil when `character` is no prefix code, or has more than 64 states.
   static func build(_ character: RegularID, _ arena: inout RegularArena, _ trie: TokenTrie) -> CountedRecord? {
-    guard let first = prefixCode(character, &arena) else { return nil }
-    var states = [RegularID](repeating: 0, count: trie.maxDepth + 1)
+    guard let (first, rows, isEnd) = prefixCode(character, &arena) else { return nil }
+    // Numbers of the character's states; 0 is dead, 1 its beginning.
+    var states = [UInt8](repeating: 1, count: trie.maxDepth + 1)
     var counts = [Int32](repeating: 0, count: trie.maxDepth + 1)
-    states[0] = character
     var needs: [(need: Int32, token: Int32)] = []
     var boundaries: [BoundaryGroup.Entry] = []
     var mask = TokenMask(wordCount: trie.wordCount)
@@ -34,17 +41,17 @@ final class CountedRecord: Sendable {
     while node < trie.nodes.count {
       let current = trie.nodes[node]
       let depth = Int(current.depth)
-      let next = arena.step(states[depth - 1], current.byte)
+      let next = rows[Int(states[depth - 1]) << 8 | Int(current.byte)]
       let count = counts[depth - 1]
-      if next == RegularArena.nothing {
-        if depth > 1, states[depth - 1] == character {
+      if next == 0 {
+        if depth > 1, states[depth - 1] == 1 {
           boundaries.append(BoundaryGroup.Entry(count: count, node: Int32(node)))
         }
         node = Int(current.end)
         continue
       }
-      let isWhole = arena.nullable[Int(next)]
-      states[depth] = isWhole ? character : next
+      let isWhole = isEnd[Int(next)]
+      states[depth] = isWhole ? 1 : next
       counts[depth] = isWhole ? count + 1 : count
       if current.token >= 0 {
         needs.append((count + 1, current.token))
@@ -60,33 +67,44 @@ final class CountedRecord: Sendable {
     _ trie: TokenTrie
   ) {
     self.mask = mask
-    let sorted = needs.sorted { ($0.need, $0.token) < ($1.need, $1.token) }
-    tokens = sorted.map(\.token)
-    maxCount = max(sorted.last?.need ?? 0, boundaries.map(\.count).max() ?? 0)
+    maxCount = max(needs.map(\.need).max() ?? 0, boundaries.map(\.count).max() ?? 0)
     var offsets = [Int](repeating: 0, count: Int(maxCount) + 2)
-    for entry in sorted { offsets[Int(entry.need) + 1] += 1 }
+    for entry in needs { offsets[Int(entry.need) + 1] += 1 }
     for index in 1..<offsets.count { offsets[index] += offsets[index - 1] }
     self.offsets = offsets
+    var sorted = [Int32](repeating: 0, count: needs.count)
+    for entry in needs {
+      sorted[offsets[Int(entry.need)]] = entry.token
+      offsets[Int(entry.need)] += 1
+    }
+    tokens = sorted
     continuing = first
     groups = BoundaryGroup.groups(boundaries, trie)
   }
 
-  /// The first bytes of a prefix code; nil when the expression is none.
-  private static func prefixCode(_ character: RegularID, _ arena: inout RegularArena) -> ByteSet? {
+  /// A prefix code's first bytes and its automaton, 256 targets a state; nil when the expression is none.
+  private static func prefixCode(
+    _ character: RegularID, _ arena: inout RegularArena
+  ) -> (first: ByteSet, rows: [UInt8], isEnd: [Bool])? {
     guard !arena.nullable[Int(character)] else { return nil }
-    var first = ByteSet.none
-    var seen: Set<RegularID> = [character]
-    var pending = [character]
-    while let state = pending.popLast() {
-      guard seen.count <= 64 else { return nil }
+    var order = [RegularArena.nothing, character]
+    var numbers: [RegularID: UInt8] = [RegularArena.nothing: 0, character: 1]
+    var rows = [UInt8](repeating: 0, count: 256)
+    while rows.count >> 8 < order.count {
+      let state = order[rows.count >> 8]
       for byte in UInt8.min...UInt8.max {
         let next = arena.step(state, byte)
-        guard next != RegularArena.nothing else { continue }
-        if arena.nullable[Int(state)] { return nil }
-        if state == character { first.insert(byte) }
-        if seen.insert(next).inserted { pending.append(next) }
+        if next != RegularArena.nothing, arena.nullable[Int(state)] { return nil }
+        if let known = numbers[next] {
+          rows.append(known)
+        } else {
+          guard order.count <= 64 else { return nil }
+          rows.append(UInt8(order.count))
+          numbers[next] = UInt8(order.count)
+          order.append(next)
+        }
       }
     }
-    return first
+    return (arena.liveBytes(character), rows, order.map { arena.nullable[Int($0)] })
   }
 }

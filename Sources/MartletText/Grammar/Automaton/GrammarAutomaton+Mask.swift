@@ -4,18 +4,19 @@ extension GrammarAutomaton {
   ///   each dense one.
   mutating func mask(_ state: Int32) -> TokenMask {
     if let known = masks[state] { return known }
-    var mask = TokenMask(wordCount: vocabulary.trie.wordCount)
+    var mask = TokenMask(wordCount: trie.wordCount)
     var sparse: [ParserState.Thread] = []
     let threads = states[Int(state)].threads
     for thread in threads where !addDense(thread, to: &mask) { sparse.append(thread) }
     if !sparse.isEmpty {
       let from = sparse.count == threads.count ? state : intern(ParserState(threads: sparse, accepts: false))
-      walk(from, 0..<vocabulary.trie.nodes.count, into: &mask)
+      var path = StatePath(depth: trie.maxDepth)
+      walk(from, 0..<trie.nodes.count, &path, into: &mask)
     }
-    for (token, twins) in vocabulary.trie.twins where mask.contains(token) {
+    for (token, twins) in trie.twins where mask.contains(token) {
       for twin in twins { mask.insert(twin) }
     }
-    let bytes = vocabulary.trie.wordCount * 4
+    let bytes = trie.wordCount * 4
     if maskBytes + bytes > budget.maxMaskBytes {
       masks.removeAll()
       maskBytes = 0
@@ -30,9 +31,9 @@ extension GrammarAutomaton {
   /// Adds the tokens of a thread that goes on with a good part of the vocabulary from what is known about its head.
   /// False when the thread must be walked.
   private mutating func addDense(_ thread: ParserState.Thread, to mask: inout TokenMask) -> Bool {
-    let trie = vocabulary.trie
+    guard catalog.isDense(thread.head, &graph.arena, trie) else { return false }
     if case .repetition(let character, let minimum, let maximum) = graph.arena.nodes[Int(thread.head)],
-      trie.isDense(thread.head, &graph.arena), let record = countedRecord(character)
+      let record = catalog.countedRecord(character, &graph.arena, trie)
     {
       let follower = follower(thread.frames)
       guard isSeparate(follower, record.continuing) else { return false }
@@ -41,59 +42,44 @@ extension GrammarAutomaton {
       } else {
         mask.formUnion(record.mask(limit: maximum, wordCount: trie.wordCount))
       }
-      addBoundaries(record.groups, counts: minimum...maximum, max: record.maxCount, follower, to: &mask)
+      addBoundaries(record.groups, counts: minimum...maximum, follower, to: &mask)
       return true
     }
-    guard trie.isDense(thread.head, &graph.arena) else { return false }
-    let record = headRecord(thread.head)
+    let record = catalog.headRecord(thread.head, &graph.arena, trie)
     let follower = follower(thread.frames)
     guard isSeparate(follower, record.continuing) else { return false }
     mask.formUnion(record.mask)
-    addBoundaries(record.groups, counts: 0...Int32.max, max: 0, follower, to: &mask)
+    addBoundaries(record.groups, counts: 0...Int32.max, follower, to: &mask)
     return true
   }
 
   /// Whether no text of `follower` begins with one of `bytes`.
   private mutating func isSeparate(_ follower: Int32, _ bytes: ByteSet) -> Bool {
-    bytes.members.allSatisfy { step(follower, $0) == Self.dead }
+    for byte in bytes.members where step(follower, byte) != Self.dead { return false }
+    return true
   }
 
   private mutating func addBoundaries(
-    _ groups: [BoundaryGroup], counts: ClosedRange<Int32>, max: Int32, _ follower: Int32, to mask: inout TokenMask
+    _ groups: [BoundaryGroup], counts: ClosedRange<Int32>, _ follower: Int32, to mask: inout TokenMask
   ) {
-    let trie = vocabulary.trie
-    let isWhole = counts.lowerBound <= 1 && counts.upperBound >= max
+    var path = StatePath(depth: trie.maxDepth)
     for group in groups {
       let next = step(follower, group.byte)
       guard next != Self.dead else { continue }
-      if isWhole, let tokens = group.tokens {
-        mask.formUnion(tokens)
-      } else {
-        for entry in group.entries where counts.contains(entry.count) {
-          let token = trie.nodes[Int(entry.node)].token
-          if token >= 0 { mask.insert(token) }
-        }
-      }
-      if isWhole {
-        for node in group.interior { walk(next, below: Int(node), into: &mask) }
-      } else {
-        for entry in group.entries where counts.contains(entry.count) {
-          walk(next, below: Int(entry.node), into: &mask)
-        }
+      group.addTokens(counts, trie, to: &mask)
+      for entry in group.interior(counts) {
+        let node = Int(entry.node)
+        walk(next, (node + 1)..<Int(trie.nodes[node].end), &path, into: &mask)
       }
     }
   }
 
-  private mutating func walk(_ state: Int32, below node: Int, into mask: inout TokenMask) {
-    let end = Int(vocabulary.trie.nodes[node].end)
-    if end > node + 1 { walk(state, (node + 1)..<end, into: &mask) }
-  }
-
   /// Walks sibling subtrees from `state`, the state at their parent.
-  private mutating func walk(_ state: Int32, _ range: Range<Int>, into mask: inout TokenMask) {
+  private mutating func walk(
+    _ state: Int32, _ range: Range<Int>, _ path: inout StatePath, into mask: inout TokenMask
+  ) {
     guard state != Self.dead, !range.isEmpty else { return }
-    let trie = vocabulary.trie
-    var path = StatePath(depth: trie.maxDepth, parent: Int(trie.nodes[range.lowerBound].depth) - 1, state: state)
+    path.states[Int(trie.nodes[range.lowerBound].depth) - 1] = state
     var node = range.lowerBound
     while node < range.upperBound, exhausted == nil {
       node = advance(&path, node, range.upperBound, trie, &mask)
@@ -136,52 +122,5 @@ extension GrammarAutomaton {
         }
       }
     }
-  }
-
-  private mutating func countedRecord(_ character: RegularID) -> CountedRecord? {
-    if let known = counted[character] { return known }
-    let record = CountedRecord.build(character, &graph.arena, vocabulary.trie)
-    counted[character] = .some(record)
-    return record
-  }
-
-  private mutating func headRecord(_ head: RegularID) -> HeadRecord {
-    if let known = heads[head] { return known }
-    let record =
-      relaxedRecord(head)
-      ?? HeadRecord.build(
-        head, &graph.arena, vocabulary.trie, reference: reference(for: head))
-    heads[head] = record
-    return record
-  }
-
-  /// The record from that of the same expression without limits on its repetitions, from which it differs in long
-  /// tokens only.
-  private mutating func relaxedRecord(_ head: RegularID) -> HeadRecord? {
-    // With less, most tokens are long.
-    guard let relaxation = graph.arena.relaxation(head), relaxation.slack >= 8 else { return nil }
-    let record = headRecord(relaxation.id)
-    return HeadRecord.build(
-      head, like: (relaxation.id, record), slack: relaxation.slack, &graph.arena, vocabulary.trie)
-  }
-
-  /// The known head that shares the most transitions with `head`, weighted by the vocabulary.
-  private mutating func reference(for head: RegularID) -> (head: RegularID, record: HeadRecord)? {
-    var best: (head: RegularID, record: HeadRecord)?
-    var bestWeight = vocabulary.trie.nodes.count / 4
-    for (candidate, record) in heads.sorted(by: { $0.key < $1.key }).suffix(16) {
-      var weight = 0
-      for byte in UInt8.min...UInt8.max where vocabulary.trie.weights[Int(byte)] > 0 {
-        let target = graph.arena.step(head, byte)
-        if target != RegularArena.nothing, target == graph.arena.step(candidate, byte) {
-          weight += Int(vocabulary.trie.weights[Int(byte)])
-        }
-      }
-      if weight > bestWeight {
-        bestWeight = weight
-        best = (candidate, record)
-      }
-    }
-    return best
   }
 }

@@ -6,7 +6,7 @@ struct GrammarAutomaton: Sendable {
   static let dead: Int32 = 0
 
   var graph: GrammarGraph
-  let vocabulary: GrammarVocabulary
+  let trie: TokenTrie
   let budget: GrammarBudget
   let start: Int32
 
@@ -19,23 +19,21 @@ struct GrammarAutomaton: Sendable {
   private(set) var frames = FrameSets()
   private var followers: [Int32: Int32] = [:]
   private var splits: [RegularID: Bool] = [:]
-  var counted: [RegularID: CountedRecord?]
-  var heads: [RegularID: HeadRecord]
+  var catalog: HeadCatalog
   var masks: [Int32: TokenMask] = [:]
   var maskBytes = 0
 
-  init(graph: GrammarGraph, root: GrammarNodeID, vocabulary: GrammarVocabulary, budget: GrammarBudget) {
+  init(graph: GrammarGraph, root: GrammarNodeID, trie: TokenTrie, catalog: HeadCatalog, budget: GrammarBudget) {
     self.graph = graph
-    self.vocabulary = vocabulary
+    self.trie = trie
+    self.catalog = catalog
     self.budget = budget
-    counted = vocabulary.counted
-    heads = vocabulary.heads
     var closure = StateClosure()
     closure.add(root, on: FrameSets.bottom)
     var copy = graph
     var frames = FrameSets()
     var splits: [RegularID: Bool] = [:]
-    let state = closure.finish(&copy, &frames, &splits, vocabulary.trie, limit: budget.maxThreads)
+    let state = closure.finish(&copy, &frames, &splits, trie, limit: budget.maxThreads)
     self.graph = copy
     self.frames = frames
     self.splits = splits
@@ -49,8 +47,8 @@ struct GrammarAutomaton: Sendable {
   var exhausted: String? { graph.arena.exhausted }
   /// Rough memory, for the caches that hold automata.
   var byteCount: Int {
-    graph.arena.nodes.count * 120 + graph.arena.transitions.rows.count * 4 + rows.count * 4 + states.count * 160
-      + maskBytes + (heads.count - vocabulary.heads.count) * vocabulary.trie.wordCount * 4
+    graph.arena.nodes.count * 120 + graph.arena.transitions.byteCount + rows.count * 4 + states.count * 160
+      + maskBytes + catalog.ownCount * trie.wordCount * 4
   }
 
   mutating func intern(_ state: ParserState) -> Int32 {
@@ -83,8 +81,9 @@ struct GrammarAutomaton: Sendable {
   private mutating func compute(_ state: Int32, _ byte: UInt8) -> Int32 {
     let threads = states[Int(state)].threads
     if rowOf[Int(state)] < 0 {
-      rowOf[Int(state)] = Int32(rows.count)
-      rows.append(contentsOf: repeatElement(-1, count: 256))
+      openRow(state, threads)
+      let known = rows[Int(rowOf[Int(state)]) + Int(byte)]
+      if known >= 0 { return known }
     }
     var closure = StateClosure()
     var targets: [RegularID] = []
@@ -94,7 +93,7 @@ struct GrammarAutomaton: Sendable {
       targets.append(next)
       if next != RegularArena.nothing { closure.add(head: next, on: thread.frames) }
     }
-    let next = intern(closure.finish(&graph, &frames, &splits, vocabulary.trie, limit: budget.maxThreads))
+    let next = intern(closure.finish(&graph, &frames, &splits, trie, limit: budget.maxThreads))
     let base = Int(rowOf[Int(state)])
     rows[base + Int(byte)] = next
     guard threads.count <= 8 else { return next }
@@ -108,12 +107,22 @@ struct GrammarAutomaton: Sendable {
     return next
   }
 
+  /// A row in which the bytes are dead that no thread goes on with; the others are not computed yet.
+  private mutating func openRow(_ state: Int32, _ threads: [ParserState.Thread]) {
+    var live = ByteSet.none
+    for thread in threads { live |= graph.arena.liveBytes(thread.head) }
+    rowOf[Int(state)] = Int32(rows.count)
+    rows.append(contentsOf: repeatElement(Self.dead, count: 256))
+    let base = rows.count - 256
+    live.forEach { rows[base + Int($0)] = -1 }
+  }
+
   /// The state behind a thread's head: what its frames begin with.
   mutating func follower(_ frameSet: Int32) -> Int32 {
     if let known = followers[frameSet] { return known }
     var closure = StateClosure()
     closure.pop(frameSet)
-    let state = intern(closure.finish(&graph, &frames, &splits, vocabulary.trie, limit: budget.maxThreads))
+    let state = intern(closure.finish(&graph, &frames, &splits, trie, limit: budget.maxThreads))
     followers[frameSet] = state
     return state
   }

@@ -1,16 +1,15 @@
 package import MartletCore
 
-/// What all grammars of one tokenizer share: the trie of its tokens, the common JSON expressions, and what the
-/// vocabulary looks like from inside a JSON string. Immutable.
+/// What all grammars of one tokenizer share: the trie of its tokens, and expressions with what the vocabulary
+/// looks like from their states. Immutable.
 package final class GrammarVocabulary: Sendable {
   package let trie: TokenTrie
-  let arena: RegularArena
-  let lexemes: JSONLexemes
-  let counted: [RegularID: CountedRecord]
-  let heads: [RegularID: HeadRecord]
+  private let plain: SharedExpressions
+  private let formats: SharedExpressions
   /// Added tokens by their spelling, for grammars whose text names them.
   let specialTokens: [String: Int32]
   private let spellings: TokenList
+  private let tokenizer: Tokenizer?
 
   /// - Complexity: O(n log n) in the vocabulary; about 0.2 s for 150,000 tokens.
   package convenience init(tokenizer: Tokenizer) {
@@ -22,32 +21,24 @@ package final class GrammarVocabulary: Sendable {
       spellings.append(tokenizer.bytes(of: id))
       if tokenizer.isSpecial(id) { special.insert(token) }
     }
-    self.init(spellings: spellings, special: special)
+    self.init(spellings: spellings, special: special, tokenizer: tokenizer)
   }
 
   /// - Parameter special: tokens that are no text; their spelling is their name.
-  package init(spellings: TokenList, special: Set<Int32>) {
+  package init(spellings: TokenList, special: Set<Int32>, tokenizer: Tokenizer? = nil) {
     self.spellings = spellings
+    self.tokenizer = tokenizer
     var names: [String: Int32] = [:]
     for token in special { names[spellings.string(Int(token))] = token }
     specialTokens = names
     let trie = TokenTrie(vocabularySize: spellings.count, special: special) { Array(spellings[Int($0)]) }
     self.trie = trie
-    var arena = RegularArena(budget: GrammarBudget())
-    let lexemes = JSONLexemes(&arena)
-    var counted: [RegularID: CountedRecord] = [:]
-    var heads: [RegularID: HeadRecord] = [:]
-    for (character, string) in [(lexemes.freeCharacter, lexemes.freeString), (lexemes.character, lexemes.string)] {
-      counted[character] = CountedRecord.build(character, &arena, trie)
-      // Inside the quotes: names that exclude others meet this state.
-      let inside = arena.step(string, UInt8(ascii: "\""))
-      heads[inside] = HeadRecord.build(inside, &arena, trie)
-    }
-    self.arena = arena
-    self.lexemes = lexemes
-    self.counted = counted
-    self.heads = heads
+    plain = SharedExpressions(trie)
+    formats = plain.withFormats(trie)
   }
+
+  /// What a grammar begins with.
+  func shared(for source: GrammarSource) -> SharedExpressions { source.mentionsFormat ? formats : plain }
 
   /// A vocabulary of the 256 bytes.
   package static func bytes() -> GrammarVocabulary {
@@ -70,6 +61,35 @@ package final class GrammarVocabulary: Sendable {
     if let name = special(token), specialTokens[name] == token { return TokenTrie.specialSpelling(token) }
     let text = spellings[Int(token)]
     return text.contains { $0 > 0xF4 } ? [] : Array(text)
+  }
+
+  /// Whether it is known how a text is cut into tokens.
+  var canEncode: Bool { tokenizer != nil }
+
+  /// The tokens of a text behind the token `seam`; empty where the tokenizer writes something else.
+  func encode(_ text: [UInt8], behind seam: [UInt8]) -> [TokenID] {
+    if let tokens = encode(seam + text), let first = tokens.first, !seam.isEmpty, bytes(of: first.rawValue) == seam {
+      return Array(tokens.dropFirst())
+    }
+    return encode(text) ?? []
+  }
+
+  private func encode(_ text: [UInt8]) -> [TokenID]? {
+    guard let tokenizer, !text.isEmpty, let string = String(validating: text, as: UTF8.self) else { return nil }
+    let tokens = tokenizer.encode(string, addSpecialTokens: false, parseSpecialTokens: false)
+    return tokens.flatMap { spellings[Int($0.rawValue)] } == text ? tokens : nil
+  }
+
+  /// Whether a token of `mask` begins with the whole of another.
+  func hasLonger(than token: TokenID, in mask: [UInt32]) -> Bool {
+    let text = bytes(of: token.rawValue)
+    for (index, word) in mask.enumerated() where word != 0 {
+      for bit in 0..<Int32(32) where word >> UInt32(bit) & 1 == 1 {
+        let other = bytes(of: Int32(index) * 32 + bit)
+        if other.count > text.count, other.starts(with: text) { return true }
+      }
+    }
+    return false
   }
 
   private func special(_ token: Int32) -> String? {

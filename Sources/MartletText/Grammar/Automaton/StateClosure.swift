@@ -74,14 +74,15 @@ struct StateClosure {
     }
     switch graph.arena.nodes[Int(head)] {
     case .sequence(let first, let rest):
-      if Self.isLoop(first, &graph.arena, &splits, trie) {
+      if Self.beginsWithLoop(head, first, rest, &graph.arena, &splits, trie) {
         pending.append(.head(first, frames.push(graph.terminal(rest), on: set)))
         return
       }
     case .choice(let parts):
       var isSplit = false
-      for case .sequence(let first, _) in parts.map({ graph.arena.nodes[Int($0)] }) where !isSplit {
-        isSplit = Self.isLoop(first, &graph.arena, &splits, trie)
+      for part in parts where !isSplit {
+        guard case .sequence(let first, let rest) = graph.arena.nodes[Int(part)] else { continue }
+        isSplit = Self.beginsWithLoop(part, first, rest, &graph.arena, &splits, trie)
       }
       if isSplit {
         for part in parts { pending.append(.head(part, set)) }
@@ -97,17 +98,21 @@ struct StateClosure {
     }
   }
 
-  /// Whether an expression is a thread of its own, so that what it looks like to the vocabulary is shared by all
-  /// followers: a loop that goes on with a good part of the vocabulary.
-  private static func isLoop(
-    _ id: RegularID, _ arena: inout RegularArena, _ splits: inout [RegularID: Bool], _ trie: TokenTrie
+  /// Whether the first part of a sequence is a thread of its own, so that what it looks like to the vocabulary is
+  /// shared by all followers: a loop that goes on with a good part of the vocabulary, and that the next byte tells
+  /// from what follows it.
+  private static func beginsWithLoop(
+    _ id: RegularID, _ first: RegularID, _ rest: RegularID, _ arena: inout RegularArena,
+    _ splits: inout [RegularID: Bool], _ trie: TokenTrie
   ) -> Bool {
-    switch arena.nodes[Int(id)] {
-    case .repetition, .all, .not, .table: break
-    default: return false
-    }
     if let known = splits[id] { return known }
-    let result = trie.isDense(id, &arena)
+    var result = false
+    switch arena.nodes[Int(first)] {
+    case .repetition: result = trie.isDense(first, &arena) && arena.areApart(first, rest)
+    case .all(let parts): result = parts.contains { arena.endsWithMark($0) } && trie.isDense(first, &arena)
+    case .not, .table: result = trie.isDense(first, &arena)
+    case .nothing, .empty, .bytes, .sequence, .choice: return false
+    }
     splits[id] = result
     return result
   }
@@ -121,5 +126,24 @@ extension TokenTrie {
       if arena.step(id, byte) != RegularArena.nothing { weight += Int(weights[Int(byte)]) }
     }
     return weight * 16 > nodes.count
+  }
+}
+
+extension RegularArena {
+  /// Whether the first byte tells the texts of two expressions apart.
+  mutating func areApart(_ left: RegularID, _ right: RegularID) -> Bool {
+    for byte in UInt8.min...UInt8.max where step(right, byte) != Self.nothing {
+      if step(left, byte) != Self.nothing { return false }
+    }
+    return true
+  }
+
+  /// A loop up to a closing byte that the loop does not begin with, as in what is left of a quoted string: no text of
+  /// the expression is the beginning of another one.
+  mutating func endsWithMark(_ id: RegularID) -> Bool {
+    guard case .sequence(let loop, let mark) = nodes[Int(id)], case .bytes = nodes[Int(mark)],
+      case .repetition = nodes[Int(loop)]
+    else { return false }
+    return areApart(loop, mark)
   }
 }

@@ -2,8 +2,5 @@
 struct StatePath {
   var states: [Int32]
 
-  init(depth: Int, parent: Int, state: Int32) {
-    states = [Int32](repeating: 0, count: depth + 1)
-    states[parent] = state
-  }
+  init(depth: Int) { states = [Int32](repeating: 0, count: depth + 1) }
 }

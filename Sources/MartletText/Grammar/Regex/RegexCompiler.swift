@@ -17,7 +17,13 @@ struct RegexCompiler {
     maxDepth: Int
   ) throws(GrammarError) -> RegularID {
     var parser = RegexParser(pattern, location: location, maxDepth: maxDepth)
-    let node = try parser.parse()
+    return try compile(try parser.parse(), mode, spelling, at: location, &arena)
+  }
+
+  /// The language of texts in `spelling` that the parsed expression matches.
+  static func compile(
+    _ node: RegexNode, _ mode: Mode, _ spelling: StringSpelling, at location: String, _ arena: inout RegularArena
+  ) throws(GrammarError) -> RegularID {
     let compiler = RegexCompiler(spelling: spelling, location: location)
     let result = try compiler.compile(node, mode, &arena)
     if let budget = arena.exhausted { throw GrammarError(.tooLarge, at: location, budget, "is over its budget") }

@@ -17,6 +17,16 @@ struct ByteSet: Hashable, Sendable {
     for byte in bytes { insert(byte) }
   }
 
+  /// The bytes for which `holds`.
+  init(where holds: (UInt8) -> Bool) {
+    self = .none
+    for index in 0..<4 {
+      var word: UInt64 = 0
+      for bit in 0..<64 where holds(UInt8(index * 64 + bit)) { word |= 1 << UInt64(bit) }
+      words[index] = word
+    }
+  }
+
   var isEmpty: Bool { words == SIMD4(repeating: 0) }
   var count: Int { (0..<4).reduce(0) { $0 + words[$1].nonzeroBitCount } }
 
@@ -32,7 +42,22 @@ struct ByteSet: Hashable, Sendable {
   /// The only member of a set of one.
   var single: UInt8? { count == 1 ? first : nil }
 
-  var members: [UInt8] { (0...255).filter { contains($0) } }
+  /// Ascending.
+  func forEach(_ body: (UInt8) -> Void) {
+    for index in 0..<4 {
+      var word = words[index]
+      while word != 0 {
+        body(UInt8(index * 64 + word.trailingZeroBitCount))
+        word &= word - 1
+      }
+    }
+  }
+
+  var members: [UInt8] {
+    var list: [UInt8] = []
+    forEach { list.append($0) }
+    return list
+  }
 
   static prefix func ~ (set: ByteSet) -> ByteSet { ByteSet(words: ~set.words) }
   static func & (left: ByteSet, right: ByteSet) -> ByteSet { ByteSet(words: left.words & right.words) }

@@ -72,6 +72,16 @@ extension RegularArena {
     }
   }
 
+  /// The bytes that some text of the state begins with.
+  mutating func liveBytes(_ id: RegularID) -> ByteSet {
+    if transitions.rowOf[Int(id)] == TransitionRows.missing { addRow(id) }
+    switch transitions.rowOf[Int(id)] {
+    case TransitionRows.missing: return .none
+    case TransitionRows.literal: return ByteSet(CollectionOfOne(transitions.literalByte[Int(id)]))
+    case let row: return ByteSet(where: { [base = Int(row) * 256] in transitions.rows[base + Int($0)] != Self.nothing })
+    }
+  }
+
   /// Computes one transition of a state that has no row, for states that few texts reach.
   mutating func addSingle(_ id: RegularID, _ byte: UInt8) {
     let target = derivative(id, by: byte).id
@@ -104,7 +114,7 @@ extension RegularArena {
     while let byte = open.first {
       let (target, same) = derivative(id, by: byte)
       let fresh = same & open
-      if target != Self.nothing { for member in fresh.members { row[Int(member)] = target } }
+      if target != Self.nothing { fresh.forEach { row[Int($0)] = target } }
       open &= ~same
       if exhausted != nil { break }
     }
@@ -131,6 +141,7 @@ extension RegularArena {
         for part in parts where !found { found = isLive(part) }
         live = found
       case .repetition(let part, _, _): live = isLive(part)
+      case .all(let parts) where isCertainlyLive(parts): live = true
       default:
         // What has room to be completed is live when it is without its limits.
         guard let relaxation = relaxation(id, explores: false) else { return search(id) }

@@ -12,6 +12,10 @@ struct RegularArena: Sendable {
   private(set) var nullable: [Bool] = []
   /// Whether complement or intersection occurs inside, so that emptiness does not show in the form.
   private(set) var hasBoolean: [Bool] = []
+  /// Bytes that occur in texts, and perhaps others.
+  private(set) var alphabet: [ByteSet] = []
+  /// Of expressions without complement and intersection: whether they match texts of any length.
+  private(set) var isInfinite: [Bool] = []
   private var ids: [RegularNode: RegularID] = [:]
   private(set) var tables: [ByteTable] = []
   var liveness = LivenessTable()
@@ -131,6 +135,14 @@ struct RegularArena: Sendable {
     for id in unique {
       if case .not(let inner) = nodes[Int(id)], unique.contains(inner) { return Self.nothing }
     }
+    // A loop over all that another part is made of excludes nothing.
+    let loops = unique.map { loopBytes($0) }
+    for (index, loop) in loops.enumerated() {
+      guard let loop else { continue }
+      for other in unique.indices where other != index && (alphabet[Int(unique[other])] & ~loop).isEmpty {
+        return all(unique.enumerated().filter { $0.offset != index }.map(\.element))
+      }
+    }
     return unique.count == 1 ? unique[0] : intern(.all(unique))
   }
 
@@ -172,11 +184,17 @@ struct RegularArena: Sendable {
       exhaust("the number of expressions")
       return Self.nothing
     }
-    if nodes.count & 255 == 0, let deadline, ContinuousClock.now > deadline { exhaust("the compile time") }
+    if nodes.count & 255 == 0, let deadline {
+      if ContinuousClock.now > deadline { exhaust("the compile time") }
+      // Nobody waits for the grammar any more.
+      if Task.isCancelled { exhaust("the compilation, which was cancelled,") }
+    }
     let id = RegularID(nodes.count)
     nodes.append(node)
     nullable.append(isNullable(node))
     hasBoolean.append(isBoolean(node))
+    alphabet.append(alphabet(of: node))
+    isInfinite.append(isInfinite(node))
     ids[node] = id
     liveness.grow()
     transitions.grow()
@@ -186,28 +204,5 @@ struct RegularArena: Sendable {
       transitions.setLiteral(id, byte, rest)
     }
     return id
-  }
-
-  private func isNullable(_ node: RegularNode) -> Bool {
-    switch node {
-    case .nothing, .bytes: false
-    case .empty: true
-    case .sequence(let first, let second): nullable[Int(first)] && nullable[Int(second)]
-    case .choice(let parts): parts.contains { nullable[Int($0)] }
-    case .all(let parts): parts.allSatisfy { nullable[Int($0)] }
-    case .not(let part): !nullable[Int(part)]
-    case .repetition(let part, let minimum, _): minimum == 0 || nullable[Int(part)]
-    case .table(let table, let state): tables[Int(table)].accepting[Int(state)]
-    }
-  }
-
-  private func isBoolean(_ node: RegularNode) -> Bool {
-    switch node {
-    case .nothing, .empty, .bytes, .table: false
-    case .sequence(let first, let second): hasBoolean[Int(first)] || hasBoolean[Int(second)]
-    case .choice(let parts): parts.contains { hasBoolean[Int($0)] }
-    case .all, .not: true
-    case .repetition(let part, _, _): hasBoolean[Int(part)]
-    }
   }
 }

@@ -15,6 +15,8 @@ struct TransitionRows: Sendable {
   private var singles: [UInt64: RegularID] = [:]
 
   var rowCount: Int { rows.count >> 8 }
+  /// Rough memory.
+  var byteCount: Int { rows.count * 4 + singles.count * 24 + rowOf.count * 9 }
 
   /// The rows as they are, for loops over many nodes.
   @unsafe struct Buffers {

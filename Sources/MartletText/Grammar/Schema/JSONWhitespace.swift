@@ -4,6 +4,8 @@ package enum JSONWhitespace: Sendable, Hashable {
   case any
   /// None.
   case none
+  /// One space behind each comma and colon.
+  case separators
   /// What a regular expression matches, between any two tokens.
   case pattern(String)
 }

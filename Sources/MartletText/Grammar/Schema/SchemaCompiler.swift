@@ -5,6 +5,8 @@ struct SchemaCompiler {
   private var expander: SchemaExpander
   private let budget: GrammarBudget
   private let space: RegularID
+  /// White space behind commas and colons.
+  private let gap: RegularID
   private var rules: [[SchemaReference]: Int32] = [:]
   private var depth = 0
 
@@ -17,20 +19,22 @@ struct SchemaCompiler {
     let space: RegularID
     switch whitespace {
     case .any: space = graph.arena.star(graph.arena.bytes(ByteSet(" \t\n\r".utf8)))
-    case .none: space = RegularArena.empty
+    case .none, .separators: space = RegularArena.empty
     case .pattern(let pattern):
       space = try RegexCompiler.compile(
         pattern, .whole, .plain, at: "whitespace", &graph.arena, maxDepth: budget.maxDepth)
     }
+    let gap = whitespace == .separators ? graph.arena.literal(" ", .plain) : space
     var compiler = SchemaCompiler(
-      expander: SchemaExpander(document, &graph.arena, graph.lexemes, budget), budget: budget, space: space)
+      expander: SchemaExpander(document, &graph.arena, graph.lexemes, budget), budget: budget, space: space, gap: gap)
     return try compiler.node([root], &graph)
   }
 
-  private init(expander: SchemaExpander, budget: GrammarBudget, space: RegularID) {
+  private init(expander: SchemaExpander, budget: GrammarBudget, space: RegularID, gap: RegularID) {
     self.expander = expander
     self.budget = budget
     self.space = space
+    self.gap = gap
   }
 
   /// The values that satisfy all of `schemas`.
@@ -55,8 +59,13 @@ struct SchemaCompiler {
     let body = graph.choice(options)
     graph.setBody(rule, body)
     if let budget = graph.arena.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
-    // A terminal needs no rule; nothing refers to the rule yet unless the schema is recursive.
-    if case .terminal = graph.nodes[Int(body)] { return body }
+    // A few literals need no rule; nothing refers to the rule yet unless the schema is recursive. Other scalars keep
+    // theirs, so that they are the same expressions whatever follows them.
+    if case .terminal(let scalar) = graph.nodes[Int(body)], !graph.arena.isInfinite[Int(scalar)],
+      !graph.arena.hasBoolean[Int(scalar)]
+    {
+      return body
+    }
     return graph.intern(.rule(rule))
   }
 
@@ -86,7 +95,7 @@ struct SchemaCompiler {
     switch text {
     case "{", "[": return graph.terminal(graph.arena.sequence(mark, space))
     case "}", "]": return graph.terminal(graph.arena.sequence(space, mark))
-    default: return graph.terminal(graph.arena.sequence([space, mark, space]))
+    default: return graph.terminal(graph.arena.sequence([space, mark, gap]))
     }
   }
 

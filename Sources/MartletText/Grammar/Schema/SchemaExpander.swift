@@ -53,7 +53,7 @@ struct SchemaExpander {
     var result: [SchemaShape] = []
     for one in left {
       for other in right {
-        let shape = one.intersection(other, &arena)
+        let shape = one.intersection(other, lexemes, &arena)
         if !isEmpty(shape, &arena) { result.append(shape) }
       }
     }

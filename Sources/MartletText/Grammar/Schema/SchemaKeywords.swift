@@ -110,8 +110,12 @@ struct SchemaKeywords {
   func shape(_ document: inout SchemaDocument, _ arena: inout RegularArena) throws(GrammarError) -> SchemaShape {
     var shape = SchemaShape.anything(lexemes)
     if let type = object["type"] { shape = try typed(type, &arena) }
-    if shape.string != RegularArena.nothing { shape.string = arena.all(shape.string, try strings(&arena)) }
-    if shape.number != RegularArena.nothing { shape.number = arena.all(shape.number, try values(&arena)) }
+    if shape.string != RegularArena.nothing {
+      shape.string = SchemaShape.meet(shape.string, try strings(&arena), within: lexemes.freeString, &arena)
+    }
+    if shape.number != RegularArena.nothing {
+      shape.number = SchemaShape.meet(shape.number, try values(&arena), within: lexemes.number, &arena)
+    }
     if shape.object != nil { shape.object = try objectFacet(&document, &arena) }
     if shape.array != nil { shape.array = try arrayFacet(&document) }
     return shape
@@ -144,29 +148,34 @@ struct SchemaKeywords {
   }
 
   private func strings(_ arena: inout RegularArena) throws(GrammarError) -> RegularID {
+    let minimum = Int32(try count("minLength") ?? 0)
+    let maximum = try count("maxLength").map { Int32($0) }
+    guard minimum <= maximum ?? Int32.max else { return RegularArena.nothing }
+    var hasLength = minimum > 0 || maximum != nil
     var result = lexemes.freeString
-    let minimum = try count("minLength")
-    let maximum = try count("maxLength")
-    if minimum != nil || maximum != nil {
-      guard minimum ?? 0 <= maximum ?? .max else { return RegularArena.nothing }
-      let text = arena.repetition(
-        lexemes.freeCharacter, minimum: Int32(minimum ?? 0), maximum: maximum.map { Int32($0) })
-      result = arena.sequence([lexemes.quote, text, lexemes.quote])
-    }
     if let value = object["pattern"] {
       guard let pattern = value.stringValue else { throw invalid("pattern", "must be a string") }
-      let language = try RegexCompiler.compile(
-        pattern, .search, .json, at: pointer + "/pattern", &arena, maxDepth: budget.maxDepth)
-      result = arena.all(result, arena.sequence([lexemes.quote, language, lexemes.quote]))
+      let location = pointer + "/pattern"
+      var parser = RegexParser(pattern, location: location, maxDepth: budget.maxDepth)
+      var node = try parser.parse()
+      if hasLength, let limited = node.limited(to: minimum...(maximum ?? Int32.max)) {
+        node = limited
+        hasLength = false
+      }
+      let language = try RegexCompiler.compile(node, .search, .json, at: location, &arena)
+      result = arena.sequence([lexemes.quote, language, lexemes.quote])
+    }
+    if hasLength {
+      let text = arena.repetition(lexemes.freeCharacter, minimum: minimum, maximum: maximum)
+      let language = arena.sequence([lexemes.quote, text, lexemes.quote])
+      result = SchemaShape.meet(result, language, within: lexemes.freeString, &arena)
     }
     if let value = object["format"] {
       guard let name = value.stringValue else { throw invalid("format", "must be a string") }
-      guard let pattern = StringFormat.pattern(name) else {
-        throw unsupported("format", "'\(name)' cannot be enforced")
-      }
-      let language = try RegexCompiler.compile(
-        pattern, .whole, .json, at: pointer + "/format", &arena, maxDepth: budget.maxDepth)
-      result = arena.all(result, arena.sequence([lexemes.quote, language, lexemes.quote]))
+      let language = try StringFormat.language(
+        name, lexemes, at: pointer + "/format", maxDepth: budget.maxDepth, &arena)
+      guard let language else { throw unsupported("format", "'\(name)' cannot be enforced") }
+      result = SchemaShape.meet(result, language, within: lexemes.freeString, &arena)
     }
     return result
   }

@@ -51,15 +51,23 @@ struct SchemaShape: Sendable {
       null: true, yes: true, no: true, string: lexemes.freeString, number: lexemes.number, object: [], array: [])
   }
 
-  func intersection(_ other: SchemaShape, _ arena: inout RegularArena) -> SchemaShape {
+  func intersection(_ other: SchemaShape, _ lexemes: JSONLexemes, _ arena: inout RegularArena) -> SchemaShape {
     var result = SchemaShape.nothing()
     result.null = null && other.null
     result.yes = yes && other.yes
     result.no = no && other.no
-    result.string = arena.all(string, other.string)
-    result.number = arena.all(number, other.number)
+    result.string = Self.meet(string, other.string, within: lexemes.freeString, &arena)
+    result.number = Self.meet(number, other.number, within: lexemes.number, &arena)
     if let left = object, let right = other.object { result.object = left + right }
     if let left = array, let right = other.array { result.array = left + right }
     return result
+  }
+
+  /// What two sublanguages of `universe` have in common. An intersection that does not show costs nothing later.
+  static func meet(
+    _ left: RegularID, _ right: RegularID, within universe: RegularID, _ arena: inout RegularArena
+  ) -> RegularID {
+    if left == universe { return right }
+    return right == universe ? left : arena.all(left, right)
   }
 }

@@ -19,6 +19,18 @@ enum StringFormat {
     }
   }
 
+  /// Formats that are more than some digits: their states look at much of the vocabulary.
+  static let explored = ["email", "hostname", "ipv4", "ipv6", "uri", "json-pointer"]
+
+  /// Quoted strings of a format, in their shortest spelling; nil for formats that are not enforced.
+  static func language(
+    _ name: String, _ lexemes: JSONLexemes, at location: String, maxDepth: Int, _ arena: inout RegularArena
+  ) throws(GrammarError) -> RegularID? {
+    guard let pattern = pattern(name) else { return nil }
+    let text = try RegexCompiler.compile(pattern, .whole, .json, at: location, &arena, maxDepth: maxDepth)
+    return arena.sequence([lexemes.quote, text, lexemes.quote])
+  }
+
   private static let year31 = "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
   private static let year30 = "(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
   /// Years that 4 divides, but of the centuries only those that 400 divides.
@@ -33,12 +45,12 @@ enum StringFormat {
     "P(?:[0-9]+W|(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)(?:T\(clock))?|T\(clock))"
   private static let clock = "(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)"
   private static let label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-  private static let hostname = "(?=.{1,253}$)\(label)(?:\\.\(label))*"
+  private static let hostname = "(?=[a-zA-Z0-9.-]{1,253}$)\(label)(?:\\.\(label))*"
   private static let atom = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
-  private static let quotedLocal = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\""
+  private static let quotedLocal = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~]){0,62}\""
   private static let addressLiteral = "\\[(?:\(ipv4)|IPv6:(?:\(ipv6)))\\]"
   private static let email =
-    "(?=.{1,64}@)(?:\(atom)(?:\\.\(atom))*|\(quotedLocal))@(?:\(label)(?:\\.\(label))*|\(addressLiteral))"
+    "(?:(?=[a-zA-Z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@)\(atom)(?:\\.\(atom))*|\(quotedLocal))@(?:\(label)(?:\\.\(label))*|\(addressLiteral))"
   private static let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
   private static let ipv4 = "\(octet)(?:\\.\(octet)){3}"
   private static let group = "[0-9a-fA-F]{1,4}"

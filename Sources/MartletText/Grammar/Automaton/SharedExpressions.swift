@@ -1,0 +1,66 @@
+/// Expressions that many grammars use, with what the vocabulary looks like from their states. Grammars begin with a copy,
+/// so that equal expressions have equal ids in all of them and nothing is found out twice.
+struct SharedExpressions: Sendable {
+  private(set) var arena: RegularArena
+  let lexemes: JSONLexemes
+  private(set) var catalog = HeadCatalog()
+
+  /// The common parts of JSON.
+  init(_ trie: TokenTrie) {
+    arena = RegularArena(budget: GrammarBudget())
+    lexemes = JSONLexemes(&arena)
+    for string in [lexemes.freeString, lexemes.string] {
+      explore(string, trie)
+      // Names that exclude others are compared with what is left of any name.
+      _ = catalog.headRecord(arena.step(string, UInt8(ascii: "\"")), &arena, trie)
+    }
+    catalog = catalog.asShared
+  }
+
+  /// With the string formats of JSON Schema, whose states are looked at before a text reaches them.
+  func withFormats(_ trie: TokenTrie) -> SharedExpressions {
+    var result = self
+    for name in StringFormat.explored {
+      guard let language = try? StringFormat.language(name, lexemes, at: "#", maxDepth: 64, &result.arena) else {
+        continue
+      }
+      result.explore(language, trie)
+    }
+    result.catalog = result.catalog.asShared
+    return result
+  }
+
+  /// Adds what the vocabulary looks like from the states of an expression.
+  private mutating func explore(_ language: RegularID, _ trie: TokenTrie) {
+    var graph = GrammarGraph(arena: arena, lexemes: lexemes)
+    let root = graph.terminal(language)
+    var automaton = GrammarAutomaton(graph: graph, root: root, trie: trie, catalog: catalog, budget: GrammarBudget())
+    automaton.explore(maxStates: Self.maxStates)
+    guard automaton.exhausted == nil else { return }
+    arena = automaton.graph.arena
+    catalog = automaton.catalog
+  }
+
+  private static let maxStates = 160
+}
+
+extension GrammarAutomaton {
+  /// Computes masks breadth-first from the start, once for all states that differ in how far they have counted only.
+  mutating func explore(maxStates: Int) {
+    var seen: Set<[RegularID]> = []
+    var reached: Set<Int32> = [start, Self.dead]
+    var pending = [start]
+    var next = 0
+    while next < pending.count, seen.count < maxStates, exhausted == nil {
+      let state = pending[next]
+      next += 1
+      let heads = states[Int(state)].threads.map { graph.arena.relaxation($0.head)?.id ?? $0.head }
+      guard seen.insert(heads).inserted else { continue }
+      _ = mask(state)
+      for byte in UInt8.min...UInt8.max {
+        let target = step(state, byte)
+        if reached.insert(target).inserted { pending.append(target) }
+      }
+    }
+  }
+}

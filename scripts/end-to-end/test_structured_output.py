@@ -1,0 +1,119 @@
+"""The forms of an answer in every dialect and on the command line."""
+
+import json
+import re
+
+import anthropic
+import httpx
+import pytest
+
+from conftest import Server
+from test_command_line import MODEL, martlet
+
+QUESTION = [{"role": "user", "content": "Who are you?"}]
+SCHEMA = {
+    "type": "object", "additionalProperties": False, "required": ["full_name_of_the_person", "age", "tags"],
+    "properties": {
+        "full_name_of_the_person": {"type": "string", "maxLength": 12}, "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        "tags": {"type": "array", "items": {"enum": ["red", "blue"]}, "minItems": 1, "maxItems": 3}}}
+
+
+def is_instance(text):
+    value = json.loads(text)
+    return list(value) == list(SCHEMA["properties"]) and 0 <= value["age"] <= 150 and 1 <= len(value["tags"]) <= 3
+
+
+def chat(server, **fields):
+    body = {"messages": QUESTION, "temperature": 0, "max_tokens": 200} | fields
+    reply = httpx.post(server.url + "/v1/chat/completions", json=body, timeout=60)
+    assert reply.status_code == 200, reply.text
+    return reply.json()["choices"][0]["message"]["content"]
+
+
+def response_format(schema=SCHEMA):
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+
+def test_white_space_is_what_a_request_says(server):
+    texts = [chat(server, response_format=response_format(), **fields) for fields in (
+        {"whitespace_pattern": ""}, {"any_whitespace": False}, {"whitespace_pattern": r"\n {2,8}"})]
+    assert all(is_instance(text) for text in texts)
+    assert texts[0] == json.dumps(json.loads(texts[0]), separators=(",", ":"), ensure_ascii=False)
+    assert texts[1] == json.dumps(json.loads(texts[1]), ensure_ascii=False)
+    assert len(re.findall(r"\n {2,8}", texts[2])) > 8 and not re.search(r"[:,{\[](?!\n)", texts[2].replace('": ', ""))
+    bad = httpx.post(server.url + "/v1/chat/completions", json={
+        "messages": QUESTION, "response_format": response_format(), "whitespace_pattern": "("})
+    assert bad.status_code == 400
+
+
+@pytest.mark.parametrize("flags, separators", [
+    (["--constrained-json-disable-any-whitespace"], (", ", ": ")),
+    (["--constrained-json-whitespace-pattern", ""], (",", ":"))])
+def test_white_space_is_what_the_server_says(flags, separators):
+    server = Server(*flags).wait_until_ready()
+    try:
+        text = chat(server, response_format=response_format())
+        assert text == json.dumps(json.loads(text), separators=separators, ensure_ascii=False)
+    finally:
+        assert server.stop() == 0
+
+
+def test_each_dialect_has_its_field(server):
+    client = anthropic.Anthropic(base_url=server.url, api_key="none", max_retries=0)
+    ask = dict(model="m", messages=QUESTION, max_tokens=200)
+    form = {"type": "json_schema", "schema": SCHEMA}
+    for extra in ({"output_config": {"format": form}}, {"output_format": form}):
+        message = client.messages.create(**ask, extra_body=extra | {"temperature": 0})
+        assert is_instance(message.content[0].text)
+    with pytest.raises(anthropic.BadRequestError, match="output_config.format.type"):
+        client.messages.create(**ask, extra_body={"output_config": {"format": {"type": "xml"}}})
+    ollama = httpx.post(server.url + "/api/generate", timeout=60, json={
+        "prompt": "Who?", "format": SCHEMA, "stream": False, "options": {"temperature": 0, "num_predict": 200}}).json()
+    assert is_instance(ollama["response"])
+    responses = httpx.post(server.url + "/v1/responses", timeout=60, json={
+        "input": "Who?", "temperature": 0, "max_output_tokens": 200,
+        "text": {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA, "strict": True}}}).json()
+    assert is_instance(responses["output"][-1]["content"][0]["text"])
+    native = httpx.post(server.url + "/generate", timeout=60, json={
+        "text": "Who?", "sampling_params": {"json_schema": json.dumps(SCHEMA), "max_new_tokens": 200, "n": 4}}).json()
+    assert len({item["text"] for item in native}) > 1 and all(is_instance(item["text"]) for item in native)
+
+
+def test_structural_tags_in_both_forms(server):
+    inner = {"type": "object", "properties": {"x": {"enum": [1, 2]}}, "required": ["x"], "additionalProperties": False}
+    older = {"type": "structural_tag", "triggers": ["<fn="], "at_least_one": True, "stop_after_first": True,
+             "structures": [{"begin": "<fn=a>", "schema": inner, "end": "</fn>"}]}
+    newer = {"type": "structural_tag", "format": {"type": "sequence", "elements": [
+        {"type": "const_string", "value": "So: "},
+        {"type": "tag", "begin": "<fn=a>", "end": "</fn>",
+         "content": {"type": "json_schema", "json_schema": inner, "whitespace_pattern": " ?"}}]}}
+    call = r'<fn=a>\{\s*"x"\s*:\s*[12]\s*\}</fn>'
+    assert re.fullmatch(call, chat(server, response_format=older))
+    assert re.fullmatch("So: " + call, chat(server, response_format=newer))
+
+
+def test_the_command_line_generates_forms_and_speculation_changes_none(tmp_path):
+    schema, grammar = tmp_path / "schema.json", tmp_path / "list.gbnf"
+    schema.write_text(json.dumps(SCHEMA))
+    grammar.write_text('root ::= "- " word ("\\n- " word)*\nword ::= [a-z]{3,8}\n')
+    base = ["generate", MODEL, "A list:", "--max-new-tokens", "120", "--temperature", "0.7", "--seed", "11"]
+    forms = [["--json-schema", str(schema)], ["--regex", "(yes|no), because [a-z ]{20,40}\\."], ["--grammar", str(grammar)]]
+    texts = [json.loads(martlet(*base, *form).stdout.splitlines()[0])["text"] for form in forms]
+    assert is_instance(texts[0])
+    assert re.fullmatch("(yes|no), because [a-z ]{20,40}\\.", texts[1])
+    assert re.match("- [a-z]{3,8}", texts[2])
+    for form, text in zip(forms, texts):
+        plain = martlet(*base, *form, "--speculative-algorithm", "none").stdout
+        assert json.loads(plain.splitlines()[0])["text"] == text
+
+
+def test_grammar_check_says_what_can_be_enforced(tmp_path):
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(SCHEMA))
+    bad.write_text(json.dumps({"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}))
+    done = martlet("grammar", "check", str(good), str(bad), "--json", "--model-path", MODEL, expect=1)
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(reports[0]["samples"]) == 3 and all(is_instance(text) for text in reports[0]["samples"])
+    assert reports[0]["compileMicroseconds"] > 0 and "error" not in reports[0]
+    assert "uniqueItems" in reports[1]["error"] and "#/properties/a" in reports[1]["error"]
+    assert "enforceable" in martlet("grammar", "check", "--regex", "a{3,5}b").stdout
