@@ -36,7 +36,7 @@ mk_status streaming_product(mk_stream *stream, const product *p);
 /// Few rows of bf16 and quantised weights; all segments at once, gates too.
 bool quantized_product_fits(const product *p);
 mk_status quantized_product(mk_stream *stream, const product *p);
-/// Sixteen rows read the weights once; turning the weights to bf16 first is faster for more rows than these.
+/// 32 rows read the weights once; turning the weights to bf16 first is faster for more rows than these.
 constexpr uint32_t most_quantized_rows = 64;
 
 /// Hopper's tensor cores fed by its copy engine: x of the weights' 16-bit dtype. MK_UNSUPPORTED for anything

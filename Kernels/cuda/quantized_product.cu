@@ -1,7 +1,8 @@
 /// Products of few rows of x with quantised weights in the layout of packed.cuh, bound by the read of the weights.
 ///
-/// A block owns one or two tiles of 16 outputs; its warps take the units of 128 columns in turn, and their partial sums
-/// are added in a fixed order, so that a result depends on the weights' shape only. Codes become bf16 by putting them
+/// A block owns one or two tiles of 16 outputs; its warps take the units of 128 columns in turn, each copied ahead to a
+/// ring of the warp's own in shared memory, and their partial sums are added in a fixed order, so that a result depends
+/// on the weights' shape only. Codes become bf16 by putting them
 /// into the mantissa of a constant: 128 + code for 4 bits, and for 8 bits the low seven bits less 128 or, by the sign,
 /// 256. Tensor cores multiply them, exact as they are; scales are applied in float to the sums of each group of columns,
 /// and what the constant and the minimum add is a multiple of the group's sum of x, which a tile of ones gives.
@@ -12,14 +13,16 @@
 namespace {
 
 constexpr int warps = 8;
-constexpr uint32_t most_tokens = 16;
+constexpr uint32_t most_tokens = 32;
 
-__device__ __forceinline__ uint4 load_once(const void *address) {
-  uint4 value;
-  asm volatile("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0,%1,%2,%3}, [%4];"
-               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
-               : "l"(address));
-  return value;
+/// 16 bytes to shared memory, as part of the thread's next group of copies.
+__device__ __forceinline__ void copy_ahead(uint32_t to, const uint8_t *from) {
+  asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
+}
+__device__ __forceinline__ void end_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+/// Until all groups but the last `pending` have arrived.
+template <int pending> __device__ __forceinline__ void wait_for_group() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
 /// A layout of packed.cuh; the centre is part of the kernel's argument.
@@ -27,6 +30,8 @@ template <int bits_, int groups_, bool has_minimum_> struct layout {
   static constexpr packed_format format = {bits_, 0, groups_, has_minimum_};
   static constexpr int bits = bits_, groups = groups_;
   static constexpr bool has_minimum = has_minimum_, needs_sum = bits_ == 4 || has_minimum_;
+  /// Units of each tile that a warp has on their way, so that two blocks share a multiprocessor.
+  static constexpr int stages = bits_ == 4 ? 4 : 3;
 };
 
 /// What a lane holds of a unit: its codes of rows g and g + 8, and those rows' scales.
@@ -36,27 +41,20 @@ template <typename F> struct unit_data {
 
   __device__ __forceinline__ void load(const uint8_t *unit) {
     const uint32_t lane = threadIdx.x % 32;
+    const uint4 *from = reinterpret_cast<const uint4 *>(unit) + lane;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
 #pragma unroll
-      for (int v = 0; v < F::bits / 4; v++) codes[i][v] = load_once(unit + ((i * (F::bits / 4) + v) * 32 + lane) * 16);
+      for (int v = 0; v < F::bits / 4; v++) codes[i][v] = from[(i * (F::bits / 4) + v) * 32];
     }
-    const uint8_t *from = unit + code_bytes(F::format) + lane / 4 * scale_bytes(F::format);
 #pragma unroll
-    for (int i = 0; i < 2; i++, from += 8 * scale_bytes(F::format)) {
-      if constexpr (scale_bytes(F::format) == 8) {
-        const uint2 pair = *reinterpret_cast<const uint2 *>(from);
-        scales[i][0] = pair.x;
-        scales[i][1] = pair.y;
-      } else {
+    for (int i = 0; i < 2; i++) {
+      const uint8_t *row = unit + code_bytes(F::format) + (lane / 4 + 8 * i) * scale_bytes(F::format);
 #pragma unroll
-        for (uint32_t v = 0; v < scale_bytes(F::format) / 16; v++) {
-          const uint4 four = load_once(from + 16 * v);
-          scales[i][4 * v] = four.x;
-          scales[i][4 * v + 1] = four.y;
-          scales[i][4 * v + 2] = four.z;
-          scales[i][4 * v + 3] = four.w;
-        }
+      for (uint32_t v = 0; v < scale_bytes(F::format) / 8; v++) {
+        const uint2 pair = reinterpret_cast<const uint2 *>(row)[v];
+        scales[i][2 * v] = pair.x;
+        scales[i][2 * v + 1] = pair.y;
       }
     }
   }
@@ -150,20 +148,103 @@ template <typename F> __device__ __forceinline__ void add_scaled(float d[4], con
   }
 }
 
+/// A warp's ring of units in shared memory.
+template <typename F, int tiles> struct unit_ring {
+  static constexpr uint32_t stage_bytes = tiles * unit_bytes(F::format), bytes = F::stages * stage_bytes;
+  const uint8_t *w[tiles]; ///< the tiles' first units
+  uint8_t *memory;
+  uint32_t address, units;
+
+  /// Starts the copy of a unit of each tile; past the last one an empty group.
+  __device__ __forceinline__ void start(uint32_t unit, uint32_t stage) const {
+    if (unit < units) {
+#pragma unroll
+      for (int m = 0; m < tiles; m++) {
+        const uint8_t *from = w[m] + (size_t)unit * unit_bytes(F::format);
+        const uint32_t to = address + stage * stage_bytes + m * unit_bytes(F::format);
+#pragma unroll
+        for (uint32_t first = 0; first < unit_bytes(F::format); first += 512) {
+          const uint32_t at = first + threadIdx.x % 32 * 16;
+          if (at < unit_bytes(F::format)) copy_ahead(to + at, from + at);
+        }
+      }
+    }
+    end_group();
+  }
+};
+
+/// x of a block of 32 columns, as fragments of two tiles.
+template <int token_tiles> struct x_block {
+  uint2 halves[2][token_tiles];
+
+  __device__ __forceinline__ void load(const bf16 *const x[token_tiles], uint32_t k, uint32_t cols) {
+#pragma unroll
+    for (int t = 0; t < token_tiles; t++) {
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        halves[half][t] =
+            x[t] && k < cols ? *reinterpret_cast<const uint2 *>(x[t] + k + half * 16) : make_uint2(0, 0);
+      }
+    }
+  }
+};
+
+/// sums += the products of block `b` of the tiles' units.
+template <typename F, int tiles, int token_tiles>
+__device__ __forceinline__ void multiply_block(float sums[tiles][token_tiles][4], const unit_data<F> data[tiles], int b,
+                                               const x_block<token_tiles> &x, float offset) {
+  constexpr uint32_t ones = 0x3f803f80;
+#pragma unroll
+  for (int g = 0; g < F::groups; g++) {
+    constexpr int halves = F::groups == 2 ? 1 : 2;
+    float x_sums[token_tiles][4] = {};
+    if constexpr (F::needs_sum) {
+#pragma unroll
+      for (int t = 0; t < token_tiles; t++) {
+#pragma unroll
+        for (int half = g; half < g + halves; half++) {
+          const uint2 piece = x.halves[half][t];
+          multiply_tile<bf16>(x_sums[t], ones, ones, ones, ones, piece.x, piece.y);
+        }
+      }
+    }
+#pragma unroll
+    for (int m = 0; m < tiles; m++) {
+      float products[token_tiles][4] = {};
+#pragma unroll
+      for (int half = g; half < g + halves; half++) {
+        uint32_t a[4];
+        data[m].fragment(b, half, 0, &a[0], &a[2]);
+        data[m].fragment(b, half, 1, &a[1], &a[3]);
+#pragma unroll
+        for (int t = 0; t < token_tiles; t++) {
+          const uint2 piece = x.halves[half][t];
+          multiply_tile<bf16>(products[t], a[0], a[1], a[2], a[3], piece.x, piece.y);
+        }
+      }
+      const float2 low = data[m].scale(b, g, 0), high = data[m].scale(b, g, 1);
+#pragma unroll
+      for (int t = 0; t < token_tiles; t++) add_scaled<F>(sums[m][t], products[t], x_sums[t], low, high, offset);
+    }
+  }
+}
+
 /// `offset` is what codes are too large by.
 template <typename F, int tiles, int token_tiles>
 __global__ void __launch_bounds__(warps * 32, 2) quantized_kernel(const product p, float offset) {
-  __shared__ warp_sums<tiles, token_tiles> partial;
+  extern __shared__ __align__(16) uint8_t shared[];
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
-  const uint32_t units = (p.cols + unit_columns - 1) / unit_columns;
   const tile_place place = place_of<tiles>(p, blockIdx.x);
-  const uint8_t *w[tiles];
+  unit_ring<F, tiles> ring;
+  ring.units = (p.cols + unit_columns - 1) / unit_columns;
+  ring.memory = shared + warp * ring.bytes;
+  ring.address = (uint32_t)__cvta_generic_to_shared(ring.memory);
 #pragma unroll
   for (uint32_t m = 0; m < tiles; m++) {
     const product_segment &segment = p.segments[is_gated(p.output) ? m : place.segment];
     // A tile past the last repeats it and is not stored.
     const uint32_t tile = min(place.tile + (is_gated(p.output) ? 0 : m), (segment.rows - 1) / tile_rows);
-    w[m] = static_cast<const uint8_t *>(segment.w) + (size_t)tile * units * unit_bytes(F::format);
+    ring.w[m] = static_cast<const uint8_t *>(segment.w) + (size_t)tile * ring.units * unit_bytes(F::format);
   }
   const bf16 *x[token_tiles];
 #pragma unroll
@@ -171,69 +252,35 @@ __global__ void __launch_bounds__(warps * 32, 2) quantized_kernel(const product 
     const uint32_t row = t * 8 + group;
     x[t] = row < p.rows ? static_cast<const bf16 *>(p.x) + (size_t)row * p.x_stride + quad * 4 : nullptr;
   }
-  unit_data<F> data[tiles];
   // Constant weights are on their way while the predecessor drains.
-  if (warp < units) {
 #pragma unroll
-    for (int m = 0; m < tiles; m++) data[m].load(w[m] + (size_t)warp * unit_bytes(F::format));
-  }
+  for (int i = 0; i < F::stages - 1; i++) ring.start(warp + i * warps, i);
   wait_for_predecessor();
   release_successor();
   float sums[tiles][token_tiles][4] = {};
-  for (uint32_t unit = warp; unit < units; unit += warps) {
-    unit_data<F> now[tiles];
+  x_block<token_tiles> blocks[2];
+  blocks[0].load(x, warp * unit_columns, p.cols);
+  uint32_t stage = 0;
+  for (uint32_t unit = warp; unit < ring.units; unit += warps) {
+    ring.start(unit + (F::stages - 1) * warps, (stage + F::stages - 1) % F::stages);
+    wait_for_group<F::stages - 1>();
+    __syncwarp();
+    unit_data<F> data[tiles];
 #pragma unroll
-    for (int m = 0; m < tiles; m++) {
-      now[m] = data[m];
-      if (unit + warps < units) data[m].load(w[m] + (size_t)(unit + warps) * unit_bytes(F::format));
-    }
-    constexpr uint32_t ones = 0x3f803f80;
-    uint2 pieces[unit_blocks][2][token_tiles];
+    for (int m = 0; m < tiles; m++) data[m].load(ring.memory + stage * ring.stage_bytes + m * unit_bytes(F::format));
 #pragma unroll
     for (int b = 0; b < (int)unit_blocks; b++) {
-      // x of some blocks at a time, as registers allow.
-      constexpr int at_once = token_tiles == 1 ? unit_blocks : 2;
-      if (b % at_once == 0) {
-#pragma unroll
-        for (int i = b; i < b + at_once; i++) {
-#pragma unroll
-          for (int part = 0; part < 2 * token_tiles; part++) {
-            const uint32_t k = unit * unit_columns + i * block_columns;
-            const bf16 *from = x[part / 2];
-            pieces[i][part % 2][part / 2] =
-                from && k < p.cols ? *reinterpret_cast<const uint2 *>(from + k + part % 2 * 16) : make_uint2(0, 0);
-          }
-        }
-      }
-#pragma unroll
-      for (int g = 0; g < F::groups; g++) {
-#pragma unroll
-        for (int t = 0; t < token_tiles; t++) {
-          float x_sums[4] = {};
-          if constexpr (F::needs_sum) {
-#pragma unroll
-            for (int half = g; half < (F::groups == 2 ? g + 1 : 2); half++) {
-              const uint2 piece = pieces[b][half][t];
-              multiply_tile<bf16>(x_sums, ones, ones, ones, ones, piece.x, piece.y);
-            }
-          }
-#pragma unroll
-          for (int m = 0; m < tiles; m++) {
-            float products[4] = {};
-#pragma unroll
-            for (int half = g; half < (F::groups == 2 ? g + 1 : 2); half++) {
-              uint32_t a[4];
-              now[m].fragment(b, half, 0, &a[0], &a[2]);
-              now[m].fragment(b, half, 1, &a[1], &a[3]);
-              const uint2 piece = pieces[b][half][t];
-              multiply_tile<bf16>(products, a[0], a[1], a[2], a[3], piece.x, piece.y);
-            }
-            add_scaled<F>(sums[m][t], products, x_sums, now[m].scale(b, g, 0), now[m].scale(b, g, 1), offset);
-          }
-        }
-      }
+      const uint32_t next = b + 1 < (int)unit_blocks ? unit * unit_columns + (b + 1) * block_columns
+                                                     : (unit + warps) * unit_columns;
+      blocks[(b + 1) % 2].load(x, next, p.cols);
+      multiply_block<F, tiles, token_tiles>(sums, data, b, blocks[b % 2], offset);
     }
+    stage = (stage + 1) % F::stages;
+    __syncwarp();
   }
+  // The ring's memory takes the sums.
+  __syncthreads();
+  auto &partial = *reinterpret_cast<warp_sums<tiles, token_tiles> *>(shared);
 #pragma unroll
   for (int m = 0; m < tiles; m++) {
 #pragma unroll
@@ -255,10 +302,20 @@ uint32_t blocks_of(const product &p, uint32_t tiles) {
   return blocks;
 }
 
+template <typename F, int tiles, int token_tiles>
+mk_status start(mk_stream *stream, const product &p, float offset) {
+  const auto kernel = quantized_kernel<F, tiles, token_tiles>;
+  constexpr size_t ring = warps * unit_ring<F, tiles>::bytes, sums = sizeof(warp_sums<tiles, token_tiles>);
+  constexpr size_t bytes = ring > sums ? ring : sums;
+  static const cudaError_t prepared =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
+  if (prepared != cudaSuccess) return status_of(prepared);
+  return launch(stream, kernel, blocks_of(p, tiles), warps * 32, bytes, p, offset);
+}
+
 template <typename F, int tiles> mk_status run(mk_stream *stream, const product &p, float offset) {
-  const uint32_t blocks = blocks_of(p, tiles);
-  return p.rows > 8 ? launch(stream, quantized_kernel<F, tiles, 2>, blocks, warps * 32, 0, p, offset)
-                    : launch(stream, quantized_kernel<F, tiles, 1>, blocks, warps * 32, 0, p, offset);
+  if (p.rows > 16) return start<F, tiles, 4>(stream, p, offset);
+  return p.rows > 8 ? start<F, tiles, 2>(stream, p, offset) : start<F, tiles, 1>(stream, p, offset);
 }
 
 template <mk_dtype dtype> mk_status run(mk_stream *stream, const product &p) {
