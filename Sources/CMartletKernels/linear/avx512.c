@@ -118,27 +118,30 @@ INLINE __m512 broadcast_float(const uint8_t *from) {
 }
 
 /// The weights' side of a pair (activations.h) over vectors [first, end). Vectors are added in 8 bits as far as they
-/// cannot overflow: 8 of up to 5 bits, 4 of 6 bits; those of 8 bits by products.
-INLINE __m512i code_pair(const mk_format format, const __m512i *w, int first, int end) {
-  const int run = format.bits <= 5 ? 8 : format.bits == 6 ? 4 : 1;
-  __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-  UNROLL for (int start = first; start < end; start += run) {
-    __m512i bytes = w[start];
-    UNROLL for (int j = start + 1; j < end && j < start + run; j++) bytes = _mm512_add_epi8(bytes, w[j]);
-    __m512i *sum = &sums[(start - first) / run % 2];
-    *sum = _mm512_dpbusd_epi32(*sum, bytes, _mm512_set1_epi8(1));
+/// cannot overflow: 8 of up to 5 bits, 4 of 6 bits. Sums of 8-bit codes are `stored` in the strip.
+INLINE __m512i code_pair(const mk_format format, const __m512i *w, int first, int end, const uint8_t *stored) {
+  const int run = format.bits <= 5 ? 8 : 4;
+  __m512i sum = _mm512_setzero_si512();
+  if (format.bits == 8) {
+    sum = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)stored));
+  } else {
+    UNROLL for (int start = first; start < end; start += run) {
+      __m512i bytes = w[start];
+      UNROLL for (int j = start + 1; j < end && j < start + run; j++) bytes = _mm512_add_epi8(bytes, w[j]);
+      sum = _mm512_dpbusd_epi32(sum, bytes, _mm512_set1_epi8(1));
+    }
   }
-  const __m512i sum = end - first > run ? _mm512_add_epi32(sums[0], sums[1]) : sums[0];
   if (!format.offset) return sum;
   const __m512i centred = _mm512_sub_epi32(sum, _mm512_set1_epi32(4 * (end - first) * format.offset));
   return _mm512_mask_blend_epi16(0xAAAAAAAA, centred, _mm512_set1_epi16((int16_t)-format.offset));
 }
 
-INLINE block_header make_header(const mk_format format, const __m512i *w, const uint8_t *halves, const uint8_t *subs) {
+INLINE block_header make_header(const mk_format format, const __m512i *w, const uint8_t *halves, const uint8_t *subs,
+                                const uint8_t *code_sums) {
   block_header out = load_scales(format, halves, subs);
   const int vectors = 8 / format.sub_blocks;
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
-    out.pair[h] = code_pair(format, w, vectors * h, vectors * (h + 1));
+    out.pair[h] = code_pair(format, w, vectors * h, vectors * (h + 1), code_sums);
   }
   return out;
 }
@@ -205,7 +208,7 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
     for (uint32_t block = 0; block < per_unit; block++, at += shape.block, x += n * MK_TOKEN_BLOCK_BYTES) {
       __m512i w[8];
       unpack(format.bits, at + shape.block_scales, w);
-      add_block(format, n, w, make_header(format, w, halves, at), x, sums);
+      add_block(format, n, w, make_header(format, w, halves, at, at + shape.code_sums), x, sums);
     }
   }
   store(tile, n, sums);
@@ -218,7 +221,8 @@ INLINE void expand(mk_dtype dtype, const uint8_t *strip, uint32_t cols, uint8_t 
     const uint8_t *at = strip + mk_strip_block(&shape, block);
     __m512i w[8];
     unpack(format.bits, at + shape.block_scales, w);
-    const block_header header = make_header(format, w, strip + mk_strip_halves(&shape, block), at);
+    const block_header header =
+        make_header(format, w, strip + mk_strip_halves(&shape, block), at, at + shape.code_sums);
     UNROLL for (int j = 0; j < 8; j++, panel += 64) _mm512_store_si512(panel, w[j]);
     UNROLL for (int h = 0; h < format.sub_blocks; h++, panel += format.minimum ? 192 : 128) {
       _mm512_store_ps(panel, header.scale[h]);

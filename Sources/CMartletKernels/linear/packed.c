@@ -101,6 +101,12 @@ static void store_scales(const mk_format *format, const mk_strip_shape *shape, u
   for (uint32_t h = 0; h < format->sub_blocks; h++, subs += MK_STRIP) subs[lane] = block->sub_minimum[h];
 }
 
+static void store_code_sum(uint8_t *sums, uint32_t lane, const mk_block *block) {
+  uint16_t sum = 0;
+  for (int i = 0; i < MK_BLOCK; i++) sum = (uint16_t)(sum + block->codes[i]);
+  memcpy(sums + 2 * lane, &sum, 2);
+}
+
 static void load_scales(const mk_format *format, const mk_strip_shape *shape, const uint8_t *strip, uint32_t index,
                         uint32_t lane, mk_block *block) {
   const uint8_t *halves = strip + mk_strip_halves(shape, index), *subs = strip + mk_strip_block(shape, index);
@@ -132,6 +138,7 @@ static void pack_quantized_strip(const mk_matrix *source, uint32_t strip, uint8_
       mk_file_block(source->dtype, rows + lane * row_bytes, index, &block);
       for (int j = 0; j < 8; j++) memcpy(vectors[j] + 4 * lane, block.codes + 4 * j, 4);
       store_scales(format, &shape, out, index, lane, &block);
+      if (format->bits == 8) store_code_sum(out + mk_strip_block(&shape, index) + shape.code_sums, lane, &block);
     }
     store_planes(format->bits, vectors, out + mk_strip_block(&shape, index) + shape.block_scales);
   }
