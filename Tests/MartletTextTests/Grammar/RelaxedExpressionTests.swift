@@ -9,7 +9,8 @@ import Testing
   ) throws -> (arena: RegularArena, id: RegularID, relaxed: RegularID, slack: Int) {
     var arena = RegularArena(budget: GrammarBudget())
     let id = try RegexCompiler.compile(pattern, .whole, .plain, at: "#", &arena, maxDepth: 32)
-    let relaxation = try #require(arena.relaxation(id), "\(pattern)")
+    let found = arena.relaxation(id)
+    let relaxation = try #require(found, "\(pattern)")
     return (arena, id, relaxation.id, relaxation.slack)
   }
 

@@ -20,11 +20,13 @@ struct SharedExpressions: Sendable {
   /// With the string formats of JSON Schema, whose states are looked at before a text reaches them.
   func withFormats(_ trie: TokenTrie) -> SharedExpressions {
     var result = self
-    for name in StringFormat.explored {
-      guard let language = try? StringFormat.language(name, lexemes, at: "#", maxDepth: 64, &result.arena) else {
-        continue
+    for names in StringFormat.explored {
+      var languages: [RegularID] = []
+      for name in names {
+        let language = try? StringFormat.language(name, lexemes, at: "#", maxDepth: 64, &result.arena)
+        if let language { languages.append(language) }
       }
-      result.explore(language, trie)
+      result.explore(result.arena.choice(languages), trie)
     }
     result.catalog = result.catalog.asShared
     return result

@@ -119,13 +119,13 @@ struct StateClosure {
 }
 
 extension TokenTrie {
-  /// Whether tokens that begin like the expression's texts are more than a sixteenth of the trie.
+  /// Whether tokens that begin like the expression's texts are a good part of the trie.
   func isDense(_ id: RegularID, _ arena: inout RegularArena) -> Bool {
     var weight = 0
     for byte in UInt8.min...UInt8.max where weights[Int(byte)] > 0 {
       if arena.step(id, byte) != RegularArena.nothing { weight += Int(weights[Int(byte)]) }
     }
-    return weight * 16 > nodes.count
+    return weight * 64 > nodes.count
   }
 }
 

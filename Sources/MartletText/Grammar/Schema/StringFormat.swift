@@ -19,8 +19,11 @@ enum StringFormat {
     }
   }
 
-  /// Formats that are more than some digits: their states look at much of the vocabulary.
-  static let explored = ["email", "hostname", "ipv4", "ipv6", "uri", "json-pointer"]
+  /// Formats, alone and together, that are worth looking at before a text reaches them.
+  static let explored = [
+    ["email"], ["hostname"], ["ipv4"], ["ipv6"], ["ipv4", "ipv6"], ["uri"], ["json-pointer"], ["date"], ["time"],
+    ["date-time"],
+  ]
 
   /// Quoted strings of a format, in their shortest spelling; nil for formats that are not enforced.
   static func language(
