@@ -4,8 +4,8 @@
 /// ring of the warp's own in shared memory, and their partial sums are added in a fixed order, so that a result depends
 /// on the weights' shape only. Codes become bf16 by putting them
 /// into the mantissa of a constant: 128 + code for 4 bits, and for 8 bits the low seven bits less 128 or, by the sign,
-/// 256. Tensor cores multiply them, exact as they are; scales are applied in float to the sums of each group of columns,
-/// and what the constant and the minimum add is a multiple of the group's sum of x, which a tile of ones gives.
+/// 256. Tensor cores multiply them, exact as they are; scales are applied in float to the sums of each group of
+/// columns, and what the constant and the minimum add is a multiple of the group's sum of x, which a tile of ones gives.
 #include "gated.cuh"
 #include "packed.cuh"
 #include "products.h"
@@ -330,8 +330,8 @@ template <mk_dtype dtype> mk_status run(mk_stream *stream, const product &p) {
 } // namespace
 
 bool quantized_product_fits(const product *p) {
-  return is_quantized(p->dtype) && p->rows <= most_quantized_rows && p->x_dtype == MK_BF16 && (uintptr_t)p->x % 8 == 0 &&
-         p->x_stride % 4 == 0;
+  return is_quantized(p->dtype) && p->rows <= most_quantized_rows && p->x_dtype == MK_BF16 &&
+         (uintptr_t)p->x % 8 == 0 && p->x_stride % 4 == 0;
 }
 
 mk_status quantized_product(mk_stream *stream, const product *p) {
