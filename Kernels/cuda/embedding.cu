@@ -30,7 +30,8 @@ template <typename T> __global__ void embedding_kernel(const embedding_parameter
   uint32_t row;
   const uint32_t i = blockIdx.y * threads + threadIdx.x;
   if (!find_row(p, &row) || i >= p.cols) return;
-  p.y[(size_t)blockIdx.x * p.cols + i] = p.scale * to_float(reinterpret_cast<const T *>(p.table)[(size_t)row * p.cols + i]);
+  const T *table = reinterpret_cast<const T *>(p.table);
+  p.y[(size_t)blockIdx.x * p.cols + i] = p.scale * to_float(table[(size_t)row * p.cols + i]);
 }
 
 /// Four neighbours per thread, aligned.

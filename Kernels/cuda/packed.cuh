@@ -1,8 +1,8 @@
-/// Quantised weights as the device keeps them: codes of 4 or 8 bits in the order in which tensor cores take them, with a
-/// scale, and for some formats a minimum, in half precision for each 32 or 16 columns.
+/// Quantised weights as the device keeps them: codes of 4 or 8 bits in the order in which tensor cores take them, with
+/// a scale, and for some formats a minimum, in half precision for each 32 or 16 columns.
 ///
-/// A matrix is cut into tiles of 16 rows, a tile into units of 128 columns, and a unit lies in memory as one: first the
-/// codes, 16 bytes for each of a warp's lanes at a time, then each row's scales. Rows and columns past the last are
+/// A matrix is cut into tiles of 16 rows, a tile into units of 128 columns, and a unit lies in memory as one: first
+/// the codes, 16 bytes for each of a warp's lanes at a time, then each row's scales. Rows and columns past the last are
 /// zero. Within a block of 32 columns, lane 4 * g + q holds columns {4 * q ... 4 * q + 3} and {16 + 4 * q ...} of rows g
 /// and g + 8.
 #pragma once
@@ -32,7 +32,9 @@ __host__ __device__ inline constexpr packed_format packed_format_of(mk_dtype dty
   }
 }
 
-__host__ __device__ inline constexpr uint32_t code_bytes(packed_format f) { return tile_rows * unit_columns * f.bits / 8; }
+__host__ __device__ inline constexpr uint32_t code_bytes(packed_format f) {
+  return tile_rows * unit_columns * f.bits / 8;
+}
 /// Bytes of a row's scales in a unit.
 __host__ __device__ inline constexpr uint32_t scale_bytes(packed_format f) {
   return unit_blocks * f.groups * (f.has_minimum ? 4 : 2);

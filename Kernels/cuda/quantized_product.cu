@@ -4,8 +4,8 @@
 /// ring of the warp's own in shared memory, and their partial sums are added in a fixed order, so that a result depends
 /// on the weights' shape only. Codes become bf16 by putting them
 /// into the mantissa of a constant: 128 + code for 4 bits, and for 8 bits the low seven bits less 128 or, by the sign,
-/// 256. Tensor cores multiply them, exact as they are; scales are applied in float to the sums of each group of columns,
-/// and what the constant and the minimum add is a multiple of the group's sum of x, which a tile of ones gives.
+/// 256. Tensor cores multiply them, exact as they are; scales are applied in float to the sums of each group of
+/// columns, and what the constant and the minimum add is a multiple of the group's sum of x, which a tile of ones gives.
 #include "gated.cuh"
 #include "packed.cuh"
 #include "products.h"
@@ -25,13 +25,13 @@ template <int pending> __device__ __forceinline__ void wait_for_group() {
   asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
-/// A layout of packed.cuh; the centre is part of the kernel's argument.
-template <int bits_, int groups_, bool has_minimum_> struct layout {
+/// A layout of packed.cuh; the centre is part of the kernel's argument. A warp has up to `stages` units of each tile on
+/// their way.
+template <int bits_, int groups_, bool has_minimum_, int stages_> struct layout {
   static constexpr packed_format format = {bits_, 0, groups_, has_minimum_};
   static constexpr int bits = bits_, groups = groups_;
   static constexpr bool has_minimum = has_minimum_, needs_sum = bits_ == 4 || has_minimum_;
-  /// Units of each tile that a warp has on their way, so that two blocks share a multiprocessor.
-  static constexpr int stages = bits_ == 4 ? 4 : 3;
+  static constexpr int stages = stages_;
 };
 
 /// What a lane holds of a unit: its codes of rows g and g + 8, and those rows' scales.
@@ -318,20 +318,30 @@ template <typename F, int tiles> mk_status run(mk_stream *stream, const product 
   return p.rows > 8 ? start<F, tiles, 2>(stream, p, offset) : start<F, tiles, 1>(stream, p, offset);
 }
 
-template <mk_dtype dtype> mk_status run(mk_stream *stream, const product &p) {
-  constexpr packed_format format = packed_format_of(dtype);
-  using F = layout<format.bits, format.groups, format.has_minimum>;
-  const float offset = format.bits == 4 ? 128 + format.centre : 0;
+template <typename F> mk_status run(mk_stream *stream, const product &p, float offset) {
   // Two tiles share what is read of x; one gives more blocks.
   const bool is_wide = is_gated(p.output) || blocks_of(p, 1) >= 4 * (uint32_t)stream->multiprocessors;
   return is_wide ? run<F, 2>(stream, p, offset) : run<F, 1>(stream, p, offset);
 }
 
+template <mk_dtype dtype> mk_status choose(mk_stream *stream, const product &p) {
+  constexpr packed_format format = packed_format_of(dtype);
+  if constexpr (format.bits == 4) {
+    return run<layout<4, format.groups, format.has_minimum, 4>>(stream, p, 128 + format.centre);
+  }
+  // Three stages of two tiles take up to 108 KiB, which GPUs for desktops do not have.
+  int most = 0;
+  const cudaError_t error = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, stream->device);
+  if (error != cudaSuccess) return status_of(error);
+  return most >= 112 << 10 ? run<layout<8, format.groups, format.has_minimum, 3>>(stream, p, 0)
+                           : run<layout<8, format.groups, format.has_minimum, 2>>(stream, p, 0);
+}
+
 } // namespace
 
 bool quantized_product_fits(const product *p) {
-  return is_quantized(p->dtype) && p->rows <= most_quantized_rows && p->x_dtype == MK_BF16 && (uintptr_t)p->x % 8 == 0 &&
-         p->x_stride % 4 == 0;
+  return is_quantized(p->dtype) && p->rows <= most_quantized_rows && p->x_dtype == MK_BF16 &&
+         (uintptr_t)p->x % 8 == 0 && p->x_stride % 4 == 0;
 }
 
 mk_status quantized_product(mk_stream *stream, const product *p) {
@@ -341,7 +351,7 @@ mk_status quantized_product(mk_stream *stream, const product *p) {
     part.y = static_cast<uint8_t *>(p->y) + (size_t)row * p->y_stride * (p->y_dtype == MK_F32 ? 4 : 2);
     part.rows = p->rows - row < most_tokens ? p->rows - row : most_tokens;
     mk_status status = MK_UNSUPPORTED;
-    with_quantized(p->dtype, [&](auto dtype) { status = run<decltype(dtype)::value>(stream, part); });
+    with_quantized(p->dtype, [&](auto dtype) { status = choose<decltype(dtype)::value>(stream, part); });
     if (status != MK_OK) return status;
   }
   return MK_OK;

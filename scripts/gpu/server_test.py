@@ -125,7 +125,8 @@ def check_features(gpu):
     texts = [gpu.chat("Describe a person.", response_format=schema, temperature=1, seed=i, max_tokens=96)["message"]
              for i in range(4)]
     values = [json.loads(text["content"]) for text in texts]
-    check(all(set(v) == {"name", "age"} and isinstance(v["age"], int) for v in values), f"a JSON schema holds: {values[0]}")
+    holds = all(set(value) == {"name", "age"} and isinstance(value["age"], int) for value in values)
+    check(holds, f"a JSON schema holds: {values[0]}")
     tokens = gpu.chat(QUESTIONS[0], logprobs=True, top_logprobs=3, max_tokens=4)["logprobs"]["content"]
     best = [[top["logprob"] for top in token["top_logprobs"]] for token in tokens]
     check(all(len(b) == 3 and b == sorted(b, reverse=True) and b[0] == token["logprob"] and math.isfinite(b[2])

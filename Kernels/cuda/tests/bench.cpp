@@ -373,7 +373,8 @@ void bench(harness &h, const std::string &only) {
       bench_linear(h, format.dtype, (std::string("gate+up ") + format.name).c_str(), 4096, {14336, 14336},
                    {1, 8, 16, 32, 64, 128});
       if (format.dtype != MK_Q4_K && format.dtype != MK_Q8_0) continue;
-      bench_linear(h, format.dtype, (std::string("qkv ") + format.name).c_str(), 4096, {4096, 1024, 1024}, {1, 8, 16, 32, 64});
+      bench_linear(h, format.dtype, (std::string("qkv ") + format.name).c_str(), 4096, {4096, 1024, 1024},
+                   {1, 8, 16, 32, 64});
       bench_linear(h, format.dtype, (std::string("o ") + format.name).c_str(), 4096, {4096}, {1, 8, 16, 32, 64});
       bench_linear(h, format.dtype, (std::string("down ") + format.name).c_str(), 14336, {4096}, {1, 8, 16, 32, 64});
     }
