@@ -7,6 +7,8 @@ package struct StepResult: Sendable {
     /// As long as `sampled` when the request wants output logprobs, else empty.
     package var logprobs: [TokenLogprobs] = []
     package var promptLogprobs: [TokenLogprobs] = []
+    /// Final hidden states of the row's `pooled` inputs, [pooled.count, hidden size].
+    package var hidden: [Float] = []
     package init() {}
   }
 
