@@ -1,5 +1,6 @@
 """Anthropic's and Ollama's clients against the same model as the openai package."""
 
+import array
 import json
 
 import anthropic
@@ -146,16 +147,16 @@ def test_ollama_holds_its_format(llama):
 def test_embeddings_are_the_same_in_all_clients(client, llama):
     texts = ["The capital of France is Paris.", "Bread is baked in an oven."]
     answer = client.embeddings.create(model="default", input=texts)
-    vectors = [item.embedding for item in answer.data]
+    vectors = [array.array("f", item.embedding) for item in answer.data]
     assert [item.index for item in answer.data] == [0, 1] and answer.usage.prompt_tokens == answer.usage.total_tokens > 8
     for vector in vectors:
         assert sum(value * value for value in vector) == pytest.approx(1, abs=1e-5)
     floats = client.embeddings.create(model="default", input=texts, encoding_format="float")
-    assert [item.embedding for item in floats.data] == vectors
+    assert [array.array("f", item.embedding) for item in floats.data] == vectors
     embedded = llama.embed(model="default", input=texts)
-    assert [list(vector) for vector in embedded.embeddings] == vectors
+    assert [array.array("f", vector) for vector in embedded.embeddings] == vectors
     assert embedded.prompt_eval_count == answer.usage.prompt_tokens
-    assert list(llama.embeddings(model="default", prompt=texts[0]).embedding) == vectors[0]
+    assert array.array("f", llama.embeddings(model="default", prompt=texts[0]).embedding) == vectors[0]
     short = client.embeddings.create(model="default", input=texts[1], dimensions=64).data[0].embedding
     length = sum(value * value for value in vectors[1][:64]) ** 0.5
     assert short == pytest.approx([value / length for value in vectors[1][:64]], abs=1e-6)
