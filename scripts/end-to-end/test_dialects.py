@@ -161,5 +161,5 @@ def test_embeddings_are_the_same_in_all_clients(client, llama):
     length = sum(value * value for value in vectors[1][:64]) ** 0.5
     assert short == pytest.approx([value / length for value in vectors[1][:64]], abs=1e-6)
     with pytest.raises(ollama.ResponseError, match="truncate"):
-        llama.embed(model="default", input="a b " * 20000)
-    assert len(llama.embed(model="default", input="a b " * 20000, truncate=True).embeddings) == 1
+        llama.embed(model="default", input="a b " * 200, options={"num_ctx": 64})
+    assert len(llama.embed(model="default", input="a b " * 200, truncate=True, options={"num_ctx": 64}).embeddings) == 1
