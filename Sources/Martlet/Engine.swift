@@ -64,13 +64,15 @@ public final class Engine: Sendable {
     } catch { throw MartletError(.request, "\(error)") }
   }
 
-  private static func error(_ error: AdmissionError) -> MartletError {
+  static func error(_ error: AdmissionError) -> MartletError {
     switch error {
     case .emptyPrompt: MartletError(.request, "the prompt is empty")
     case .promptTooLong(let tokens, let limit):
       MartletError(.request, "the request needs \(tokens) tokens, but the context holds \(limit)")
     case .unknownToken(let token, let size):
       MartletError(.request, "token \(token) is outside the vocabulary of \(size)")
+    case .tooMany(let requests, let limit):
+      MartletError(.request, "\(requests) requests at once are more than the \(limit) that the engine holds")
     case .queueFull(let limit): MartletError(.request, "the queue is full: \(limit) requests wait")
     case .shuttingDown: MartletError(.shutDown, "the engine was shut down")
     }
@@ -91,7 +93,7 @@ public final class Engine: Sendable {
     return try SamplingParameters(fields)
   }
 
-  private func tokens(of prompt: Prompt) throws -> [TokenID] {
+  func tokens(of prompt: Prompt) throws -> [TokenID] {
     switch prompt {
     case .text(let text): return model.tokenizer.encode(text, addSpecialTokens: true)
     case .tokens(let ids): return ids.map { TokenID($0) }

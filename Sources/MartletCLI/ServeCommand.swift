@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import Martlet
+import MartletCore
 import MartletEngine
 import MartletModel
 import MartletServer
@@ -35,6 +36,9 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Format of the model's reasoning: a name, none, or auto (found from the chat template).")
   var reasoningParser = "auto"
 
+  @Option(help: "How prompts become embeddings: last (token), mean, none, or auto (as the model says, else last).")
+  var pooling = "auto"
+
   @Flag(help: "Let requests go before others by their priority field (higher first). Without it the field is ignored.")
   var enablePriorityScheduling = false
 
@@ -59,6 +63,9 @@ struct ServeCommand: AsyncParsableCommand {
       throw ValidationError(
         "--reasoning-parser \(reasoningParser) is not known; use auto, none, \(ReasoningFormat.names.joined(separator: ", "))"
       )
+    }
+    guard names.contains(pooling) || Pooling(rawValue: pooling) != nil else {
+      throw ValidationError("--pooling \(pooling) is not known; use auto, none, last or mean")
     }
     guard Logger.Level(rawValue: logLevel) != nil else {
       throw ValidationError("--log-level must be trace, debug, info, warning or error, got \(logLevel)")
@@ -106,6 +113,11 @@ struct ServeCommand: AsyncParsableCommand {
     var served = ServedModel(
       name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
       template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)
+    if pooling != "none" {
+      served.embeddings = ServedModel.Embeddings(
+        pooling: Pooling(rawValue: pooling) ?? model.configuration.pooling ?? .last,
+        dimensions: model.configuration.hiddenSize)
+    }
     served.workers = TextWorkers(count: ProcessInfo.processInfo.activeProcessorCount - 1)
     served.whitespace = whitespaceFlags.form.grammar
     let template = model.template?.source ?? ""
@@ -125,6 +137,7 @@ struct ServeCommand: AsyncParsableCommand {
       ("host", .string(host)), ("port", .int(Int64(port))), ("device", .string(model.kernels)),
       ("tool_call_parser", served.formats.tools.map { .string($0.name) } ?? .null),
       ("reasoning_parser", served.formats.reasoning.map { .string($0.name) } ?? .null),
+      ("pooling", served.embeddings.map { .string($0.pooling.rawValue) } ?? .null),
       ("load_format", .string(engineFlags.loadFormat.rawValue)),
       ("page_size", .int(Int64(model.plan.pageSize))),
       ("chunked_prefill_size", .int(Int64(model.plan.maxBatchedTokens))),

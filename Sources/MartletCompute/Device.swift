@@ -71,6 +71,18 @@ package import CMartletKernels
     return values
   }
 
+  /// The same for a buffer of the forward pass, as float32.
+  package func download(_ activation: Activation, count: Int) throws(KernelError) -> [Float] {
+    switch activation.dtype {
+    case .f16:
+      try download(DeviceArray<Float16>(memory: activation.memory, count: count), count: count).map { Float($0) }
+    case .bf16:
+      try download(DeviceArray<UInt16>(memory: activation.memory, count: count), count: count)
+        .map { Float(bitPattern: UInt32($0) << 16) }
+    default: try download(DeviceArray<Float>(memory: activation.memory, count: count), count: count)
+    }
+  }
+
   /// Starts a copy of the array's first `count` elements, without waiting for the ops before it; `finish` has them.
   /// Few and small: as many as the table has channels.
   package func startDownload(_ array: DeviceArray<Int32>, count: Int) throws(KernelError) -> PendingDownload {

@@ -5,6 +5,8 @@ package enum AdmissionError: Error, Equatable, Sendable {
   case promptTooLong(tokens: Int, limit: Int)
   /// A token id outside the vocabulary.
   case unknownToken(Int32, vocabularySize: Int)
+  /// More requests at once than the engine can ever hold.
+  case tooMany(requests: Int, limit: Int)
   case queueFull(limit: Int)
   case shuttingDown
 }

@@ -6,10 +6,15 @@ package struct EngineLimits: Sendable, Equatable {
   package let maxRunningRequests: Int
   /// KV pool size in tokens.
   package let maxTotalTokens: Int
-  package init(contextLength: Int, vocabularySize: Int, maxRunningRequests: Int, maxTotalTokens: Int) {
+  /// Requests that may run and wait together.
+  package let maxLiveRequests: Int
+  package init(
+    contextLength: Int, vocabularySize: Int, maxRunningRequests: Int, maxTotalTokens: Int, maxLiveRequests: Int = .max
+  ) {
     self.contextLength = contextLength
     self.vocabularySize = vocabularySize
     self.maxRunningRequests = maxRunningRequests
     self.maxTotalTokens = maxTotalTokens
+    self.maxLiveRequests = maxLiveRequests
   }
 }

@@ -11,6 +11,8 @@ package struct GenerationRequest: Sendable {
   package let constraint: (any TokenConstraint)?
   /// What the client thinks will come, for speculation; the output is the same with and without it.
   package var prediction: [TokenID] = []
+  /// Wants the prompt's pooled hidden state; nothing is generated then.
+  package private(set) var pooling: Pooling?
 
   package init(
     prompt: [TokenID], sampling: SamplingParameters, stop: StopCriteria, logprobs: LogprobOptions = .none,
@@ -24,5 +26,15 @@ package struct GenerationRequest: Sendable {
     self.namespace = namespace
     self.priority = priority
     self.constraint = constraint
+  }
+
+  /// A request for a prompt's embedding.
+  package init(
+    embedding prompt: [TokenID], pooling: Pooling, namespace: CacheNamespace = .shared, priority: Int = 0
+  ) throws(InvalidField) {
+    self.init(
+      prompt: prompt, sampling: try SamplingParameters(SamplingParameters.Fields()),
+      stop: try StopCriteria(maxTokens: 0), namespace: namespace, priority: priority)
+    self.pooling = pooling
   }
 }

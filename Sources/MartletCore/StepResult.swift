@@ -9,6 +9,8 @@ package struct StepResult: Sendable {
     /// Tokens that must follow those: guesses for the next step. Only for rows that look ahead.
     package var forced: [TokenID] = []
     package var promptLogprobs: [TokenLogprobs] = []
+    /// Final hidden states of the row's `pooled` inputs, [pooled.count, hidden size].
+    package var hidden: [Float] = []
     package init() {}
   }
 

@@ -11,6 +11,8 @@ package struct StepRow: Sendable {
   package let samples: Bool
   /// Input offsets whose logits score the prompt's next token: offset i scores the token at position start + i + 1.
   package let promptLogprobs: Range<Int>
+  /// Input offsets whose final hidden states are wanted.
+  package var pooled = 0..<0
   /// The last so many input tokens are guesses: a token is drawn in front of each of them and behind the last, for as
   /// long as the draws repeat the guesses.
   package let draftCount: Int

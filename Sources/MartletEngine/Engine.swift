@@ -52,7 +52,7 @@ package final class Engine: Generator {
   package func generate(_ request: GenerationRequest) throws(AdmissionError) -> GenerationStream {
     try validate(request)
     guard !status.isRefusing else { throw .shuttingDown }
-    guard status.enter(limit: options.runningLimit + options.maxQueuedRequests) else {
+    guard status.enter(limit: limits.maxLiveRequests) else {
       throw .queueFull(limit: options.maxQueuedRequests)
     }
     let id = RequestID(lastID.add(1, ordering: .relaxed).newValue)

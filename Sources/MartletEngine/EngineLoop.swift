@@ -138,7 +138,7 @@ struct EngineLoop<Executor: StepExecutor>: ~Copyable {
     let now = ContinuousClock.now
     for (id, event) in reports {
       switch event {
-      case .prefilled: streams[id]?.events.yield(event)
+      case .prefilled, .embedded: streams[id]?.events.yield(event)
       case .token:
         if streams[id]?.firstToken == nil { streams[id]?.firstToken = now }
         streams[id]?.events.yield(event)

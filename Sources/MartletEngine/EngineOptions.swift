@@ -34,7 +34,8 @@ package struct EngineOptions: Sendable, Equatable {
   package var limits: EngineLimits {
     EngineLimits(
       contextLength: min(contextLength, pageCount * pageSize), vocabularySize: vocabularySize,
-      maxRunningRequests: runningLimit, maxTotalTokens: pageCount * pageSize)
+      maxRunningRequests: runningLimit, maxTotalTokens: pageCount * pageSize,
+      maxLiveRequests: runningLimit + maxQueuedRequests)
   }
 
   /// Every running sequence must find a token of budget in a step, so that none starves.

@@ -17,6 +17,8 @@ struct RunningSequence {
   let prefillEnd: Int
   /// The next prompt position that a planned step will score.
   var nextScored: Int
+  /// The next prompt position whose hidden state a planned step will give.
+  var nextPooled: Int
   /// The edge that this sequence is about to add to the tree.
   var pendingEdge: PrefixCache.Edge?
 
@@ -48,9 +50,14 @@ struct RunningSequence {
     }
     planned = end
     if samples { state.samplesInFlight += 1 }
-    return StepRow(
+    var row = StepRow(
       request: state.id, slot: slot, input: .tokens(Array(state.history[start..<end])), start: start,
       pages: Array(pages[..<((end + pageSize - 1) / pageSize)]), samples: samples, promptLogprobs: scored)
+    if nextPooled < min(end, promptEnd) {
+      row.pooled = (nextPooled - start)..<(min(end, promptEnd) - start)
+      nextPooled = min(end, promptEnd)
+    }
+    return row
   }
 
   /// The next token.

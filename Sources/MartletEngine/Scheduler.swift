@@ -298,7 +298,8 @@ package struct Scheduler {
     running.append(
       RunningSequence(
         state: state, slot: slot, root: cache.open(state.request.namespace), pages: pages, cachedPages: cached.count,
-        planned: cached.count * options.pageSize, prefillEnd: state.history.count, nextScored: state.nextScored))
+        planned: cached.count * options.pageSize, prefillEnd: state.history.count, nextScored: state.nextScored,
+        nextPooled: state.nextPooled))
     positions[Int(slot.rawValue)] = running.count - 1
     announceEdge(running.count - 1)
     return running.count - 1

@@ -13,6 +13,9 @@ struct SequenceState {
   /// The next prompt position whose logprob is still to be computed; the prompt's length when there is none.
   var nextScored: Int
   var promptLogprobs: [TokenLogprobs] = []
+  /// The next prompt position whose hidden state is still wanted; the prompt's length when there is none.
+  private(set) var nextPooled: Int
+  private var pool: HiddenStatePool?
   var isPrefilled = false
   /// Nil until the request first ran.
   var cachedTokens: Int?
@@ -27,15 +30,23 @@ struct SequenceState {
     self.arrival = arrival
     history = request.prompt
     nextScored = request.logprobs.promptStart.map { min(max($0, 1), request.prompt.count) } ?? request.prompt.count
+    switch request.pooling {
+    case nil: nextPooled = request.prompt.count
+    case .last?: nextPooled = request.prompt.count - 1
+    case .mean?: nextPooled = 0
+    }
+    pool = request.pooling.map { _ in HiddenStatePool() }
   }
 
   var generatedCount: Int { history.count - request.prompt.count }
   var generated: [TokenID] { Array(history[request.prompt.count...]) }
 
-  /// Full pages that may come from the cache: the last token's logits are needed, and those that score prompt tokens.
+  /// Full pages that may come from the cache: the last token's logits are needed, those that score prompt tokens, and
+  /// the hidden states that are pooled.
   func reusablePages(pageSize: Int) -> Int {
     let last = nextScored < request.prompt.count ? nextScored - 1 : history.count - 1
-    return min(last, history.count - 1) / pageSize
+    let pooled = nextPooled < request.prompt.count ? nextPooled : history.count - 1
+    return min(last, pooled, history.count - 1) / pageSize
   }
 
   /// Takes note of a page that went into the cache; one that is computed again after a retraction counts once.
@@ -68,10 +79,18 @@ struct SequenceState {
       promptLogprobs += output.promptLogprobs
       nextScored = row.start + row.promptLogprobs.upperBound + 1
     }
+    if !row.pooled.isEmpty {
+      pool?.add(output.hidden, rows: row.pooled.count)
+      nextPooled = row.start + row.pooled.upperBound
+    }
     if !isPrefilled, row.start + row.input.count >= request.prompt.count {
       isPrefilled = true
       events.append(.prefilled(promptLogprobs: promptLogprobs, usage: usage))
       promptLogprobs = []
+      if let pooled = pool?.mean {
+        guard pooled.allSatisfy(\.isFinite) else { return events + [.finished(.aborted(.invalidLogits), usage)] }
+        events.append(.embedded(pooled))
+      }
       if request.stop.maxTokens == 0 { return events + [.finished(.length, usage)] }
     }
     guard row.samples else { return events }

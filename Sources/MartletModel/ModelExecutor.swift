@@ -5,8 +5,8 @@ package import MartletCore
 /// Runs a model on one device. Lives on the engine thread.
 ///
 /// `launch` only enqueues, so that a step can be launched while the one before it runs: its rows read their input tokens
-/// where that step leaves them, on the device. Two things make `launch` wait: a row that reports log-probabilities waits
-/// for its own step, and a row with penalties or a constraint for the step before it, whose
+/// where that step leaves them, on the device. Two things make `launch` wait: a row that reports log-probabilities or
+/// hidden states waits for its own step, and a row with penalties or a constraint for the step before it, whose
 /// tokens they depend on.
 package struct ModelExecutor: StepExecutor {
   private let batch: BatchLayout
@@ -119,6 +119,7 @@ package struct ModelExecutor: StepExecutor {
       }
       try finish(work, hidden: hidden, plan: plan, result: &record.result)
       try keepTokens(work.draws.count)
+      try pool(work, hidden: hidden, result: &record.result)
     }
     guard !work.draws.isEmpty else { return record }
     for (index, row) in plan.rows.enumerated() where row.looksAhead { record.lookingAhead.append((index, row.slot)) }
@@ -165,6 +166,10 @@ package struct ModelExecutor: StepExecutor {
     }
     for (index, score) in work.scores.enumerated() {
       batch.inputs.logitRows[work.draws.count + index] = Int32(firstRows[score.planRow] + score.offset)
+    }
+    for (index, pool) in work.pools.enumerated() {
+      batch.inputs.logitRows[work.draws.count + work.scores.count + index] =
+        Int32(firstRows[pool.planRow] + pool.offset)
     }
     try appendPadding(padding, after: work.draws.count)
     try batch.send()
@@ -215,6 +220,20 @@ package struct ModelExecutor: StepExecutor {
       let logprobs = try sampler.draw(
         draws, rows: batch.inputs.sampleRows, start: start, into: tokens.suffix(from: start), batch: batch)
       for (row, values) in logprobs { result.rows[draws[draws.startIndex + row].planRow].logprobs = [values] }
+    }
+  }
+
+  /// Reads the hidden states of the wanted rows, a chunk at a time.
+  private func pool(_ work: StepWork, hidden: ProjectionInput, result: inout StepResult) throws(KernelError) {
+    let first = work.draws.count + work.scores.count
+    for start in stride(from: 0, to: work.pools.count, by: batch.logitChunk) {
+      let pools = work.pools[start..<min(start + batch.logitChunk, work.pools.count)]
+      let values = try model.hiddenStates(
+        of: hidden, indices: batch.inputs.logitRows.device.suffix(from: first + start), count: pools.count, batch)
+      let size = values.count / pools.count
+      for (index, pool) in pools.enumerated() {
+        result.rows[pool.planRow].hidden += values[index * size..<(index + 1) * size]
+      }
     }
   }
 

@@ -45,9 +45,24 @@ package struct APIError: HTTPResponseError, Sendable {
     case .unknownToken(let token, let size):
       self.init(
         .badRequest, "the prompt (input_ids) holds \(token); the vocabulary has \(size) tokens", field: "prompt")
+    case .tooMany(let requests, let limit):
+      self.init(
+        .badRequest,
+        "the request asks for \(requests) answers, but the server holds \(limit) at once: split it, or start the server with a larger --max-queued-requests"
+      )
     case .queueFull(let limit):
       self.init(.serviceUnavailable, "the queue is full (\(limit) requests wait): try again later")
     case .shuttingDown: self.init(.serviceUnavailable, "the server is shutting down")
+    }
+  }
+
+  /// Why the engine ended a generation; nil for one that was cancelled.
+  init?(_ reason: AbortReason) {
+    switch reason {
+    case .cancelled: return nil
+    case .shuttingDown: self.init(.serviceUnavailable, "the server is shutting down")
+    case .deviceFailed(let status): self.init(.internalServerError, "the device failed (status \(status))")
+    case .invalidLogits: self.init(.internalServerError, "the model produced no finite logits")
     }
   }
 

@@ -38,20 +38,41 @@ extension APIServer {
           example: ["prompt": "hello", "max_tokens": 4], stream: Self.events
         ).answering(.completion)
       ) { try await completions.handle($0, $1) },
-    ] + refusals()
+    ] + embeddings(reader) + [moderations()]
+  }
+
+  private func embeddings(_ reader: RequestReader) -> [ServedRoute] {
+    let embeddings = EmbeddingsRoute(model: model, reader: reader, connections: connections)
+    let ollama = OllamaEmbedRoutes(model: model, reader: reader, connections: connections)
+    return [
+      ServedRoute(
+        .post, "/v1/embeddings",
+        RouteDescription(
+          "Turn texts into vectors", body: RequestField.embedding, required: ["input"], example: ["input": "hello"]
+        ).answering(.embeddings)
+      ) { try await embeddings.handle($0, $1) },
+      ServedRoute(
+        .post, "/api/embed",
+        RouteDescription(
+          "Turn texts into vectors, for Ollama's clients", body: RequestField.ollamaEmbed, example: ["input": "hello"]
+        ).answering(.ollamaEmbeddings)
+      ) { try await ollama.embed($0, $1) },
+      ServedRoute(
+        .post, "/api/embeddings",
+        RouteDescription(
+          "Turn a text into a vector, for Ollama's older clients", body: RequestField.ollamaEmbedding,
+          example: ["prompt": "hello"]
+        ).answering(.ollamaEmbedding)
+      ) { try await ollama.embeddings($0, $1) },
+    ]
   }
 
   /// What clients ask for and a model that writes text does not do: an answer that says so, not an unknown route.
-  private func refusals() -> [ServedRoute] {
-    let refused = [
-      ("/v1/moderations", "moderations need a classifier"), ("/v1/embeddings", "embeddings need an embedding model"),
-      ("/api/embed", "embeddings need an embedding model"), ("/api/embeddings", "embeddings need an embedding model"),
-    ]
+  private func moderations() -> ServedRoute {
     let name = model.name
-    return refused.map { path, reason in
-      ServedRoute(.post, path, RouteDescription("Refused: \(reason)")) { _, _ in
-        throw APIError(.badRequest, "\(reason); the served model \(name) generates text", code: "unsupported")
-      }
+    return ServedRoute(.post, "/v1/moderations", RouteDescription("Refused: moderations need a classifier")) { _, _ in
+      throw APIError(
+        .badRequest, "moderations need a classifier; the served model \(name) generates text", code: "unsupported")
     }
   }
 
@@ -170,7 +191,8 @@ extension APIServer {
   private func status() -> [ServedRoute] {
     let status = StatusRoutes(model: model)
     let alive = RouteDescription("Tell whether the engine answers", answer: .none)
-    let info = RouteDescription("Describe the model"), state = RouteDescription("Tell the options and the load")
+    let info = RouteDescription("Describe the model").answering(.modelInfo)
+    let state = RouteDescription("Tell the options and the load").answering(.serverInfo)
     return ["/health", "/health_generate", "/ping"].map { path in
       ServedRoute(.get, path, alive) { _, _ in await status.health() }
     } + [

@@ -44,12 +44,14 @@ package struct APIServer: Sendable {
     let responses = ResponsesRoute(
       model: model, reader: reader, connections: connections, store: state.responses, streams: state.streams,
       running: state.running)
+    let embeddings = EmbeddingsRoute(model: model, reader: reader, connections: connections)
     return BatchRunner(store: state.batches, generator: model.generator, logger: logger) { work, fields in
       // The cache of a tenant's batches is its own.
       let namespace = CacheNamespace("batch=\(work.tenant.name)")
       return switch work.endpoint {
       case "/v1/completions": try await completions.answer(fields, namespace: namespace)
       case "/v1/responses": try await responses.answer(fields, namespace: namespace, tenant: work.tenant)
+      case "/v1/embeddings": try await embeddings.answer(fields, namespace: namespace)
       default: try await chat.answer(fields, namespace: namespace)
       }
     }

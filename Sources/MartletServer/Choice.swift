@@ -63,12 +63,7 @@ struct Choice: Sendable {
   /// Throws for a generation that the engine could not finish.
   func check() throws(APIError) {
     guard case .engine(.aborted(let reason)) = assembler.finish else { return }
-    switch reason {
-    case .cancelled: return
-    case .shuttingDown: throw APIError(.serviceUnavailable, "the server is shutting down")
-    case .deviceFailed(let status): throw APIError(.internalServerError, "the device failed (status \(status))")
-    case .invalidLogits: throw APIError(.internalServerError, "the model produced no finite logits")
-    }
+    if let error = APIError(reason) { throw error }
   }
 
   /// OpenAI's word for how it ended.

@@ -25,6 +25,7 @@ struct ChoiceGroup: Sendable {
     _ requests: [GenerationRequest], fields: [SamplingFields], parser: ResponseParser.Options? = nil,
     model: ServedModel
   ) throws(AdmissionError) {
+    try Self.check(count: requests.count, model: model)
     var choices: [Choice] = []
     do throws(AdmissionError) {
       for (index, (request, fields)) in zip(requests, fields).enumerated() {
@@ -35,6 +36,12 @@ struct ChoiceGroup: Sendable {
       throw error
     }
     self.choices = choices
+  }
+
+  /// Refuses more generations than the engine holds at once, running and waiting.
+  static func check(count: Int, model: ServedModel) throws(AdmissionError) {
+    let limit = model.generator.limits.maxLiveRequests
+    guard count <= limit else { throw .tooMany(requests: count, limit: limit) }
   }
 
   /// The engine's ids of the choices.

@@ -13,6 +13,17 @@ package struct ServedModel: Sendable {
     package init() {}
   }
 
+  /// How prompts become embeddings.
+  package struct Embeddings: Sendable {
+    package let pooling: Pooling
+    /// Values of a vector.
+    package let dimensions: Int
+    package init(pooling: Pooling, dimensions: Int) {
+      self.pooling = pooling
+      self.dimensions = dimensions
+    }
+  }
+
   package var name: String
   package var path: String
   package var created: Int
@@ -21,6 +32,8 @@ package struct ServedModel: Sendable {
   package var generator: any Generator
   package var defaults = Defaults()
   package var architecture: String
+  /// nil: requests for embeddings are refused.
+  package var embeddings: Embeddings?
   package var formats = AnswerFormats()
   /// Where prompts are rendered and tokenized.
   package var workers = TextWorkers(count: 1)

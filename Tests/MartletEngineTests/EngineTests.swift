@@ -54,7 +54,7 @@ private struct PreparingExecutor: StepExecutor {
     var tokens: [Int32] = [], ends: [FinishReason] = []
     for await event in stream.events {
       switch event {
-      case .prefilled: continue
+      case .prefilled, .embedded: continue
       case .token(let token, _): tokens.append(token.rawValue)
       case .finished(let reason, _): ends.append(reason)
       }

@@ -26,6 +26,11 @@ struct HashExecutor: StepExecutor {
     return TokenID(Int32((hash >> 33) % (span == nil ? 1000 : 6)))
   }
 
+  /// The imagined hidden state of the last token.
+  static func hidden(after history: [Int32], span: Int? = nil) -> [Float] {
+    [Float(next(after: history, span: span).rawValue), Float(history.count)]
+  }
+
   mutating func launch(_ plan: StepPlan) throws(ExecutorError) -> StepTicket {
     for admission in plan.admissions { last[admission.slot] = admission.generated.last }
     var rows: [StepResult.Row] = []
@@ -40,6 +45,10 @@ struct HashExecutor: StepExecutor {
         memory[Int(row.pages[position / pageSize].rawValue)][position % pageSize] = token.rawValue
       }
       var result = StepResult.Row()
+      for offset in row.pooled {
+        let history = (0...row.start + offset).map { memory[Int(row.pages[$0 / pageSize].rawValue)][$0 % pageSize] }
+        result.hidden += Self.hidden(after: history, span: span)
+      }
       if row.samples {
         var history = (0..<(row.start + input.count - row.draftCount)).map { position in
           memory[Int(row.pages[position / pageSize].rawValue)][position % pageSize]

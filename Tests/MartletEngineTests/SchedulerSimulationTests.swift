@@ -40,6 +40,8 @@ import Testing
     let prompt: [Int32]
     let limit: Int
     let isScored: Bool
+    var pooling: Pooling?
+    var embedded: [Float]?
     var tokens: [Int32] = []
     var prefills = 0
     var ends: [FinishReason] = []
@@ -88,7 +90,12 @@ import Testing
         stop: try StopCriteria(maxTokens: limit),
         logprobs: LogprobOptions(output: false, topCount: 0, promptStart: isScored ? draw(prompt.count) : nil),
         namespace: namespace, priority: draw(3))
-      if setting.speculates, draw(2) == 0 {
+      if draw(6) == 0 {
+        let pooling = Pooling.allCases[draw(2)]
+        request = try GenerationRequest(
+          embedding: request.prompt, pooling: pooling, namespace: namespace, priority: draw(3))
+        generations[id] = Generation(prompt: prompt, limit: 0, isScored: false, pooling: pooling)
+      } else if setting.speculates, draw(2) == 0 {
         request.prediction = (0..<40).map { _ in TokenID(Int32(draw(6))) }
       }
       scheduler.admit(id, request)
@@ -129,11 +136,27 @@ import Testing
       for (id, event) in scheduler.commit(result, for: plan) {
         switch event {
         case .prefilled: generations[id]?.prefills += 1
+        case .embedded(let values): generations[id]?.embedded = values
         case .token(let token, _): generations[id]?.tokens.append(token.rawValue)
         case .finished(let reason, let usage):
           generations[id]?.ends.append(reason)
           #expect(usage.completionTokens == generations[id]?.tokens.count)
         }
+      }
+    }
+  }
+
+  /// What an embedding must be, whichever chunks and cached pages it was made of.
+  private static func pooled(_ generation: Generation, span: Int?) -> [Float]? {
+    guard let pooling = generation.pooling else { return nil }
+    let states = generation.prompt.indices.map {
+      HashExecutor.hidden(after: Array(generation.prompt[...$0]), span: span)
+    }
+    switch pooling {
+    case .last: return states.last
+    case .mean:
+      return [0, 1].map { column in
+        Float(states.reduce(0) { $0 + Double($1[column]) } / Double(states.count))
       }
     }
   }
@@ -158,6 +181,7 @@ import Testing
         history.append(token)
       }
       guard !generation.isCancelled else { continue }
+      #expect(generation.embedded == Self.pooled(generation, span: setting.span), "request \(id.rawValue)")
       #expect(generation.ends == [.length])
       #expect(generation.tokens.count == generation.limit)
       #expect(generation.prefills == 1)

@@ -146,7 +146,7 @@ import Testing
           switch event {
           case .prefilled(_, let usage), .finished(_, let usage):
             costs.append([usage.cachedTokens, usage.writtenTokens])
-          case .token: continue
+          case .token, .embedded: continue
           }
         }
       }

@@ -63,7 +63,7 @@ import Testing
   }
 
   /// Whether a value is of a schema as the document writes them.
-  private static func conforms(_ value: JSONValue, _ schema: JSONValue) -> Bool {
+  static func conforms(_ value: JSONValue, _ schema: JSONValue) -> Bool {
     if let choices = schema["anyOf"]?.arrayValue { return choices.contains { conforms(value, $0) } }
     switch (schema["type"]?.stringValue, value) {
     case ("null", .null), ("string", .string), ("boolean", .bool), ("number", .int), ("number", .double),
@@ -84,6 +84,8 @@ import Testing
     var checked = 0
     for route in try Self.routes() where !route.path.contains(":") {
       guard let shape = route.description.shape else { continue }
+      // What has no example needs a file first: `BatchTests`.
+      if route.method == .post, route.description.example == .null { continue }
       var bodies: [JSONObject] = [JSONObject()]
       if let example = route.description.example.objectValue {
         bodies = [example]
@@ -126,9 +128,8 @@ import Testing
     }
   }
 
-  @Test(arguments: ["/v1/moderations", "/v1/embeddings", "/api/embed", "/api/embeddings"])
-  func whatNoTextModelDoesIsRefused(path: String) async throws {
-    let reply = try await TestServer(ScriptedGenerator(text: "x")).send(path, ["input": "x"])
+  @Test func whatNoTextModelDoesIsRefused() async throws {
+    let reply = try await TestServer(ScriptedGenerator(text: "x")).send("/v1/moderations", ["input": "x"])
     #expect(reply.status == 400 && reply.text.contains("the served model test generates text"))
   }
 }

@@ -15,6 +15,16 @@ import Testing
     return .object(object)
   }
 
+  @Test func moreAnswersThanTheServerHoldsAreRefused() async throws {
+    let server = try TestServer(ScriptedGenerator(text: "x"))
+    let prompts = JSONValue.array(Array(repeating: "a", count: 2048))
+    for (body, count) in [(["prompt": prompts, "n": 128], 262_144), (["prompt": prompts], 2048)] as [(JSONValue, Int)] {
+      let reply = try await server.send("/v1/completions", body)
+      #expect(reply.status == 400 && reply.text.contains("asks for \(count) answers"), "\(reply.text)")
+    }
+    #expect(server.generator.requests.isEmpty)
+  }
+
   @Test func chatAnswersWhole() async throws {
     let server = try TestServer(ScriptedGenerator(text: "hi there"))
     let reply = try await server.send("/v1/chat/completions", Self.chat)

@@ -9,7 +9,8 @@ final class ScriptedGenerator: Generator {
     var cancelled: [RequestID] = []
   }
 
-  let limits = EngineLimits(contextLength: 4096, vocabularySize: 258, maxRunningRequests: 4, maxTotalTokens: 8192)
+  let limits = EngineLimits(
+    contextLength: 4096, vocabularySize: 258, maxRunningRequests: 4, maxTotalTokens: 8192, maxLiveRequests: 1028)
   private let state = Mutex(State())
   /// nil: the generation runs until it is cancelled.
   private let answer: @Sendable (GenerationRequest) -> [Int32]?
@@ -66,7 +67,11 @@ final class ScriptedGenerator: Generator {
       return id
     }
     continuation.yield(.prefilled(promptLogprobs: [], usage: usage))
-    if let tokens = answer(request) {
+    if request.pooling != nil {
+      // Tells the prompt's length and its first token.
+      continuation.yield(.embedded([Float(request.prompt.count), Float(request.prompt[0].rawValue), 0]))
+      end(id, .length)
+    } else if let tokens = answer(request) {
       for token in tokens {
         let alternatives = request.logprobs.tokens.map { TokenLogprobs.Alternative(token: $0, logprob: -2) }
         let logprobs = TokenLogprobs(token: TokenID(token), logprob: -0.5, top: [], selected: alternatives)

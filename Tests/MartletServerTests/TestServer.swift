@@ -33,7 +33,8 @@ struct TestServer {
 
   init(
     _ generator: ScriptedGenerator, options: HTTPOptions = HTTPOptions(), formats: AnswerFormats = AnswerFormats(),
-    template: String? = nil, state: ServerState? = nil
+    template: String? = nil, state: ServerState? = nil,
+    embeddings: ServedModel.Embeddings? = ServedModel.Embeddings(pooling: .mean, dimensions: 3)
   ) throws {
     self.generator = generator
     let plain = """
@@ -44,6 +45,7 @@ struct TestServer {
       name: "test", path: "/models/test", created: 1, tokenizer: try Self.tokenizer(),
       template: try ChatTemplate(source: template ?? plain), generator: generator, architecture: "llama")
     model.formats = formats
+    model.embeddings = embeddings
     server = try APIServer(model: model, options: options, state: state, logger: Logger(label: "test")) {
       1_700_000_000
     }

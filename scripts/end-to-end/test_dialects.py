@@ -1,5 +1,6 @@
 """Anthropic's and Ollama's clients against the same model as the openai package."""
 
+import array
 import json
 
 import anthropic
@@ -141,3 +142,24 @@ def test_ollama_holds_its_format(llama):
     schema = {"type": "object", "properties": {"city": {"type": "string", "enum": ["Paris", "Rome"]}}, "required": ["city"]}
     reply = llama.chat(model="default", messages=QUESTION, format=schema, options={"temperature": 0, "num_predict": 64})
     assert json.loads(reply.message.content) in ({"city": "Paris"}, {"city": "Rome"})
+
+
+def test_embeddings_are_the_same_in_all_clients(client, llama):
+    texts = ["The capital of France is Paris.", "Bread is baked in an oven."]
+    answer = client.embeddings.create(model="default", input=texts)
+    vectors = [array.array("f", item.embedding) for item in answer.data]
+    assert [item.index for item in answer.data] == [0, 1] and answer.usage.prompt_tokens == answer.usage.total_tokens > 8
+    for vector in vectors:
+        assert sum(value * value for value in vector) == pytest.approx(1, abs=1e-5)
+    floats = client.embeddings.create(model="default", input=texts, encoding_format="float")
+    assert [array.array("f", item.embedding) for item in floats.data] == vectors
+    embedded = llama.embed(model="default", input=texts)
+    assert [array.array("f", vector) for vector in embedded.embeddings] == vectors
+    assert embedded.prompt_eval_count == answer.usage.prompt_tokens
+    assert array.array("f", llama.embeddings(model="default", prompt=texts[0]).embedding) == vectors[0]
+    short = client.embeddings.create(model="default", input=texts[1], dimensions=64).data[0].embedding
+    length = sum(value * value for value in vectors[1][:64]) ** 0.5
+    assert short == pytest.approx([value / length for value in vectors[1][:64]], abs=1e-6)
+    with pytest.raises(ollama.ResponseError, match="truncate"):
+        llama.embed(model="default", input="a b " * 200, options={"num_ctx": 64})
+    assert len(llama.embed(model="default", input="a b " * 200, truncate=True, options={"num_ctx": 64}).embeddings) == 1

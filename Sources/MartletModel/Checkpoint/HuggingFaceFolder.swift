@@ -1,8 +1,13 @@
 package import Foundation
+import MartletCore
 
 /// A Hugging Face model folder: `config.json`, one or more safetensors files, and the text side's files.
 package struct HuggingFaceFolder: Sendable {
   private struct Index: Decodable { let weight_map: [String: String] }
+  private struct PoolingModes: Decodable {
+    let pooling_mode_lasttoken: Bool?
+    let pooling_mode_mean_tokens: Bool?
+  }
 
   package let path: String
 
@@ -18,7 +23,17 @@ package struct HuggingFaceFolder: Sendable {
       throw CheckpointError(
         file: path, field: "config.json", problem: "is missing", remedy: "give a GGUF file or a Hugging Face folder")
     }
-    return try ModelConfiguration(configJSON: data, path: path + "/config.json")
+    var configuration = try ModelConfiguration(configJSON: data, path: path + "/config.json")
+    configuration.pooling = pooling()
+    return configuration
+  }
+
+  /// What Sentence Transformers keep beside a model that makes embeddings; a damaged file counts as absent.
+  private func pooling() -> Pooling? {
+    guard let data = contents("1_Pooling/config.json"),
+      let modes = try? JSONDecoder().decode(PoolingModes.self, from: data)
+    else { return nil }
+    return modes.pooling_mode_lasttoken == true ? .last : modes.pooling_mode_mean_tokens == true ? .mean : nil
   }
 
   func tensors() throws(CheckpointError) -> [String: CheckpointTensor] {

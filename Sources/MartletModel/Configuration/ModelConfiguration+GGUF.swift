@@ -1,3 +1,5 @@
+import MartletCore
+
 extension ModelConfiguration {
   /// Reads the `<architecture>.*` keys of a GGUF file.
   package init(gguf: GGUFFile) throws(CheckpointError) {
@@ -43,6 +45,8 @@ extension ModelConfiguration {
     } else if architecture == .llama, let window = try integer("attention.sliding_window"), window > 0 {
       slidingWindow = window
     }
+    // llama.cpp's numbers: 1 is the mean, 3 the last token; others are of encoders.
+    pooling = try integer("pooling_type").flatMap { [1: Pooling.mean, 3: .last][$0] }
     try check.validate(self)
   }
 

@@ -1,3 +1,5 @@
+package import MartletCore
+
 /// The shape and the constants of a model, whichever files it came from. Always consistent: made by the readers, which
 /// check every value.
 package struct ModelConfiguration: Sendable, Equatable {
@@ -33,6 +35,8 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var activation = Activation.silu
   package var tiedEmbeddings = false
   package var embeddingScale: Float = 1
+  /// How the model was trained to make embeddings; nil: it does not say.
+  package var pooling: Pooling?
   /// Added to every norm weight: 1 where the checkpoint stores w of (1 + w).
   package var normWeightOffset: Float = 0
 

@@ -25,6 +25,8 @@ final class BatchLayout {
   /// [logit chunk, hidden], as the head takes it, and [logit chunk, vocabulary]
   let logitHidden: Activation
   let logits: DeviceArray<Float>
+  /// [logit chunk, hidden], float32: what is normed for no product to take.
+  let hiddenStates: Activation
   let logitChunk: Int
   let workspace: DeviceMemory
 
@@ -39,7 +41,7 @@ final class BatchLayout {
     let contextPages = (c.contextLength + pageSize - 1) / pageSize + 1
     let largest = StepInputs.Size(
       rows: maxRows, sequences: maxSequences, pages: maxSequences * min(contextPages, pageCount),
-      logitRows: maxRows + max(maxRows, maxSequences), draws: max(maxRows, maxSequences))
+      logitRows: 2 * maxRows + max(maxRows, maxSequences), draws: max(maxRows, maxSequences))
     block = try StagingBlock(on: device, bytes: StepInputs.bytes(largest))
     inputs = try StepInputs(in: block, StepInputs.Size())
     let narrow = isExact ? .f32 : device.table.activationType
@@ -54,6 +56,7 @@ final class BatchLayout {
     logitHidden = try Activation(
       on: device, count: logitChunk * c.hiddenSize, dtype: device.table.hasFusedOps ? .f32 : narrow)
     logits = try device.allocate(Float.self, count: logitChunk * c.vocabularySize)
+    hiddenStates = try Activation(on: device, count: logitChunk * c.hiddenSize)
     workspace = try device.allocate(bytes: sizes.workspace)
   }
 
@@ -87,7 +90,7 @@ final class BatchLayout {
   static func bytes(_ c: ModelConfiguration, table: KernelTable, maxRows: Int, maxSequences: Int) -> Int {
     let sizes = Sizes(c, table: table, maxRows: maxRows, maxSequences: maxSequences)
     let perRow = 3 * c.hiddenSize + sizes.wide + c.headCount * c.headDimension + c.intermediateSize + 8
-    return 4 * (maxRows * perRow + sizes.logitChunk * (c.hiddenSize + c.vocabularySize)) + sizes.workspace
+    return 4 * (maxRows * perRow + sizes.logitChunk * (2 * c.hiddenSize + c.vocabularySize)) + sizes.workspace
   }
 
   /// Starts a step of this size.

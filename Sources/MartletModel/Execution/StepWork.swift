@@ -1,6 +1,7 @@
 import MartletCore
 
-/// The rows of logits that a plan wants: first those that draw a token, then those that score the prompt.
+/// The rows that a plan wants of the last layer: first those that draw a token, then those that score the prompt, then
+/// those whose hidden states are wanted.
 struct StepWork {
   struct Draw {
     let planRow: Int
@@ -19,9 +20,15 @@ struct StepWork {
     let offset: Int
     let token: Int32
   }
+  struct Pool {
+    let planRow: Int
+    /// Offset of the input whose hidden state is wanted.
+    let offset: Int
+  }
 
   private(set) var draws: [Draw] = []
   private(set) var scores: [Score] = []
+  private(set) var pools: [Pool] = []
   private(set) var size = StepInputs.Size()
   /// Every row draws after a single input token.
   private(set) var onlyDecodes = true
@@ -32,6 +39,7 @@ struct StepWork {
       size.pages += row.pages.count
       if row.samples { appendDraws(row, at: index) }
       onlyDecodes = onlyDecodes && row.samples && row.input.count == 1 && row.promptLogprobs.isEmpty
+      pools += row.pooled.map { Pool(planRow: index, offset: $0) }
       guard !row.promptLogprobs.isEmpty, let prompt = prompt(row.slot) else { continue }
       for offset in row.promptLogprobs where row.start + offset + 1 < prompt.count {
         scores.append(Score(planRow: index, offset: offset, token: prompt[row.start + offset + 1].rawValue))
@@ -39,7 +47,7 @@ struct StepWork {
     }
     size.sequences = plan.rows.count
     size.draws = draws.count
-    size.logitRows = draws.count + scores.count
+    size.logitRows = draws.count + scores.count + pools.count
   }
 
   /// A draw behind the last known token, and one behind each guess.

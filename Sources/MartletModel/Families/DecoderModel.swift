@@ -30,4 +30,16 @@ struct DecoderModel {
       hidden.x, rows: batch.rows, columns: finalNorm.columns, indices: indices, count: count, into: batch.logitHidden)
     try head(ProjectionInput(x: batch.logitHidden, norm: hidden.norm), count: count, into: logits, batch)
   }
+
+  /// The final hidden states [count, hidden size] of the rows that `indices` names, on the host. Waits for the device.
+  func hiddenStates(
+    of hidden: ProjectionInput, indices: DeviceArray<Int32>, count: Int, _ batch: BatchLayout
+  ) throws(KernelError) -> [Float] {
+    let columns = finalNorm.columns
+    try batch.device.gather(
+      hidden.x, rows: batch.rows, columns: columns, indices: indices, count: count, into: batch.logitHidden)
+    guard let norm = hidden.norm else { return try batch.device.download(batch.logitHidden, count: count * columns) }
+    try norm(batch.logitHidden, count: count, into: batch.hiddenStates, on: batch.device)
+    return try batch.device.download(batch.hiddenStates, count: count * columns)
+  }
 }

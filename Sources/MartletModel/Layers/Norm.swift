@@ -26,6 +26,14 @@ struct Norm {
     try run(batch.branch, residual: batch.residual, into: nil, mode: .addAfter, batch)
   }
 
+  /// `count` rows that were gathered from the residual.
+  func callAsFunction(
+    _ x: Activation, count: Int, into y: Activation, on device: Device
+  ) throws(KernelError) {
+    try device.norm(
+      x, residual: nil, weight: weight, into: y, rows: count, columns: columns, mode: .plain, epsilon: epsilon)
+  }
+
   private func run(
     _ x: Activation, residual: Activation?, into y: Activation?, mode: Device.NormMode, _ batch: BatchLayout
   ) throws(KernelError) {

@@ -1,3 +1,5 @@
+import MartletCore
+
 extension GGUFMetadata {
   /// The keys that describe a model's shape.
   mutating func add(_ c: ModelConfiguration) {
@@ -16,6 +18,7 @@ extension GGUFMetadata {
     set("\(name).rope.freq_base", float: Float(c.ropeBase))
     set("\(name).vocab_size", integer: c.vocabularySize)
     if let window = c.slidingWindow { set("\(name).attention.sliding_window", integer: window) }
+    if let pooling = c.pooling { set("\(name).pooling_type", integer: pooling == .mean ? 1 : 3) }
     switch c.ropeScaling {
     case .none, .llama3: break
     case .linear(let factor):

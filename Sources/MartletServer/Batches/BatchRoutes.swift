@@ -13,19 +13,22 @@ struct BatchRoutes: Sendable {
     body: [
       RequestField("input_file_id", .string), RequestField("endpoint", .string),
       RequestField("completion_window", .string), RequestField("metadata", .object([])),
-    ], required: ["input_file_id", "endpoint"], example: .null)
+    ], required: ["input_file_id", "endpoint"], example: .null
+  ).answering(.batch)
 
   func routes() -> [ServedRoute] {
     [
       ServedRoute(.post, "/v1/batches", Self.creation) { request, _ in try await create(request) },
-      ServedRoute(.get, "/v1/batches", RouteDescription("List the batches")) { request, _ in
+      ServedRoute(.get, "/v1/batches", RouteDescription("List the batches").answering(.page)) { request, _ in
         let batches = try store.list(tenant: Tenant(request, options: reader.options))
         return Response(json: try ListPage(request, defaultOrder: .descending).json(batches.map(\.value)))
       },
-      ServedRoute(.get, "/v1/batches/:id", RouteDescription("Tell about a batch")) { request, context in
+      ServedRoute(.get, "/v1/batches/:id", RouteDescription("Tell about a batch").answering(.batch)) {
+        request, context in
         Response(json: try find(request, context).value)
       },
-      ServedRoute(.post, "/v1/batches/:id/cancel", RouteDescription("End a batch")) { request, context in
+      ServedRoute(.post, "/v1/batches/:id/cancel", RouteDescription("End a batch").answering(.batch)) {
+        request, context in
         try cancel(request, context)
       },
     ]

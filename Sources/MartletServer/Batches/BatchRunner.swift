@@ -10,7 +10,7 @@ final class BatchRunner: Sendable {
   /// Below what clients can ask for.
   static let priority = -1_000_001
   /// The paths that a batch can be for.
-  static let endpoints = ["/v1/chat/completions", "/v1/completions", "/v1/responses"]
+  static let endpoints = ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings"]
 
   private let store: BatchStore
   private let load: @Sendable () -> EngineLoad

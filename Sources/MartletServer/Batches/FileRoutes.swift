@@ -13,11 +13,14 @@ struct FileRoutes: Sendable {
 
   func routes() -> [ServedRoute] {
     [
-      ServedRoute(.post, "/v1/files", RouteDescription("Keep a file, as multipart/form-data")) { request, _ in
+      ServedRoute(.post, "/v1/files", RouteDescription("Keep a file, as multipart/form-data").answering(.file)) {
+        request, _ in
         try await upload(request)
       },
-      ServedRoute(.get, "/v1/files", RouteDescription("List the files")) { request, _ in try list(request) },
-      ServedRoute(.get, "/v1/files/:id", RouteDescription("Tell about a file")) { request, context in
+      ServedRoute(.get, "/v1/files", RouteDescription("List the files").answering(.page)) { request, _ in
+        try list(request)
+      },
+      ServedRoute(.get, "/v1/files/:id", RouteDescription("Tell about a file").answering(.file)) { request, context in
         Response(json: try find(request, context).json)
       },
       ServedRoute(.get, "/v1/files/:id/content", RouteDescription("Read a file", answer: .bytes)) {

@@ -142,6 +142,28 @@ extension AnswerShape {
     RequestField("modified_at", .string),
   ])
 
+  static let embeddings = AnswerShape(always: [
+    RequestField("object", .string), RequestField("model", .string),
+    RequestField(
+      "data",
+      .listOf([
+        RequestField("object", .string), .integer("index"), RequestField("embedding", .oneOf([.list, .string])),
+      ])),
+    RequestField(
+      "usage",
+      .object([
+        .integer("prompt_tokens"), .integer("total_tokens"),
+        RequestField("prompt_tokens_details", .object([.integer("cached_tokens")])),
+      ])),
+  ])
+
+  static let ollamaEmbeddings = AnswerShape(
+    always: [
+      RequestField("model", .string), RequestField("embeddings", .list), .integer("total_duration"),
+      .integer("load_duration"), .integer("prompt_eval_count"),
+    ], sometimes: [.integer("truncated_tokens")])
+  static let ollamaEmbedding = AnswerShape(always: [RequestField("embedding", .list)])
+
   static let version = AnswerShape(always: [RequestField("version", .string)])
 
   static let response = AnswerShape(
@@ -160,15 +182,6 @@ extension AnswerShape {
       RequestField(
         "usage", .object([.integer("input_tokens"), .integer("output_tokens"), .integer("total_tokens")])),
     ], sometimes: [RequestField("prompt_token_ids", .list), RequestField("response_token_ids", .list)])
-
-  static let deletion = AnswerShape(always: [
-    RequestField("id", .string), RequestField("object", .string), RequestField("deleted", .bool),
-  ])
-
-  static let page = AnswerShape(always: [
-    RequestField("object", .string), RequestField("data", .listOf([RequestField("id", .string)])),
-    RequestField("first_id", .string), RequestField("last_id", .string), RequestField("has_more", .bool),
-  ])
 
   private static let modelCard: [RequestField] = [
     RequestField("id", .string), RequestField("object", .string), .integer("created"),

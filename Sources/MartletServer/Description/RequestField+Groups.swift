@@ -148,4 +148,20 @@ extension RequestField {
       RequestField("prompt", .string), RequestField("suffix", .string), RequestField("system", .string),
       RequestField("raw", .bool), RequestField("context", .list),
     ] + ollama
+
+  static let embedding: [RequestField] = [
+    RequestField("input", .oneOf([.string, .list])), RequestField("model", .string),
+    RequestField("encoding_format", .string), .integer("dimensions", 1...Int(Int32.max)),
+    .integer("priority", -1_000_000...1_000_000), RequestField("cache_salt", .string),
+    RequestField("extra_key", .string),
+  ]
+
+  private static let ollamaEmbedOptions: [RequestField] = [
+    RequestField("model", .string), RequestField("truncate", .bool), .integer("dimensions", 1...Int(Int32.max)),
+    RequestField("keep_alive", .oneOf([.number, .string])),
+    RequestField("options", .object([.integer("num_ctx", 1...Int(Int32.max))])),
+  ]
+
+  static let ollamaEmbed = [RequestField("input", .strings)] + ollamaEmbedOptions
+  static let ollamaEmbedding = [RequestField("prompt", .string)] + ollamaEmbedOptions
 }

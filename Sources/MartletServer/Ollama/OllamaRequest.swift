@@ -92,7 +92,7 @@ enum OllamaRequest {
   }
 
   /// The model stays loaded whatever is asked; what is no time is refused.
-  private static func checkKeepAlive(_ fields: RequestFields) throws(InvalidField) {
+  static func checkKeepAlive(_ fields: RequestFields) throws(InvalidField) {
     switch fields.value("keep_alive") {
     case nil, .int?, .double?: return
     case .string(let text)?

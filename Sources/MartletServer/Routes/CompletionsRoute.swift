@@ -66,11 +66,12 @@ struct CompletionsRoute: Sendable {
       sampling.stopTokens += middles.first?.ends ?? []
       prompts = middles.map(\.tokens)
     } else {
-      prompts = try self.prompts(fields)
+      prompts = try PromptList(fields, "prompt", model: model).prompts
     }
     let top = try fields.integer("logprobs", in: 0...20)
     let logprobs = LogprobOptions(output: top != nil, topCount: top ?? 0, promptStart: echo && top != nil ? 0 : nil)
     let priority = try reader.priority(fields)
+    try ChoiceGroup.check(count: prompts.count * sampling.n, model: model)
     var requests: [GenerationRequest] = []
     for prompt in prompts {
       for choice in 0..<sampling.n {
@@ -89,27 +90,11 @@ struct CompletionsRoute: Sendable {
 
   /// The prompts of a request whose suffix needs them as text.
   private func texts(_ fields: RequestFields) throws(InvalidField) -> [String] {
-    guard let texts = try fields.strings("prompt"), !texts.isEmpty, texts.count <= 2048 else {
-      throw InvalidField(field: "prompt", reason: "must be a string, or a list of up to 2048 of them, beside a suffix")
+    guard let texts = try fields.strings("prompt"), !texts.isEmpty, texts.count <= PromptList.limit else {
+      throw InvalidField(
+        field: "prompt", reason: "must be a string, or a list of up to \(PromptList.limit) of them, beside a suffix")
     }
     return texts
-  }
-
-  /// A string, a list of strings, a list of ids, or a list of lists of ids.
-  private func prompts(_ fields: RequestFields) throws -> [[TokenID]] {
-    guard let prompt = fields.value("prompt") else { throw InvalidField(field: "prompt", reason: "is missing") }
-    if let text = prompt.stringValue { return [model.tokenizer.encode(text, addSpecialTokens: true)] }
-    guard let list = prompt.arrayValue, let first = list.first, list.count <= 2048 || first.intValue != nil else {
-      throw InvalidField(field: "prompt", reason: "must be a string, a list of up to 2048 strings, or token ids")
-    }
-    if first.intValue != nil { return [try RequestFields.tokens(list, field: "prompt")] }
-    return try list.enumerated().map { index, item in
-      if let text = item.stringValue { return model.tokenizer.encode(text, addSpecialTokens: true) }
-      guard let ids = item.arrayValue else {
-        throw InvalidField(field: "prompt[\(index)]", reason: "must be a string or a list of token ids")
-      }
-      return try RequestFields.tokens(ids, field: "prompt[\(index)]")
-    }
   }
 
   private func echoed(_ choice: Choice, _ prepared: Prepared) -> String {

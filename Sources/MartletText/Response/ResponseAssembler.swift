@@ -55,6 +55,7 @@ package struct ResponseAssembler: Sendable {
       promptLogprobs = logprobs
       self.usage = usage
       return ""
+    case .embedded: return ""
     case .token(let token, let logprob):
       tokens.append(token)
       if let logprob { logprobs.append(logprob) }

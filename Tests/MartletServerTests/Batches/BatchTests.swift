@@ -67,6 +67,31 @@ import Testing
     #expect(server.generator.requests.allSatisfy { $0.priority == BatchRunner.priority })
   }
 
+  @Test(.timeLimit(.minutes(1))) func embeddingsAreMadeInBatches() async throws {
+    let server = try TestServer(ScriptedGenerator(text: "words"))
+    let line = #"{"custom_id": "a", "method": "POST", "url": "/v1/embeddings", "body": {"input": ["x", "yz"]}}"#
+    let file = try await Self.upload(line, to: server)
+    let batch = try await server.send(
+      "/v1/batches", ["input_file_id": file["id"] ?? .null, "endpoint": "/v1/embeddings"]
+    ).json
+    try await Self.run(server) { try await Self.get(batch, on: server)["status"] == "completed" }
+    let results = try await Self.results(try await Self.get(batch, on: server)["output_file_id"], server)
+    #expect(results[0]["response"]?["body"]?["data"]?.arrayValue?.count == 2)
+    #expect(server.generator.requests.allSatisfy { $0.pooling != nil && $0.priority == BatchRunner.priority })
+  }
+
+  @Test func filesAndBatchesAreOfTheirSchemas() async throws {
+    let server = try TestServer(ScriptedGenerator(text: "words"))
+    let file = try await Self.upload(Self.lines(2), to: server)
+    let batch = try await Self.create(Self.lines(2), on: server)
+    let failed = try await Self.create("no JSON", on: server)
+    for (value, shape) in [(file, AnswerShape.file), (batch, .batch), (failed, .batch)] {
+      #expect(OpenAPITests.conforms(value, shape.schema), "\(value)")
+      #expect(Set(value.objectValue?.keys ?? []) == Set(shape.always.map(\.name)))
+    }
+    #expect(failed["errors"]?["data"]?.arrayValue?.isEmpty == false)
+  }
+
   @Test(.timeLimit(.minutes(1))) func aBatchGoesOnInTheNextProcessAndAnswersNothingTwice() async throws {
     let state = try ServerState { 1_700_000_000 }
     // The first process answers three lines and hangs in the others until it ends.
