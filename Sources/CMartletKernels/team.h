@@ -37,7 +37,8 @@ struct mk_stream {
   mk_arena *arena;
   uint64_t regions, busy, waiting;
   uint64_t window_waiting, window_total;
-  uint32_t window_regions, shrunk_windows;
+  uint32_t window_regions, slow_windows;
+  uint32_t same_windows, patience; ///< windows since the team changed, and how many a smaller one waits
 };
 
 static inline void *mk_stream_scratch(const mk_stream *stream, uint32_t worker) {
