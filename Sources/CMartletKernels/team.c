@@ -84,10 +84,11 @@ static void *helper_main(void *opaque) {
 /// Shrinks the team when the caller waits much for helpers that do not run, and tries a larger one again later. A third
 /// is enough: the other process takes turns on the caller's core too, and that time does not show as waiting.
 ///
-/// One window may be slow for other reasons (pages come in, weights are packed in uneven pieces): two in a row count. A team
-/// that shrank tries again soon; each time that this was in vain it waits twice as long, up to MOST_PATIENCE windows.
+/// One window may be slow for other reasons (pages come in, weights are packed in uneven pieces): two in a row count, or one
+/// of a team that shrank lately. A smaller team tries again soon; each time that this was in vain it waits four times as
+/// long, up to MOST_PATIENCE windows.
 static void adapt(mk_stream *stream) {
-  enum { WINDOW = 64, SLOW_WINDOWS = 2, LEAST_PATIENCE = 2, MOST_PATIENCE = 32, STEADY_WINDOWS = 64 };
+  enum { WINDOW = 64, SLOW_WINDOWS = 2, LEAST_PATIENCE = 4, MOST_PATIENCE = 64, STEADY_WINDOWS = 64 };
   if (++stream->window_regions < WINDOW) return;
   const uint32_t active = atomic_load_explicit(&stream->active, memory_order_relaxed);
   const bool is_slow = stream->window_waiting * 3 > stream->window_total && active > 1;
@@ -95,9 +96,9 @@ static void adapt(mk_stream *stream) {
   stream->window_waiting = stream->window_total = 0;
   stream->slow_windows = is_slow ? stream->slow_windows + 1 : 0;
   stream->same_windows++;
-  if (stream->slow_windows >= SLOW_WINDOWS) {
+  if (stream->slow_windows >= (stream->patience > 0 ? 1 : SLOW_WINDOWS)) {
     atomic_store_explicit(&stream->active, active - 1, memory_order_relaxed);
-    const uint32_t patience = 2 * stream->patience;
+    const uint32_t patience = 4 * stream->patience;
     stream->patience = patience < LEAST_PATIENCE ? LEAST_PATIENCE : patience > MOST_PATIENCE ? MOST_PATIENCE : patience;
     stream->slow_windows = stream->same_windows = 0;
   } else if (active < stream->threads) {
