@@ -19,46 +19,21 @@ extension Engine {
     if let dimensions, !(1...size).contains(dimensions) {
       throw MartletError(.request, "dimensions must be between 1 and \(size), got \(dimensions)")
     }
-    var vectors = [[Float]](repeating: [], count: prompts.count)
-    try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
-      var next = 0
-      func submit() {
-        guard next < prompts.count else { return }
-        let index = next
-        next += 1
-        group.addTask {
-          let pooled = try await self.pooled(prompts[index], pooling)
-          return (index, EmbeddingVector(pooled: pooled, dimensions: dimensions).values)
-        }
-      }
-      for _ in 0..<concurrentPrompts { submit() }
-      while let (index, vector) = try await group.next() {
-        vectors[index] = vector
-        submit()
-      }
+    return try await prompts.mapConcurrently(width: concurrentPrompts) { _, prompt in
+      EmbeddingVector(pooled: try await self.pooled(prompt, pooling), dimensions: dimensions).values
     }
-    return vectors
   }
 
   private func pooled(_ prompt: Prompt, _ pooling: Pooling) async throws -> [Float] {
     let kind = MartletCore.Pooling(rawValue: pooling.rawValue) ?? model.configuration.pooling ?? .last
     let request = try GenerationRequest(embedding: try tokens(of: prompt), pooling: kind)
-    var vector: [Float] = []
-    let stream: GenerationStream
-    do { stream = try model.engine.generate(request) } catch { throw Self.error(error) }
-    for await event in stream.events {
-      switch event {
-      case .embedded(let pooled): vector = pooled
-      case .finished(.aborted(.shuttingDown), _): throw MartletError(.shutDown, "the engine was shut down")
-      case .finished(.aborted(.deviceFailed(let status)), _):
-        throw MartletError(.machine, "the device failed (status \(status))")
-      case .finished(.aborted(.invalidLogits), _):
-        throw MartletError(.model, "the model produced hidden states that are not finite")
-      case .finished(.aborted(.cancelled), _): throw CancellationError()
-      case .finished, .prefilled, .token: continue
-      }
+    do {
+      return try await model.engine.embed(request).pooled
+    } catch let error as AdmissionError {
+      throw Self.error(error)
+    } catch let reason as AbortReason {
+      if let error = MartletError(reason) { throw error }
+      throw CancellationError()
     }
-    try Task.checkCancellation()
-    return vector
   }
 }

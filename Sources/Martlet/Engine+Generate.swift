@@ -8,23 +8,11 @@ extension Engine {
     _ prompts: [Prompt], sampling: Sampling = Sampling(),
     onResult: @escaping @Sendable (Int, Generation) -> Void = { _, _ in }
   ) async throws -> [Generation] {
-    var results = [Generation?](repeating: nil, count: prompts.count)
-    try await withThrowingTaskGroup(of: (Int, Generation).self) { group in
-      var next = 0
-      func submit() {
-        guard next < prompts.count else { return }
-        let index = next
-        next += 1
-        group.addTask { (index, try await self.generate(prompts[index], sampling: sampling)) }
-      }
-      for _ in 0..<concurrentPrompts { submit() }
-      while let (index, generation) = try await group.next() {
-        results[index] = generation
-        onResult(index, generation)
-        submit()
-      }
+    try await prompts.mapConcurrently(width: concurrentPrompts) { index, prompt in
+      let generation = try await self.generate(prompt, sampling: sampling)
+      onResult(index, generation)
+      return generation
     }
-    return results.compactMap { $0 }
   }
 
   /// Runs one prompt to its end.

@@ -27,11 +27,10 @@ struct GenerationRun: Sendable {
     switch assembler.finish {
     case .stopString, .engine(.stopToken): generation.finishReason = .stop
     case .engine(.length): generation.finishReason = .length
-    case .engine(.aborted(.shuttingDown)): throw MartletError(.shutDown, "the engine was shut down")
-    case .engine(.aborted(.deviceFailed(let status))):
-      throw MartletError(.machine, "the device failed (status \(status))")
-    case .engine(.aborted(.invalidLogits)): throw MartletError(.model, "the model produced no finite logits")
-    case .engine(.aborted(.cancelled)), nil: generation.finishReason = .aborted
+    case .engine(.aborted(let reason)):
+      if let error = MartletError(reason) { throw error }
+      generation.finishReason = .aborted
+    case nil: generation.finishReason = .aborted
     }
     return generation
   }

@@ -1,3 +1,5 @@
+import MartletCore
+
 /// What the library reports: a file that cannot be used, or a request that cannot be served.
 public struct MartletError: Error, Sendable, CustomStringConvertible {
   public enum Kind: Sendable {
@@ -17,5 +19,17 @@ public struct MartletError: Error, Sendable, CustomStringConvertible {
   package init(_ kind: Kind, _ description: String) {
     self.kind = kind
     self.description = description
+  }
+}
+
+extension MartletError {
+  /// Why the engine ended a generation; nil for one that was cancelled.
+  init?(_ reason: AbortReason) {
+    switch reason {
+    case .cancelled: return nil
+    case .shuttingDown: self.init(.shutDown, "the engine was shut down")
+    case .deviceFailed(let status): self.init(.machine, "the device failed (status \(status))")
+    case .invalidLogits: self.init(.model, "the model produced no finite logits or hidden states")
+    }
   }
 }

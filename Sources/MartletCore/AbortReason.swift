@@ -1,5 +1,5 @@
 /// Why a generation ended before its own end.
-package enum AbortReason: Sendable, Equatable {
+package enum AbortReason: Error, Equatable {
   /// `Generator.cancel` or the reader went away.
   case cancelled
   case shuttingDown

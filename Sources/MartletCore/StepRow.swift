@@ -18,6 +18,8 @@ package struct StepRow: Sendable {
   package let draftCount: Int
   /// Input tokens behind the first that a constraint has written in the model's place: they are generated, and not drawn.
   package var forcedCount = 0
+  /// One token that was drawn before, and what was guessed or written behind it.
+  package var isDecode: Bool { input.count == 1 + draftCount + forcedCount }
   /// The answer shall tell which tokens must follow, as far as a constraint knows.
   package var looksAhead = false
 

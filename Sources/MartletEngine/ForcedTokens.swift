@@ -13,7 +13,8 @@ struct ForcedTokens {
   private var right: Float = 4
   private var all: Float = 4
 
-  private var isLost: Bool { right < Self.worst * all }
+  /// The model cuts text in ways of its own.
+  var isLost: Bool { right < Self.worst * all }
 
   /// Takes account of a step that checked `drafted` of them; false when its guesses came from elsewhere.
   mutating func settle(drafted: Int, accepted: Int) -> Bool {

@@ -61,8 +61,10 @@ struct RunningSequence {
   }
 
   /// The next token.
-  /// - Parameter draft: guesses behind it, whose pages are there; nil where the host may not have seen the token.
-  mutating func decodeRow(draft: [TokenID]?, pageSize: Int) -> StepRow {
+  /// - Parameters:
+  ///   - draft: what stands behind it, whose pages are there; nil where the host may not have seen the token.
+  ///   - isForced: it is written without a draw, in place of being guesses.
+  mutating func decodeRow(draft: [TokenID]?, isForced: Bool = false, pageSize: Int) -> StepRow {
     let start = planned
     planned += 1 + (draft?.count ?? 0)
     state.samplesInFlight += 1
@@ -71,17 +73,10 @@ struct RunningSequence {
         request: state.id, slot: slot, input: .lastSampled, start: start, pages: pages(through: planned, pageSize),
         samples: true)
     }
-    return StepRow(
+    var row = StepRow(
       request: state.id, slot: slot, input: .tokens([last] + draft), start: start,
-      pages: pages(through: planned, pageSize), samples: true, draftCount: draft.count)
-  }
-
-  /// The last token, and those that are written behind it without a draw.
-  mutating func forcedRow(_ forced: [TokenID], pageSize: Int) -> StepRow {
-    var row = decodeRow(draft: forced, pageSize: pageSize)
-    row = StepRow(
-      request: row.request, slot: row.slot, input: row.input, start: row.start, pages: row.pages, samples: true)
-    row.forcedCount = forced.count
+      pages: pages(through: planned, pageSize), samples: true, draftCount: isForced ? 0 : draft.count)
+    if isForced { row.forcedCount = draft.count }
     return row
   }
 

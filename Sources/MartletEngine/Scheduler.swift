@@ -128,12 +128,8 @@ package struct Scheduler {
     for index in decoding {
       let draft = draft(index, rows: decoding.count, budget: budget)
       budget -= draft?.count ?? 0
-      var row =
-        if let draft, speculation?.writesForced(running[index].state.id) == true {
-          running[index].forcedRow(draft, pageSize: options.pageSize)
-        } else {
-          running[index].decodeRow(draft: draft, pageSize: options.pageSize)
-        }
+      let isForced = draft != nil && speculation?.writesForced(running[index].state.id) == true
+      var row = running[index].decodeRow(draft: draft, isForced: isForced, pageSize: options.pageSize)
       row.looksAhead = looksAhead(index)
       plan.rows.append(row)
     }
@@ -163,7 +159,7 @@ package struct Scheduler {
 
   /// Whether it is of use to know what must follow a sequence's next token.
   private func looksAhead(_ index: Int) -> Bool {
-    speculation != nil && running[index].state.request.constraint != nil
+    running[index].state.request.constraint != nil && speculation?.expectsForced(running[index].state.id) == true
   }
 
   private var prefillLimit: Int { options.maxPrefillRows ?? Int.max }
@@ -322,7 +318,7 @@ package struct Scheduler {
 
   /// Takes account of how long a step took.
   mutating func note(_ plan: StepPlan, seconds: Double) {
-    guard speculation != nil, plan.rows.allSatisfy({ $0.input.count == $0.draftCount + 1 }) else { return }
+    guard speculation != nil, plan.rows.allSatisfy(\.isDecode) else { return }
     speculation?.note(rows: plan.rows.reduce(0) { $0 + $1.input.count }, seconds: seconds)
   }
 
@@ -332,7 +328,7 @@ package struct Scheduler {
     precondition(result.rows.count == plan.rows.count, "a step answers every row")
     var reports: [(RequestID, GenerationEvent)] = []
     reports.reserveCapacity(plan.rows.count)
-    let decoding = plan.rows.count { $0.input.count == $0.draftCount + 1 }
+    let decoding = plan.rows.count(where: \.isDecode)
     for (row, output) in zip(plan.rows, result.rows) {
       for event in commit(output, for: row, decoding: decoding) {
         if case .token = event { counters.generatedTokens += 1 }

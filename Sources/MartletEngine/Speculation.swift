@@ -42,7 +42,7 @@ struct Speculation {
   }
 
   /// Whether the draws of one step do not depend on each other: no penalties on what was generated, no least length;
-  ///  and no log-probabilities, which cost more than a step saves.
+  /// and no log-probabilities, which cost more than a step saves.
   private static func drawsPlainly(_ state: SequenceState) -> Bool {
     let sampling = state.request.sampling
     return sampling.repetitionPenalty == 1 && sampling.frequencyPenalty == 0 && sampling.presencePenalty == 0
@@ -59,6 +59,9 @@ struct Speculation {
 
   /// Whether a sequence's tokens to check are written without a draw: there is no other way on.
   func writesForced(_ id: RequestID) -> Bool { options.writesForced && forced[id]?.next.isEmpty == false }
+
+  /// Whether it is of use to know what must follow a sequence's tokens.
+  func expectsForced(_ id: RequestID) -> Bool { forced[id]?.isLost != true }
 
   /// Takes note of what must follow a sequence's last token.
   mutating func expect(_ tokens: [TokenID], of id: RequestID) {

@@ -219,10 +219,10 @@ import Testing
       RequestID(1),
       GenerationRequest(
         prompt: plain.prompt, sampling: plain.sampling, stop: plain.stop, constraint: Anything()))
-    var guesses: [Int] = []
+    var guesses: [Int] = [], looks: [Bool] = []
     for step in 0..<60 {
       let plan = scheduler.plan(), row = try #require(plan.rows.first), isObedient = step < 3
-      #expect(row.looksAhead)
+      looks.append(row.looksAhead)
       guesses.append(row.draftCount)
       var result = Self.row(Int32(100 + step))
       if isObedient, case .tokens(let tokens) = row.input {
@@ -234,6 +234,7 @@ import Testing
     #expect(guesses[...3] == [0, 3, 3, 3])
     // A model that does not follow is left alone after a while.
     #expect(guesses.suffix(30).allSatisfy { $0 == 0 })
+    #expect(looks[...3].allSatisfy(\.self) && !looks.suffix(30).contains(true))
     #expect(guesses.contains(0) && guesses.count { $0 == 3 } < 12)
   }
 

@@ -149,7 +149,9 @@ INLINE block_header make_header(const mk_format format, const __m512i *w, const 
 /// Exact dot products over vectors [first, end): sum of (code - offset) * (x + zero) for each token.
 INLINE void dot(uint32_t n, const __m512i *w, int first, int end, __m512i pair, const uint8_t *x, const uint8_t *pairs,
                 __m512i *dots) {
-  UNROLL for (uint32_t t = 0; t < n; t++) dots[t] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), pair, broadcast_integer(pairs + 4 * t));
+  UNROLL for (uint32_t t = 0; t < n; t++) {
+    dots[t] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), pair, broadcast_integer(pairs + 4 * t));
+  }
   UNROLL for (int j = first; j < end; j++) {
     UNROLL for (uint32_t t = 0; t < n; t++) {
       dots[t] = _mm512_dpbusd_epi32(dots[t], w[j], broadcast_integer(x + 32 * t + 4 * j));

@@ -138,7 +138,9 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
   uint64_t target = total * context->groups / ((uint64_t)workers * PIECES_PER_WORKER);
   if (target > PIECE_MAX_NANOSECONDS) target = PIECE_MAX_NANOSECONDS;
   if (target < PIECE_MIN_NANOSECONDS) target = PIECE_MIN_NANOSECONDS;
-  const bool expands = context->groups >= GROUPS_FOR_PANELS;
+  // One strip's panel meets as many groups as the piece has time for.
+  const bool expands =
+      context->variant->expand[args->segments[0].matrix.dtype] && context->groups >= GROUPS_FOR_PANELS;
   const uint32_t strips = expands ? 1 : STRIPS_PER_PIECE, groups = expands ? GROUPS_FOR_PANELS : 1;
   if (all_groups * strips <= target) {
     context->groups_per_piece = context->groups;

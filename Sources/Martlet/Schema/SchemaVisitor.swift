@@ -55,9 +55,9 @@ final class SchemaVisitor {
     } catch let error as MartletError {
       throw error
     } catch {
-      let remedy =
-        Mirror(reflecting: type).displayStyle == .enum ? "" : " (enums must be CaseIterable and have raw values)"
-      throw problem(path, "\(type) does not take examples: make it SchemaProviding\(remedy)")
+      throw problem(
+        path,
+        "\(type) does not take examples: make it SchemaProviding (enums must be CaseIterable and have raw values)")
     }
     let schema = record.schema
     guard let name = open[id] ?? nil else { return (schema, value) }

@@ -35,30 +35,15 @@ struct EmbeddingBatch: Sendable {
 
   /// Runs the prompts, twice as many at once as the engine takes into a step, so that a long list leaves room in the
   /// queue for others. The first failure ends all of them.
-  @concurrent
   func run() async throws -> Answer {
-    var vectors = [EmbeddingVector?](repeating: nil, count: requests.count)
-    var answer = Answer()
-    try await withThrowingTaskGroup(of: (Int, EmbeddingVector, GenerationUsage).self) { group in
-      var next = 0
-      func submit() {
-        guard next < requests.count else { return }
-        let index = next
-        next += 1
-        group.addTask {
-          let (vector, usage) = try await embed(requests[index])
-          return (index, vector, usage)
-        }
-      }
-      for _ in 0..<2 * generator.limits.maxRunningRequests { submit() }
-      while let (index, vector, usage) = try await group.next() {
-        vectors[index] = vector
-        answer.promptTokens += requests[index].prompt.count
-        answer.cachedTokens += usage.cachedTokens
-        submit()
-      }
+    let results = try await requests.mapConcurrently(width: 2 * generator.limits.maxRunningRequests) { _, request in
+      try await embed(request)
     }
-    answer.vectors = vectors.compactMap { $0 }
+    var answer = Answer(vectors: results.map(\.vector))
+    for (request, result) in zip(requests, results) {
+      answer.promptTokens += request.prompt.count
+      answer.cachedTokens += result.usage.cachedTokens
+    }
     return answer
   }
 
@@ -74,18 +59,13 @@ struct EmbeddingBatch: Sendable {
     }
   }
 
-  private func embed(_ request: GenerationRequest) async throws -> (EmbeddingVector, GenerationUsage) {
-    var vector: EmbeddingVector?
-    for await event in try generator.generate(request).events {
-      switch event {
-      case .embedded(let pooled): vector = EmbeddingVector(pooled: pooled, dimensions: dimensions)
-      case .finished(.aborted(let reason), _):
-        if let error = APIError(reason) { throw error }
-        throw CancellationError()
-      case .finished(_, let usage): if let vector { return (vector, usage) }
-      case .prefilled, .token: continue
-      }
+  private func embed(_ request: GenerationRequest) async throws -> (vector: EmbeddingVector, usage: GenerationUsage) {
+    do {
+      let (pooled, usage) = try await generator.embed(request)
+      return (EmbeddingVector(pooled: pooled, dimensions: dimensions), usage)
+    } catch let reason as AbortReason {
+      if let error = APIError(reason) { throw error }
+      throw CancellationError()
     }
-    throw CancellationError()
   }
 }

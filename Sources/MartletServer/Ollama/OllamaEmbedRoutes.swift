@@ -21,10 +21,9 @@ struct OllamaEmbedRoutes: Sendable {
       try prepare(fields, texts: try fields.strings("input") ?? [], namespace)
     }
     let answer = try await prepared.batch.run(context, connections)
-    let (seconds, attoseconds) = (ContinuousClock.now - start).components
     var object: JSONObject = [
       "model": .string(prepared.name), "embeddings": .array(answer.vectors.map(\.json)),
-      "total_duration": .int(seconds * 1_000_000_000 + attoseconds / 1_000_000_000), "load_duration": 0,
+      "total_duration": .int(Int64((ContinuousClock.now - start) / .nanoseconds(1))), "load_duration": 0,
       "prompt_eval_count": .int(Int64(answer.promptTokens)),
     ]
     if prepared.cut > 0 { object["truncated_tokens"] = .int(Int64(prepared.cut)) }

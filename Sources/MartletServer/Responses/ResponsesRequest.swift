@@ -12,9 +12,8 @@ enum ResponsesRequest {
   /// Fields of the chat endpoint that the dialect has no name for.
   private static let extensions = [
     "any_whitespace", "cache_salt", "chat_template_kwargs", "extra_key", "frequency_penalty", "ignore_eos",
-    "max_thinking_tokens",
-    "min_p",
-    "presence_penalty", "priority", "repetition_penalty", "return_token_ids", "seed", "stop", "stop_token_ids", "top_k",
+    "max_thinking_tokens", "min_p", "presence_penalty", "priority", "repetition_penalty", "return_token_ids", "seed",
+    "stop", "stop_token_ids", "top_k",
     "whitespace_pattern",
   ]
 

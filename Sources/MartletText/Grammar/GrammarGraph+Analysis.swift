@@ -5,6 +5,7 @@ extension GrammarGraph {
   mutating func finish(root: GrammarNodeID) throws(GrammarError) -> GrammarNodeID {
     if let budget = arena.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
     let productive = productiveRules()
+    try checkDeadline()
     var pruned: [GrammarNodeID: GrammarNodeID] = [:]
     for rule in bodies.indices {
       setBody(Int32(rule), productive[rule] ? prune(bodies[rule], productive, &pruned) : Self.nothing)
@@ -14,6 +15,11 @@ extension GrammarGraph {
     try removeLeftRecursion()
     if let budget = arena.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
     return root
+  }
+
+  private mutating func checkDeadline() throws(GrammarError) {
+    arena.checkDeadline()
+    if let budget = arena.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
   }
 
   /// Children before parents, for nodes that are made bottom up.
@@ -31,7 +37,8 @@ extension GrammarGraph {
     var values = [Bool](repeating: false, count: nodes.count)
     var rules = [Bool](repeating: false, count: bodies.count)
     var changed = true
-    while changed {
+    // Without time the values are incomplete, and the caller gives up.
+    while changed, !arena.isPastDeadline {
       changed = false
       for index in nodes.indices where !values[index] {
         let value: Bool
@@ -119,6 +126,7 @@ extension GrammarGraph {
     var rounds = 0
     while let cycle = leftCycle() {
       rounds += 1
+      try checkDeadline()
       guard rounds <= bodies.count + 32 else {
         throw GrammarError(.unsupported, at: "rule \(cycle[0])", "left recursion", "is too entangled to remove")
       }
@@ -192,6 +200,7 @@ extension GrammarGraph {
   private mutating func expandHead(
     _ id: GrammarNodeID, _ rule: Int32, with body: GrammarNodeID
   ) throws(GrammarError) -> GrammarNodeID {
+    try checkDeadline()
     switch nodes[Int(id)] {
     case .nothing, .empty, .terminal: return id
     case .rule(let found): return found == rule ? body : id
@@ -209,6 +218,7 @@ extension GrammarGraph {
     _ id: GrammarNodeID, _ rule: Int32, _ nullable: [Bool], _ tails: inout [GrammarNodeID],
     _ bases: inout [GrammarNodeID]
   ) throws(GrammarError) {
+    try checkDeadline()
     switch nodes[Int(id)] {
     case .rule(rule): break
     case .choice(let parts): for part in parts { try splitHeads(part, rule, nullable, &tails, &bases) }

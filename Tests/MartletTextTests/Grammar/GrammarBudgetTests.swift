@@ -31,6 +31,41 @@ import Testing
     ]
   }()
 
+  /// What may be refused or not, but soon.
+  static let costly: [(name: String, source: GrammarSource)] = {
+    let names = (0..<4_000).map { #""name-\#($0)":{"type":"string"}"# }.joined(separator: ",")
+    let patterns = (0..<6).map { #"".*[a-\#("fghijk".map(String.init)[$0])].{\#($0)}x":{"type":"integer"}"# }.joined(
+      separator: ",")
+    let rules = (0..<3_000).map { "r\($0) ::= \"a\" r\($0 + 1) | r\($0 + 1)" }.joined(separator: "\n")
+    let tangle = (0..<40).map { "r\($0) ::= r\(($0 * 7 + 1) % 40) \"a\" | r\(($0 * 11 + 3) % 40) \"b\" | \"c\"" }
+      .joined(separator: "\n")
+    let alternatives = (0..<200).map { #"{"type":"object","properties":{"k":{"const":\#($0)}},"required":["k"]}"# }
+      .joined(separator: ",")
+    return [
+      ("many names", .jsonSchema(#"{"properties":{\#(names)}}"#, .any)),
+      ("overlapping patterns", .jsonSchema(#"{"patternProperties":{\#(patterns)}}"#, .any)),
+      ("many rules", .grammar("root ::= r0\n\(rules)\nr3000 ::= \"b\"")),
+      ("tangled rules", .grammar("root ::= r0\n" + tangle)),
+      ("many branches", .jsonSchema(#"{"oneOf":[\#(alternatives)]}"#, .any)),
+      ("nested repetitions", .regex("((((((a*)*)*)*)*b?)*c?)*{500}")),
+      ("repeated classes", .regex(#"(\w{1,1000}[^\d]{0,1000}\p{L}?){1,1000}"#)),
+      ("negated loops", .regex("(?!.*(a|b)*c(a|b){20})(?!.*b(a|c){30}).{1,1000}")),
+      ("counts", .jsonSchema(#"{"items":{"minLength":2000000000},"minItems":2000000000,"maxItems":2000000001}"#, .any)),
+      ("a large factor", .jsonSchema(#"{"multipleOf":4095.999999}"#, .any)),
+      ("complements", .jsonSchema(#"{"not":{"not":{"not":{"pattern":"(a|b)*a(a|b){12}$"}}}}"#, .any)),
+    ]
+  }()
+
+  /// The budget of time is 100 ms; the rest is what lies between two looks at the clock.
+  @Test(arguments: (hostile + costly).map(\.name)) func hostileGrammarsEndSoon(name: String) throws {
+    let source = try #require((Self.hostile + Self.costly).first { $0.name == name }?.source)
+    // Classes of the vocabulary are made once.
+    _ = try GrammarFixture.compile(.jsonSchema("true", .any))
+    let start = ThreadTime.milliseconds
+    _ = try? GrammarFixture.compile(source, budget: GrammarBudget())
+    #expect(ThreadTime.milliseconds - start < 250)
+  }
+
   @Test(arguments: hostile.map(\.name)) func hostileGrammarsAreRefused(name: String) throws {
     let source = try #require(Self.hostile.first { $0.name == name }?.source)
     #expect(throws: GrammarError.self) { try GrammarFixture.compile(source, budget: GrammarBudget()) }

@@ -46,6 +46,11 @@ struct RegularArena: Sendable {
 
   mutating func exhaust(_ budget: String) { if exhausted == nil { exhausted = budget } }
 
+  var isPastDeadline: Bool { deadline.map { ContinuousClock.now > $0 } ?? false }
+
+  /// For loops that make few expressions.
+  mutating func checkDeadline() { if isPastDeadline { exhaust("the compile time") } }
+
   // MARK: Constructors
 
   mutating func bytes(_ set: ByteSet) -> RegularID { set.isEmpty ? Self.nothing : intern(.bytes(set)) }

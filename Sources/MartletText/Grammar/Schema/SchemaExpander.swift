@@ -195,6 +195,8 @@ struct SchemaExpander {
     for (index, reference) in references.enumerated() {
       var branch = try shapes(reference, &arena)
       for (other, rival) in references.enumerated() where other != index {
+        arena.checkDeadline()
+        if let budget = arena.exhausted { throw GrammarError(.tooLarge, at: pointer, budget, "is over its budget") }
         let common = try product(branch, try shapes(rival, &arena), pointer, &arena)
         var overlaps = false
         for shape in common where !overlaps { overlaps = try !isCertainlyEmpty(shape, 3, &arena) }
