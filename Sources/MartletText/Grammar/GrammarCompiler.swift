@@ -18,10 +18,10 @@ package struct GrammarCompiler: Sendable {
     var graph = GrammarGraph(arena: arena, lexemes: shared.lexemes)
     let node = try node(source, &graph)
     let root = try graph.finish(root: node)
-    graph.arena.limit(budget, deadline: nil)
-    let automaton = GrammarAutomaton(
+    var automaton = GrammarAutomaton(
       graph: graph, root: root, trie: vocabulary.trie, catalog: shared.catalog, budget: budget)
     if let budget = automaton.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
+    automaton.graph.arena.limit(budget, deadline: nil)
     return CompiledGrammar(automaton, vocabulary)
   }
 

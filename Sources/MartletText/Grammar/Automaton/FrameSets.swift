@@ -28,9 +28,8 @@ struct FrameSets: Sendable {
     node == GrammarGraph.empty ? below : intern([Frame(node: node, below: below)])
   }
 
-  mutating func union(_ left: Int32, _ right: Int32) -> Int32 {
-    if left == right { return left }
-    let merged = Set(sets[Int(left)]).union(sets[Int(right)])
+  mutating func union(_ parts: [Int32]) -> Int32 {
+    let merged = parts.reduce(into: Set<Frame>()) { $0.formUnion(sets[Int($1)]) }
     return intern(merged.sorted { ($0.node, $0.below) < ($1.node, $1.below) })
   }
 }

@@ -11,6 +11,8 @@ struct StateClosure {
   private var seenNodes = Set<UInt64>()
   private var seenPops = Set<Int32>()
   private var threads: [RegularID: Int32] = [:]
+  /// Further stacks of a head, joined once at the end: one by one would cost the square of their number.
+  private var furtherStacks: [RegularID: [Int32]] = [:]
   private var accepts = false
 
   mutating func add(_ node: GrammarNodeID, on frames: Int32) { pending.append(.node(node, frames)) }
@@ -21,7 +23,10 @@ struct StateClosure {
     _ graph: inout GrammarGraph, _ frames: inout FrameSets, _ splits: inout [RegularID: Bool], _ trie: TokenTrie,
     limit: Int
   ) -> ParserState {
+    var looked = 0
     while let item = pending.popLast() {
+      looked += 1
+      if looked & 1023 == 0 { graph.arena.checkDeadline() }
       switch item {
       case .node(let node, let set): visit(node, set, &graph, &frames)
       case .head(let head, let set): visit(head: head, set, &graph, &frames, &splits, trie)
@@ -34,6 +39,7 @@ struct StateClosure {
       if seenNodes.count > limit * 16 || threads.count > limit { graph.arena.exhaust("the number of parser threads") }
       if graph.arena.exhausted != nil { return .dead }
     }
+    for (head, stacks) in furtherStacks { threads[head] = frames.union(stacks) }
     let sorted = threads.map { ParserState.Thread(head: $0.key, frames: $0.value) }.sorted { $0.head < $1.head }
     return ParserState(threads: sorted, accepts: accepts)
   }
@@ -92,7 +98,7 @@ struct StateClosure {
     }
     if graph.arena.nullable[Int(head)] { pending.append(.pop(set)) }
     if let other = threads[head] {
-      threads[head] = frames.union(other, set)
+      if other != set { furtherStacks[head, default: [other]].append(set) }
     } else {
       threads[head] = set
     }
