@@ -158,7 +158,7 @@ typedef struct mk_attention_args {
   uint32_t sequence_count;
   const int32_t *page_table;
   const mk_kv_layer *kv;
-  float scale;
+  float scale;    ///< not negative
   float soft_cap; ///< 0: none, else scores = cap * tanh(scores / cap)
   uint32_t window;
   void *workspace; ///< at least attention_workspace_bytes

@@ -38,7 +38,7 @@ mk_status mk_check_attention(const mk_stream *stream, const mk_attention_args *a
   if (args->sequence_count == 0) return MK_OK;
   const mk_kv_layer *kv = args->kv;
   if (check_kv(kv) != MK_OK || !args->q || !args->y || !args->sequences || !args->page_table) return MK_INVALID_ARGUMENT;
-  if (args->heads == 0 || args->heads % kv->kv_heads != 0 || !(args->soft_cap >= 0) ||
+  if (args->heads == 0 || args->heads % kv->kv_heads != 0 || !(args->soft_cap >= 0) || !(args->scale >= 0) ||
       args->q_stride < (uint64_t)args->heads * kv->head_dim) {
     return MK_INVALID_ARGUMENT;
   }

@@ -55,21 +55,21 @@ typedef struct {
   const float *key_scales[BLOCK_VECTORS], *value_scales[BLOCK_VECTORS];
 } key_block;
 
-/// 2^x for x <= 0 with under 3e-7 relative error, by a polynomial of degree 6; NaN stays NaN.
+/// 2^x for x <= 0 with under 3e-7 relative error, by a minimax polynomial of degree 5; NaN stays NaN.
 MK_INLINE mk_f32x16 power_of_two(mk_f32x16 x) {
   x = x < mk_splat(-126.0f) ? mk_splat(-126.0f) : x;
   const mk_f32x16 magic = mk_splat(12582912.0f), shifted = x + magic, r = x - (shifted - magic);
-  mk_f32x16 p = mk_splat(1.5403530e-4f);
-  p = mk_fma(p, r, mk_splat(1.3333558e-3f));
-  p = mk_fma(p, r, mk_splat(9.6181291e-3f));
-  p = mk_fma(p, r, mk_splat(5.5504109e-2f));
-  p = mk_fma(p, r, mk_splat(2.4022651e-1f));
-  p = mk_fma(p, r, mk_splat(6.9314718e-1f));
+  mk_f32x16 p = mk_splat(1.32647203e-3f);
+  p = mk_fma(p, r, mk_splat(9.67151299e-3f));
+  p = mk_fma(p, r, mk_splat(5.55073358e-2f));
+  p = mk_fma(p, r, mk_splat(2.40222424e-1f));
+  p = mk_fma(p, r, mk_splat(6.93147004e-1f));
   p = mk_fma(p, r, mk_splat(1.0f));
   mk_i32x16 exponent, bits;
   memcpy(&exponent, &shifted, sizeof exponent);
   memcpy(&bits, &p, sizeof bits);
-  bits += (exponent - 0x4B400000) << 23;
+  // The shift drops the constant's own bits.
+  bits += exponent << 23;
   memcpy(&p, &bits, sizeof p);
   return p;
 }
@@ -147,10 +147,10 @@ MK_INLINE block_effect weigh(int floats, const attention_tile *tile, const key_b
     if (args->soft_cap > 0) {
       s[v] = s[v] * mk_splat(tile->scale[query]) / mk_splat(args->soft_cap);
       s[v] = mk_splat(args->soft_cap * log2e) * mk_tanh(s[v]);
-    } else {
-      s[v] = s[v] * mk_splat(tile->scale[query] * log2e);
     }
   }
+  // The scale is not negative, so that the largest score stays the largest exponent of two.
+  const float scale = args->soft_cap > 0 ? 1 : tile->scale[query] * log2e;
   mk_i32x16 visible[BLOCK_VECTORS];
   if (!whole) {
     MK_UNROLL for (uint32_t v = 0; v < BLOCK_VECTORS; v++) {
@@ -159,14 +159,14 @@ MK_INLINE block_effect weigh(int floats, const attention_tile *tile, const key_b
       s[v] = visible[v] ? s[v] : mk_splat(-INFINITY);
     }
   }
-  const float largest = mk_max_lanes(mk_max(mk_max(s[0], s[1]), mk_max(s[2], s[3])));
+  const float largest = mk_max_lanes(mk_max(mk_max(s[0], s[1]), mk_max(s[2], s[3]))) * scale;
   block_effect effect = {1, 1};
   if (largest > state->maximum) {
     effect.factor = power_of_two(mk_splat(state->maximum - largest))[0];
     state->maximum = largest;
   }
   MK_UNROLL for (uint32_t v = 0; v < BLOCK_VECTORS; v++) {
-    s[v] = power_of_two(s[v] - mk_splat(state->maximum));
+    s[v] = power_of_two(mk_fma(s[v], mk_splat(scale), mk_splat(-state->maximum)));
     if (!whole) s[v] = visible[v] ? s[v] : mk_splat(0);
   }
   state->sum = state->sum * effect.factor + mk_sum_lanes((s[0] + s[1]) + (s[2] + s[3]));
@@ -182,8 +182,7 @@ MK_INLINE block_effect weigh(int floats, const attention_tile *tile, const key_b
   const float weight = mk_sum_lanes((s[0] + s[1]) + (s[2] + s[3]));
   const mk_f32x16 inverse = mk_splat(weight > 1e-30f ? 32767.0f / weight : 0.0f);
   MK_UNROLL for (uint32_t v = 0; v < BLOCK_VECTORS; v++) {
-    const mk_i16x16 narrow = __builtin_convertvector(mk_round(s[v] * inverse), mk_i16x16);
-    memcpy(codes + v * LANES, &narrow, sizeof narrow);
+    mk_store_rounded(codes + v * LANES, s[v] * inverse);
   }
   effect.scale = weight * (1.0f / 32767.0f);
   return effect;

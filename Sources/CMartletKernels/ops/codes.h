@@ -17,6 +17,15 @@ MK_INLINE mk_i32x16 mk_round(mk_f32x16 x) {
   return bits - 0x4B400000;
 }
 
+/// Stores the integers nearest to values of at most 32767, ties to even: the low halves of the shifted values.
+MK_INLINE void mk_store_rounded(int16_t *to, mk_f32x16 x) {
+  const mk_f32x16 shifted = x + mk_splat(12582912.0f);
+  mk_i32x16 bits;
+  memcpy(&bits, &shifted, sizeof bits);
+  const mk_i16x16 narrow = __builtin_convertvector(bits, mk_i16x16);
+  memcpy(to, &narrow, sizeof narrow);
+}
+
 /// Codes of x, which is scaled so that `magnitude`, its length or largest element, becomes 32767. Returns their scale.
 MK_INLINE float mk_encode(const float *x, uint32_t dim, uint32_t padded, float magnitude, int16_t *codes) {
   const int usable = magnitude > 1e-30f && magnitude < 1e30f;
