@@ -72,6 +72,8 @@ public struct EngineOptions: Sendable {
   public var chunkedPrefillSize: Int?
   /// Prompt tokens of a step in which answers are being written; nil: 128 on a CPU, the whole step on a GPU.
   public var mixedPrefillSize: Int?
+  /// Prompts worked on in one step; nil: as many as it holds.
+  public var prefillMaxRequests: Int?
   public var pageSize = 16
   public var schedulePolicy = SchedulePolicy.firstComeFirstServed
   public var prefixCache = true

@@ -145,6 +145,7 @@ package struct LoadedModel: Sendable {
     engine.maxRunningRequests = plan.maxRunningRequests
     engine.maxBatchedTokens = plan.maxBatchedTokens
     engine.maxMixedPrefillTokens = options.mixedPrefillSize ?? (device.isGPU ? nil : 128)
+    engine.maxPrefillRows = options.prefillMaxRequests
     engine.maxQueuedRequests = options.maxQueuedRequests
     engine.enablePrefixCache = options.prefixCache
     // A CPU's launch is the step itself: there would be nothing to overlap.

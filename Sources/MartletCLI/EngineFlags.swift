@@ -45,6 +45,9 @@ struct EngineFlags: ParsableArguments {
   )
   var mixedPrefillSize: Int?
 
+  @Option(help: "Prompts worked on in one step: fewer are finished sooner each. Default: as many as the step holds.")
+  var prefillMaxRequests: Int?
+
   @Option(help: "Tokens in a page of the KV cache.")
   var pageSize = 16
 
@@ -88,6 +91,7 @@ struct EngineFlags: ParsableArguments {
     try Self.check("--max-queued-requests", maxQueuedRequests, 0...10_000_000)
     try Self.check("--chunked-prefill-size", chunkedPrefillSize, 1...65_536)
     try Self.check("--mixed-prefill-size", mixedPrefillSize, 1...65_536)
+    try Self.check("--prefill-max-requests", prefillMaxRequests, 1...65_536)
     try Self.check("--threads", threads, 1...1024)
     try Self.check("--speculative-num-draft-tokens", speculativeNumDraftTokens, 1...64)
     guard pageSize % 16 == 0, (16...256).contains(pageSize) else {
@@ -116,6 +120,7 @@ struct EngineFlags: ParsableArguments {
     options.maxQueuedRequests = maxQueuedRequests
     options.chunkedPrefillSize = chunkedPrefillSize
     options.mixedPrefillSize = mixedPrefillSize
+    options.prefillMaxRequests = prefillMaxRequests
     options.pageSize = pageSize
     options.schedulePolicy = schedulePolicy
     options.prefixCache = !disableRadixCache

@@ -123,6 +123,21 @@ import Testing
     #expect(scheduler.plan().rows.map(\.input.count) == [1, 14])
   }
 
+  @Test func aStepWorksOnNoMorePromptsThanAllowed() throws {
+    var options = EngineOptions(pageCount: 100, contextLength: 400, vocabularySize: 1000)
+    options.maxBatchedTokens = 64
+    options.maxPrefillRows = 2
+    var scheduler = Scheduler(options: options)
+    for id in 1...5 { scheduler.admit(RequestID(UInt64(id)), try Self.request([Int32(id), 9], 2)) }
+    var prompts: [Int] = []
+    while !scheduler.isIdle {
+      let plan = scheduler.plan()
+      prompts.append(plan.rows.count { $0.start == 0 })
+      _ = scheduler.commit(StepResult(rows: plan.rows.map { Self.row($0.samples ? 7 : nil) }), for: plan)
+    }
+    #expect(prompts.max() == 2 && prompts.reduce(0, +) == 5)
+  }
+
   @Test func requestsWithTheSameBeginningComputeItOnce() throws {
     var scheduler = Self.scheduler(policy: .longestPrefixMatch, running: 8, batch: 256)
     let prompt = (0..<100).map { Int32($0) }
