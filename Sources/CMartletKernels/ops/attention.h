@@ -136,14 +136,14 @@ typedef struct {
 } block_effect;
 
 /// Turns a query's scores of positions [from, to) of a block to weights: floats, or codes of weight times value scale.
-MK_INLINE block_effect weigh(int floats, const attention_tile *tile, const key_block *keys, uint32_t query, uint32_t from,
-                             uint32_t to, float *scores, int16_t *codes, softmax_state *state) {
+MK_INLINE block_effect weigh_part(const int floats, const int whole, const attention_tile *tile, const key_block *keys,
+                                  uint32_t query, uint32_t from, uint32_t to, float *scores, int16_t *codes,
+                                  softmax_state *state) {
   const mk_attention_args *args = tile->context->args;
   const float log2e = 1.44269504f;
-  const int whole = from == 0 && to == BLOCK;
   mk_f32x16 s[BLOCK_VECTORS];
   MK_UNROLL for (uint32_t v = 0; v < BLOCK_VECTORS; v++) {
-    s[v] = v >= keys->first && v < keys->end ? mk_load(scores + v * LANES) : mk_splat(0);
+    s[v] = whole || (v >= keys->first && v < keys->end) ? mk_load(scores + v * LANES) : mk_splat(0);
     if (args->soft_cap > 0) {
       s[v] = s[v] * mk_splat(tile->scale[query]) / mk_splat(args->soft_cap);
       s[v] = mk_splat(args->soft_cap * log2e) * mk_tanh(s[v]);
@@ -175,7 +175,7 @@ MK_INLINE block_effect weigh(int floats, const attention_tile *tile, const key_b
     return effect;
   }
   MK_UNROLL for (uint32_t v = 0; v < BLOCK_VECTORS; v++) {
-    if (v < keys->first || v >= keys->end) continue;
+    if (!whole && (v < keys->first || v >= keys->end)) continue;
     s[v] = s[v] * mk_load(keys->value_scales[v]);
     if (!whole) s[v] = visible[v] ? s[v] : mk_splat(0);
   }
@@ -186,6 +186,12 @@ MK_INLINE block_effect weigh(int floats, const attention_tile *tile, const key_b
   }
   effect.scale = weight * (1.0f / 32767.0f);
   return effect;
+}
+
+MK_INLINE block_effect weigh(const int floats, const attention_tile *tile, const key_block *keys, uint32_t query,
+                             uint32_t from, uint32_t to, float *scores, int16_t *codes, softmax_state *state) {
+  if (from == 0 && to == BLOCK) return weigh_part(floats, 1, tile, keys, query, 0, BLOCK, scores, codes, state);
+  return weigh_part(floats, 0, tile, keys, query, from, to, scores, codes, state);
 }
 
 /// output[n][dim] of queries takes in the block's values; `columns` vectors from dimension `d` on.
