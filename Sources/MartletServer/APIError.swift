@@ -96,6 +96,7 @@ package struct APIError: HTTPResponseError, Sendable {
     switch status.code {
     case 401: "AuthenticationError"
     case 404: "NotFoundError"
+    case 408: "TimeoutError"
     case 500...: "InternalServerError"
     default: "BadRequestError"
     }
@@ -106,6 +107,7 @@ package struct APIError: HTTPResponseError, Sendable {
     case 401: "authentication_error"
     case 403: "permission_error"
     case 404: "not_found_error"
+    case 408: "timeout_error"
     case 413: "request_too_large"
     case 429: "rate_limit_error"
     case 503: "overloaded_error"

@@ -73,8 +73,11 @@ package struct APIServer: Sendable {
       router: router(),
       server: .http1(
         configuration: HTTP1Channel.Configuration(
-          additionalChannelHandlers: [ConnectionHandler(connections: connections, keepAlive: .seconds(15))],
-          idleTimeout: .seconds(120))),
+          additionalChannelHandlers: [
+            RequestDeadline(timeout: .seconds(Int64(options.requestTimeoutSeconds))),
+            ConnectionHandler(connections: connections, keepAlive: .seconds(15)),
+          ],
+          idleTimeout: .seconds(Int64(options.idleTimeoutSeconds)))),
       configuration: ApplicationConfiguration(
         address: .hostname(options.host, port: options.port), serverName: "martlet"),
       onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) }, logger: logger)
