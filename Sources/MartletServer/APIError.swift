@@ -22,6 +22,8 @@ package struct APIError: HTTPResponseError, Sendable {
   package var field: String?
   package var code: String?
   package var dialect = Dialect.openAI
+  /// What the path takes in place of the request's method.
+  var allowedMethods: [String] = []
 
   package init(_ status: HTTPResponse.Status, _ message: String, field: String? = nil, code: String? = nil) {
     self.status = status
@@ -133,6 +135,7 @@ package struct APIError: HTTPResponseError, Sendable {
   package func response(from request: Request, context: some RequestContext) throws -> Response {
     var response = Response(json: body, status: status)
     if status == .serviceUnavailable { response.headers[.retryAfter] = "1" }
+    if !allowedMethods.isEmpty { response.headers[.allow] = allowedMethods.joined(separator: ", ") }
     return response
   }
 }

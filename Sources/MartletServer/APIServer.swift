@@ -58,11 +58,13 @@ package struct APIServer: Sendable {
   }
 
   package func router() -> Router<ServerContext> {
-    let router = Router(context: ServerContext.self)
-    router.add(middleware: KeyMiddleware(options: options))
+    let routes = routes()
+    let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
+    let methods = Dictionary(grouping: routes, by: \.path).mapValues { $0.map(\.method) }
+    router.add(middleware: KeyMiddleware(options: options, methods: methods))
     router.add(middleware: resumption)
     PageRoutes().add(to: router)
-    for route in routes() { route.add(to: router) }
+    for route in routes { route.add(to: router) }
     return router
   }
 

@@ -183,6 +183,23 @@ def test_keys_close_the_server():
         server.stop()
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_phases_of_a_chat_sum_to_the_time_that_its_client_waited(raw, stream):
+    body = {"messages": [{"role": "user", "content": "Count to one hundred. " * 20}], "max_tokens": 60, "ignore_eos": True,
+            "temperature": 0, "stream": stream}
+    gaps = []
+    for ask, headers in ((True, {}), (None, {"Martlet-Timing": "true"})) * 3:
+        start = time.monotonic()
+        reply = raw.post("/v1/chat/completions", json=body | ({"timing": ask} if ask else {}), headers=headers)
+        waited = (time.monotonic() - start) * 1000
+        events = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: {")] if stream else [reply.json()]
+        timing, = [choice["timing"] for event in events for choice in event["choices"] if "timing" in choice]
+        total = sum(timing[f"{phase}_ms"] for phase in ("prepare", "queue", "prefill", "decode"))
+        assert abs(total - timing["total_ms"]) < 0.01 and timing["cached_tokens"] < timing["prompt_tokens"]
+        gaps.append(waited - total)
+    assert all(gap > -0.5 for gap in gaps) and min(gaps) < 8, gaps
+
+
 def test_idle_server_uses_no_cpu(server):
     server.wait_until_idle()
     time.sleep(0.5)

@@ -101,7 +101,7 @@ extension AnswerShape {
   static let tokenCount = AnswerShape(always: [.integer("input_tokens")])
 
   private static let ollamaTimes: [RequestField] = [
-    .integer("total_duration"), .integer("load_duration"), .integer("prompt_eval_count"),
+    .integer("total_duration"), .integer("load_duration"), .integer("prompt_eval_count"), .integer("cached_tokens"),
     .integer("prompt_eval_duration"), .integer("eval_count"), .integer("eval_duration"),
     .integer("truncated_messages"), .integer("truncated_tokens"), RequestField("logprobs", .list),
     RequestField("prompt_token_ids", .list),

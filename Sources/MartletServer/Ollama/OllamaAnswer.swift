@@ -110,6 +110,7 @@ struct OllamaAnswer: Sendable {
     object["total_duration"] = Self.nanoseconds(total)
     object["load_duration"] = 0
     object["prompt_eval_count"] = .int(Int64(choice.prompt.count))
+    object["cached_tokens"] = .int(Int64(usage.cachedTokens))
     object["prompt_eval_duration"] = Self.nanoseconds(first)
     object["eval_count"] = .int(Int64(choice.assembler.tokens.count))
     object["eval_duration"] = Self.nanoseconds(total > first ? total - first : 0)
