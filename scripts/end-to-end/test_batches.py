@@ -122,3 +122,22 @@ def test_a_batch_survives_kill_9_with_each_line_answered_once(tmp_path):
         assert not list(other.files.list()) and not list(other.batches.list())
     finally:
         server.stop()
+
+
+def test_batches_run_in_what_clients_leave(client, server):
+    """Beside a client's request one line runs at a time; alone they run together."""
+    before = server.wait_until_idle()["num_running_reqs"]
+    beside, alone = [], []
+    with client.completions.create(
+            model="default", prompt="Count.", max_tokens=400, stream=True, extra_body={"ignore_eos": True}) as stream:
+        next(iter(stream))
+        batch = start(client, lines(24, max_tokens=40, ignore_eos=True))
+        for _ in stream:
+            state = server.internal_state()
+            beside.append(state["num_running_reqs"] + state["num_queue_reqs"])
+    while client.batches.retrieve(batch.id).request_counts.completed < 24:
+        alone.append(server.internal_state()["num_running_reqs"])
+        time.sleep(0.005)
+    # The stream's last events may come when its request has ended already.
+    assert before == 0 and max(beside[:-8]) == 2 and max(alone) > 2, (beside, alone)
+    assert wait(client, batch).status == "completed"
