@@ -45,7 +45,8 @@ package struct APIServer: Sendable {
       model: model, reader: reader, connections: connections, store: state.responses, streams: state.streams,
       running: state.running)
     let embeddings = EmbeddingsRoute(model: model, reader: reader, connections: connections)
-    return BatchRunner(store: state.batches, generator: model.generator, logger: logger) { work, fields in
+    return BatchRunner(store: state.batches, generator: model.generator, clients: model.clients, logger: logger) {
+      work, fields in
       // The cache of a tenant's batches is its own.
       let namespace = CacheNamespace("batch=\(work.tenant.name)")
       return switch work.endpoint {
