@@ -42,6 +42,12 @@ struct ServeCommand: AsyncParsableCommand {
   @Flag(help: "Let requests go before others by their priority field (higher first). Without it the field is ignored.")
   var enablePriorityScheduling = false
 
+  @Option(help: "Seconds that a client may take for a request's head, and for its body (one more for each 16 KiB).")
+  var requestTimeout = 60
+
+  @Option(help: "Seconds that a connection stays open without a request.")
+  var idleTimeout = 120
+
   @Option(help: "Log level: trace, debug, info, warning or error.")
   var logLevel = "info"
 
@@ -79,6 +85,8 @@ struct ServeCommand: AsyncParsableCommand {
     options.apiKey = apiKey
     options.adminAPIKey = adminApiKey
     options.honorsPriority = enablePriorityScheduling
+    options.requestTimeoutSeconds = requestTimeout
+    options.idleTimeoutSeconds = idleTimeout
     try options.validate()
     var logger = Logger(label: "martlet")
     logger.logLevel = logLevel == "info" ? .warning : Logger.Level(rawValue: logLevel) ?? .info

@@ -22,6 +22,8 @@ package struct APIError: HTTPResponseError, Sendable {
   package var field: String?
   package var code: String?
   package var dialect = Dialect.openAI
+  /// What the path takes in place of the request's method.
+  var allowedMethods: [String] = []
 
   package init(_ status: HTTPResponse.Status, _ message: String, field: String? = nil, code: String? = nil) {
     self.status = status
@@ -96,6 +98,7 @@ package struct APIError: HTTPResponseError, Sendable {
     switch status.code {
     case 401: "AuthenticationError"
     case 404: "NotFoundError"
+    case 408: "TimeoutError"
     case 500...: "InternalServerError"
     default: "BadRequestError"
     }
@@ -106,6 +109,7 @@ package struct APIError: HTTPResponseError, Sendable {
     case 401: "authentication_error"
     case 403: "permission_error"
     case 404: "not_found_error"
+    case 408: "timeout_error"
     case 413: "request_too_large"
     case 429: "rate_limit_error"
     case 503: "overloaded_error"
@@ -131,6 +135,7 @@ package struct APIError: HTTPResponseError, Sendable {
   package func response(from request: Request, context: some RequestContext) throws -> Response {
     var response = Response(json: body, status: status)
     if status == .serviceUnavailable { response.headers[.retryAfter] = "1" }
+    if !allowedMethods.isEmpty { response.headers[.allow] = allowedMethods.joined(separator: ", ") }
     return response
   }
 }

@@ -45,7 +45,8 @@ package struct APIServer: Sendable {
       model: model, reader: reader, connections: connections, store: state.responses, streams: state.streams,
       running: state.running)
     let embeddings = EmbeddingsRoute(model: model, reader: reader, connections: connections)
-    return BatchRunner(store: state.batches, generator: model.generator, logger: logger) { work, fields in
+    return BatchRunner(store: state.batches, generator: model.generator, clients: model.clients, logger: logger) {
+      work, fields in
       // The cache of a tenant's batches is its own.
       let namespace = CacheNamespace("batch=\(work.tenant.name)")
       return switch work.endpoint {
@@ -58,11 +59,13 @@ package struct APIServer: Sendable {
   }
 
   package func router() -> Router<ServerContext> {
-    let router = Router(context: ServerContext.self)
-    router.add(middleware: KeyMiddleware(options: options))
+    let routes = routes()
+    let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
+    let methods = Dictionary(grouping: routes, by: \.path).mapValues { $0.map(\.method) }
+    router.add(middleware: KeyMiddleware(options: options, methods: methods))
     router.add(middleware: resumption)
     PageRoutes().add(to: router)
-    for route in routes() { route.add(to: router) }
+    for route in routes { route.add(to: router) }
     return router
   }
 
@@ -73,8 +76,11 @@ package struct APIServer: Sendable {
       router: router(),
       server: .http1(
         configuration: HTTP1Channel.Configuration(
-          additionalChannelHandlers: [ConnectionHandler(connections: connections, keepAlive: .seconds(15))],
-          idleTimeout: .seconds(120))),
+          additionalChannelHandlers: [
+            RequestDeadline(timeout: .seconds(Int64(options.requestTimeoutSeconds))),
+            ConnectionHandler(connections: connections, keepAlive: .seconds(15)),
+          ],
+          idleTimeout: .seconds(Int64(options.idleTimeoutSeconds)))),
       configuration: ApplicationConfiguration(
         address: .hostname(options.host, port: options.port), serverName: "martlet"),
       onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) }, logger: logger)

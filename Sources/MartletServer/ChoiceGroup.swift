@@ -12,6 +12,8 @@ struct ChoiceGroup: Sendable {
   private(set) var choices: [Choice]
   /// When the engine took the generations.
   let admitted = ContinuousClock.now
+  /// Counts the request among the clients'; nil for one of a batch.
+  private let presence: ClientLoad.Presence?
 
   /// - Parameter parser: how the answers are read; nil leaves them plain text.
   init(
@@ -36,6 +38,7 @@ struct ChoiceGroup: Sendable {
       throw error
     }
     self.choices = choices
+    presence = requests.first?.priority == BatchRunner.priority ? nil : model.clients.enter()
   }
 
   /// Refuses more generations than the engine holds at once, running and waiting.

@@ -1,8 +1,11 @@
 import Hummingbird
 
-/// Holds each route to its scope: with a key set, everything but liveness and the page's own files needs it.
+/// Holds each route to its scope: with a key set, everything but liveness and the page's own files needs it. Errors leave
+/// it in their route's dialect.
 struct KeyMiddleware<Context: RequestContext>: RouterMiddleware {
   let options: HTTPOptions
+  /// The methods of each path without parameters.
+  var methods: [String: [HTTPRequest.Method]] = [:]
 
   private static var openPaths: Set<String> { ["/health", "/health_generate", "/ready", "/ping"] }
   private static var adminPaths: Set<String> { ["/flush_cache", "/abort_request"] }
@@ -26,10 +29,22 @@ struct KeyMiddleware<Context: RequestContext>: RouterMiddleware {
     }
     do { return try await next(request, context) } catch {
       if error is CancellationError { throw error }
-      var mapped = APIError(any: error)
+      var mapped = (error as? HTTPError)?.status == .notFound ? unknownRoute(request) : APIError(any: error)
       mapped.dialect = APIError.Dialect(path: path)
       throw mapped
     }
+  }
+
+  private func unknownRoute(_ request: Request) -> APIError {
+    let path = request.uri.path.prefix(200)
+    guard let methods = methods[String(path)] else {
+      return APIError(.notFound, "there is no \(request.method) \(path); /openapi.json lists the routes")
+    }
+    let names = methods.map(\.rawValue)
+    var error = APIError(
+      .methodNotAllowed, "\(path) takes \(names.joined(separator: " or ")), not \(request.method)")
+    error.allowedMethods = names
+    return error
   }
 
   /// The key that a request came with: a bearer token, or Anthropic's header.

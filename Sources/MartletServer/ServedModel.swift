@@ -37,6 +37,8 @@ package struct ServedModel: Sendable {
   package var formats = AnswerFormats()
   /// Where prompts are rendered and tokenized.
   package var workers = TextWorkers(count: 1)
+  /// What of the engine's load is clients'.
+  let clients = ClientLoad()
   /// Resolved options, for `/server_info`.
   package var options = JSONObject()
   /// White space in JSON under a schema, where a request does not say.

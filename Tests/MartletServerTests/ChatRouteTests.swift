@@ -1,3 +1,4 @@
+import Hummingbird
 import MartletCore
 import MartletText
 import Testing
@@ -310,6 +311,18 @@ import Testing
       }
     }
     #expect(server.generator.openCount == 0)
+  }
+
+  @Test func aHeaderAsksForTheTimesAndTheFieldGoesFirst() async throws {
+    let name = try #require(HTTPFields.Element.Name("Martlet-Timing"))
+    let server = try TestServer(ScriptedGenerator(text: "hi"))
+    for (value, extra, isTold) in [
+      ("true", [:], true), ("True", ["timing": true], true), ("true", ["timing": false], false), ("0", [:], false),
+    ] as [(String, JSONObject, Bool)] {
+      let headers: HTTPFields = [name: value]
+      let reply = try await server.send("/v1/chat/completions", Self.body(extra, stream: false), headers: headers)
+      #expect(try (reply.json["choices"]?[0]?["timing"] != nil) == isTold, "\(value): \(reply.text)")
+    }
   }
 
   @Test func aPrefixMessageIsContinued() async throws {

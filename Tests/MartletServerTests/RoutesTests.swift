@@ -127,10 +127,26 @@ import Testing
     let server = try TestServer(ScriptedGenerator(text: "x"))
     let route = try await server.send("/v1/nothing", method: .get)
     #expect(route.status == 404)
-    #expect(try route.json["message"]?.stringValue?.isEmpty == false)
+    #expect(try route.json["message"] == "there is no GET /v1/nothing; /openapi.json lists the routes")
+    let other = try await server.send("/api/pull", [:])
+    #expect(try other.status == 404 && other.json["error"]?.stringValue?.contains("POST /api/pull") == true)
+    let method = try await server.send("/v1/messages", method: .get)
+    #expect(try method.status == 405 && method.json["error"]?["message"] == "/v1/messages takes POST, not GET")
+    #expect(try await server.send("/flush_cache", method: .delete).text.contains("takes GET or POST, not DELETE"))
+    for path in ["/", "/health", "/v1/models"] {
+      let head = try await server.send(path, method: .head)
+      #expect(head.status == 200 && head.text.isEmpty)
+    }
     let model = try await server.send("/v1/models/other", method: .get)
     #expect(model.status == 404)
     #expect(try model.json["code"]?.stringValue == "model_not_found")
+  }
+
+  @Test(arguments: [[1, 258], [-1], [[1], [99_999_999]]] as [JSONValue]) func strangeTokensHaveNoText(tokens: JSONValue)
+    async throws
+  {
+    let reply = try await TestServer(ScriptedGenerator(text: "x")).send("/detokenize", ["tokens": tokens])
+    #expect(reply.status == 400 && reply.text.contains("tokens"))
   }
 
   /// Every field of every route with values of every wrong kind: a client error that names the field, or an answer.

@@ -2,8 +2,10 @@
 
 import io
 import json
+import threading
 import time
 
+import httpx
 import openai
 import pytest
 from conftest import Server
@@ -122,3 +124,22 @@ def test_a_batch_survives_kill_9_with_each_line_answered_once(tmp_path):
         assert not list(other.files.list()) and not list(other.batches.list())
     finally:
         server.stop()
+
+
+def test_batches_run_in_what_clients_leave(client, server):
+    """Beside a client's request one line runs at a time; alone they run together."""
+    server.wait_until_idle()
+    body = {"prompt": "Count.", "max_tokens": 700, "ignore_eos": True}
+    request = threading.Thread(target=lambda: httpx.post(server.url + "/v1/completions", json=body, timeout=60))
+    request.start()
+    while server.internal_state()["num_running_reqs"] == 0:
+        time.sleep(0.005)
+    batch = start(client, lines(40, max_tokens=60, ignore_eos=True))
+    beside, alone = [], []
+    while client.batches.retrieve(batch.id).status == "in_progress":
+        state = server.internal_state()
+        count = state["num_running_reqs"] + state["num_queue_reqs"]
+        (beside if request.is_alive() else alone).append(count)
+    request.join()
+    # The answer arrives a little after its request has ended.
+    assert len(beside) > 10 and max(beside[:-8]) == 2 and max(alone) > 2, (beside, alone)

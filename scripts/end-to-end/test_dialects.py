@@ -101,7 +101,7 @@ def test_ollama_generates_and_lists(llama):
 def check_line(line, kind):
     """A line holds what the client's own type has, with values that it takes as they are."""
     known = {field.alias or name for name, field in kind.model_fields.items()}
-    assert set(line) <= known | {"truncated_messages", "truncated_tokens"}, set(line) - known
+    assert set(line) <= known | {"truncated_messages", "truncated_tokens", "cached_tokens"}, set(line) - known
     kind.model_validate_json(json.dumps(line), strict=True)
 
 
@@ -163,3 +163,22 @@ def test_embeddings_are_the_same_in_all_clients(client, llama):
     with pytest.raises(ollama.ResponseError, match="truncate"):
         llama.embed(model="default", input="a b " * 200, options={"num_ctx": 64})
     assert len(llama.embed(model="default", input="a b " * 200, truncate=True, options={"num_ctx": 64}).embeddings) == 1
+
+
+def test_each_dialect_tells_what_came_from_the_cache(server, client, claude):
+    """The same conversation again: all but the part of a page at its end comes from the cache, and each says so."""
+    question = [{"role": "user", "content": "Tell me about one of the twelve months, please. " * 8}]
+    settings = dict(model="default", temperature=0)
+    first = client.chat.completions.create(messages=question, max_tokens=1, **settings).usage
+    again = client.chat.completions.create(messages=question, max_tokens=1, **settings).usage
+    cached = again.prompt_tokens_details.cached_tokens
+    assert first.prompt_tokens - 64 < cached < first.prompt_tokens
+    assert first.prompt_tokens_details.cached_tokens < cached
+    made = client.responses.create(input=question, max_output_tokens=1, **settings).usage
+    message = claude.messages.create(model="default", messages=question, max_tokens=1, extra_body=GREEDY).usage
+    assert made.input_tokens_details.cached_tokens == message.cache_read_input_tokens == cached
+    assert made.input_tokens == message.input_tokens + cached == first.prompt_tokens
+    # The client's type has no field for it.
+    body = {"messages": question, "stream": False, "options": {"temperature": 0, "num_predict": 1}}
+    line = httpx.post(server.url + "/api/chat", json=body, timeout=60).json()
+    assert line["prompt_eval_count"] == first.prompt_tokens and line["cached_tokens"] == cached

@@ -183,6 +183,38 @@ def test_keys_close_the_server():
         server.stop()
 
 
+TEXT = "Count to one hundred. " * 20
+MESSAGES = {"messages": [{"role": "user", "content": TEXT}]}
+TIMED = {
+    "/v1/chat/completions": MESSAGES | {"max_tokens": 60}, "/v1/completions": {"prompt": TEXT, "max_tokens": 60},
+    "/v1/messages": MESSAGES | {"max_tokens": 60}, "/v1/responses": {"input": TEXT, "max_output_tokens": 60},
+    "/api/chat": MESSAGES | {"options": {"num_predict": 60}}, "/api/generate": {"prompt": TEXT, "options": {"num_predict": 60}},
+}
+
+
+def timings(value):
+    """All that an answer says about its times."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, item in items for found in ([item] if key == "timing" else timings(item))]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", TIMED)
+def test_the_phases_of_a_request_sum_to_the_time_that_its_client_waited(raw, path, stream):
+    gaps = []
+    for asks, headers in (({"timing": True}, {}), ({}, {"Martlet-Timing": "true"})) * 3:
+        start = time.monotonic()
+        reply = raw.post(path, json=TIMED[path] | {"stream": stream} | asks, headers=headers)
+        waited = (time.monotonic() - start) * 1000
+        lines = [line.removeprefix("data: ") for line in reply.text.splitlines()]
+        timing, = timings([json.loads(line) for line in lines if line.startswith("{")])
+        total = sum(timing[f"{phase}_ms"] for phase in ("prepare", "queue", "prefill", "decode"))
+        assert abs(total - timing["total_ms"]) < 0.01 and timing["cached_tokens"] < timing["prompt_tokens"]
+        gaps.append(waited - total)
+    assert all(gap > -0.5 for gap in gaps) and min(gaps) < 8, gaps
+    assert not timings(raw.post(path, json=TIMED[path] | {"stream": False}).json())
+
+
 def test_idle_server_uses_no_cpu(server):
     server.wait_until_idle()
     time.sleep(0.5)

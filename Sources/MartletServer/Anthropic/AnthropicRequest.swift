@@ -8,7 +8,7 @@ enum AnthropicRequest {
     var chat = JSONObject()
     let same = [
       "model", "temperature", "top_p", "top_k", "stream", "thinking", "priority", "cache_salt", "seed", "json_schema",
-      "regex", "ebnf", "return_token_ids", "whitespace_pattern", "any_whitespace", "max_thinking_tokens",
+      "regex", "ebnf", "return_token_ids", "timing", "whitespace_pattern", "any_whitespace", "max_thinking_tokens",
     ]
     for key in same {
       if let value = fields.value(key) { chat[key] = value }

@@ -9,9 +9,11 @@ struct MessagesRoute: Sendable {
   let connections: ClientConnections
 
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let timing = RequestTiming(request)
     let chat = try await reader.prepare(request) { fields, namespace in
       try PreparedChat(
-        AnthropicRequest.chatFields(fields), namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
+        AnthropicRequest.chatFields(fields), namespace: namespace, fitsMaxTokens: true, timing: timing, reader: reader,
+        model: model)
     }
     let id = Identifier.make("msg_")
     var (group, watch) = try chat.start(context, connections, model: model)
@@ -26,6 +28,7 @@ struct MessagesRoute: Sendable {
     var message = self.message(id, chat, content: blocks.json, usage: usage(choice))
     message["stop_reason"] = stopReason(choice)
     message["stop_sequence"] = choice.stopString
+    message["timing"] = chat.timing?.json(choice, admitted: group.admitted)
     if chat.returnsTokenIDs { choice.addTokenIDs(to: &message) }
     return Response(json: .object(message))
   }
@@ -68,6 +71,7 @@ struct MessagesRoute: Sendable {
   ) -> Response {
     EventStream.response(watch: watch, framing: .namedEvents) { events in
       var group = group, blocks = AnthropicBlocks(), hasStarted = false
+      let admitted = group.admitted
       try await group.forEachUpdate { choice, deltas in
         if !hasStarted {
           // Behind the first event of the engine, which tells what came from the cache and what went into it.
@@ -86,6 +90,7 @@ struct MessagesRoute: Sendable {
           "type": "message_delta",
           "delta": ["stop_reason": stopReason(choice), "stop_sequence": choice.stopString], "usage": usage(choice),
         ]
+        end["timing"] = chat.timing?.json(choice, admitted: admitted)
         if chat.returnsTokenIDs { choice.addTokenIDs(to: &end) }
         try await events.send(.object(end))
       }

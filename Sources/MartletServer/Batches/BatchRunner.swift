@@ -14,6 +14,7 @@ final class BatchRunner: Sendable {
 
   private let store: BatchStore
   private let load: @Sendable () -> EngineLoad
+  private let clients: ClientLoad
   private let maxRunning: Int
   private let answer: @Sendable (BatchStore.Work, RequestFields) async throws -> JSONValue
   private let logger: Logger
@@ -30,11 +31,12 @@ final class BatchRunner: Sendable {
 
   /// - Parameter answer: answers a line's body as the line's endpoint does.
   init(
-    store: BatchStore, generator: any Generator, logger: Logger,
+    store: BatchStore, generator: any Generator, clients: ClientLoad, logger: Logger,
     answer: @escaping @Sendable (BatchStore.Work, RequestFields) async throws -> JSONValue
   ) {
     self.store = store
     load = { generator.load() }
+    self.clients = clients
     maxRunning = max(1, generator.limits.maxRunningRequests)
     self.answer = answer
     self.logger = logger
@@ -84,7 +86,8 @@ final class BatchRunner: Sendable {
   private func spare() -> Int {
     let own = running.withLock { $0.count }, load = load()
     guard load.queuedRequests == 0 else { return 0 }
-    return max(0, (load.runningRequests > own ? 1 : maxRunning) - own)
+    let isBusy = clients.requests > 0 || load.runningRequests > own
+    return max(0, (isBusy ? 1 : maxRunning) - own)
   }
 
   /// Answers a line and writes its answer. One that the server could not run is left for later.

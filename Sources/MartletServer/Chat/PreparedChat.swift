@@ -21,13 +21,14 @@ struct PreparedChat: Sendable {
 
   /// - Parameter fitsMaxTokens: lower a limit that the context has no room for.
   /// - Parameter contextLimit: tokens that prompt and answer may take together where the model could take more.
+  /// - Parameter timing: since when the request has been here; nil where nobody is told.
   init(
     _ given: RequestFields, namespace: CacheNamespace, fitsMaxTokens: Bool = false, contextLimit: Int? = nil,
-    reader: RequestReader, model: ServedModel
+    timing: RequestTiming? = nil, reader: RequestReader, model: ServedModel
   ) throws {
     usesFormerFunctions = given.value("functions") != nil
     let fields = try FormerFunctions.chatFields(given)
-    timing = try fields.bool("timing") ?? false ? RequestTiming() : nil
+    self.timing = try fields.bool("timing") ?? timing?.isAsked ?? false ? timing : nil
     var sampling = try SamplingFields(fields, model: model, native: false)
     let prompt = try ChatPrompt(fields, model: model)
     sampling.fitsMaxTokens = fitsMaxTokens

@@ -1,9 +1,17 @@
+import Hummingbird
 import MartletCore
 import MartletText
 
-/// Where a request's time went. The phases sum up to the time from the request's body, once parsed, to its last token.
+/// Where a request's time went. The phases sum up to the time from its head to its last token.
 struct RequestTiming: Sendable {
   private let start = ContinuousClock.now
+  /// Whether the request's header `Martlet-Timing` asks for it; its field goes first.
+  let isAsked: Bool
+
+  /// Begins when the request's head has come.
+  init(_ request: Request) {
+    isAsked = HTTPFields.Element.Name("Martlet-Timing").flatMap { request.headers[$0] }?.lowercased() == "true"
+  }
 
   /// - Parameter admitted: when the engine took the request; its own times begin there.
   func json(_ choice: Choice, admitted: ContinuousClock.Instant) -> JSONValue {

@@ -70,7 +70,7 @@ extension AnswerShape {
         .listOf(
           ending + [
             .integer("index"), RequestField("text", .string), RequestField("logprobs", .object([])),
-            RequestField("token_ids", .list),
+            RequestField("timing", .object([])), RequestField("token_ids", .list),
           ])),
     ])
 
@@ -96,15 +96,19 @@ extension AnswerShape {
           .integer("input_tokens"), .integer("output_tokens"), .integer("cache_creation_input_tokens"),
           .integer("cache_read_input_tokens"),
         ])),
-    ], sometimes: [RequestField("prompt_token_ids", .list), RequestField("response_token_ids", .list)])
+    ],
+    sometimes: [
+      RequestField("timing", .object([])), RequestField("prompt_token_ids", .list),
+      RequestField("response_token_ids", .list),
+    ])
 
   static let tokenCount = AnswerShape(always: [.integer("input_tokens")])
 
   private static let ollamaTimes: [RequestField] = [
-    .integer("total_duration"), .integer("load_duration"), .integer("prompt_eval_count"),
+    .integer("total_duration"), .integer("load_duration"), .integer("prompt_eval_count"), .integer("cached_tokens"),
     .integer("prompt_eval_duration"), .integer("eval_count"), .integer("eval_duration"),
     .integer("truncated_messages"), .integer("truncated_tokens"), RequestField("logprobs", .list),
-    RequestField("prompt_token_ids", .list),
+    RequestField("timing", .object([])), RequestField("prompt_token_ids", .list),
     RequestField("response_token_ids", .list),
   ]
   private static let ollamaLine: [RequestField] = [
@@ -181,7 +185,11 @@ extension AnswerShape {
       RequestField("metadata", .object([])),
       RequestField(
         "usage", .object([.integer("input_tokens"), .integer("output_tokens"), .integer("total_tokens")])),
-    ], sometimes: [RequestField("prompt_token_ids", .list), RequestField("response_token_ids", .list)])
+    ],
+    sometimes: [
+      RequestField("timing", .object([])), RequestField("prompt_token_ids", .list),
+      RequestField("response_token_ids", .list),
+    ])
 
   private static let modelCard: [RequestField] = [
     RequestField("id", .string), RequestField("object", .string), .integer("created"),

@@ -84,7 +84,8 @@ extension RequestField {
     RequestField("stop_token_ids", .list), RequestField("ignore_eos", .bool),
     RequestField("chat_template_kwargs", .object([])), RequestField("cache_salt", .string),
     RequestField("extra_key", .string), .integer("priority", -1_000_000...1_000_000),
-    RequestField("return_token_ids", .bool), .integer("max_thinking_tokens", limit),
+    RequestField("return_token_ids", .bool), RequestField("timing", .bool),
+    .integer("max_thinking_tokens", limit),
     RequestField("whitespace_pattern", .string), RequestField("any_whitespace", .bool),
   ]
 
@@ -93,6 +94,7 @@ extension RequestField {
       RequestField("prompt", .oneOf([.string, .list])), RequestField("suffix", .string), RequestField("echo", .bool),
       .integer("logprobs", 0...20),
       .integer("best_of", 1...SamplingFields.maxChoices), RequestField("return_token_ids", .bool),
+      RequestField("timing", .bool),
     ] + sampling + delivery
 
   static let generate: [RequestField] = [
@@ -120,8 +122,8 @@ extension RequestField {
       RequestField("output_format", format), .integer("seed"), RequestField("whitespace_pattern", .string),
       RequestField("any_whitespace", .bool), .integer("max_thinking_tokens", limit),
       RequestField("json_schema", .document), RequestField("regex", .string), RequestField("ebnf", .string),
-      RequestField("return_token_ids", .bool), .integer("priority", -1_000_000...1_000_000),
-      RequestField("cache_salt", .string),
+      RequestField("return_token_ids", .bool), RequestField("timing", .bool),
+      .integer("priority", -1_000_000...1_000_000), RequestField("cache_salt", .string),
     ]
 
   private static let ollama: [RequestField] = [
@@ -129,6 +131,7 @@ extension RequestField {
     RequestField("logprobs", .bool), .integer("top_logprobs", 0...20),
     RequestField("truncate", .bool), RequestField("keep_alive", .oneOf([.number, .string])),
     RequestField("format", .oneOf([.string, .object([])])), RequestField("return_token_ids", .bool),
+    RequestField("timing", .bool),
     RequestField("whitespace_pattern", .string), RequestField("any_whitespace", .bool),
     RequestField(
       "options",

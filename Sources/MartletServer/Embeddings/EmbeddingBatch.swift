@@ -14,6 +14,7 @@ struct EmbeddingBatch: Sendable {
   private let requests: [GenerationRequest]
   private let dimensions: Int?
   private let generator: any Generator
+  private let clients: ClientLoad
 
   /// Reads `dimensions`.
   init(
@@ -31,6 +32,7 @@ struct EmbeddingBatch: Sendable {
         embedding: $0, pooling: embeddings.pooling, namespace: namespace, priority: priority)
     }
     generator = model.generator
+    clients = model.clients
   }
 
   /// Runs the prompts, twice as many at once as the engine takes into a step, so that a long list leaves room in the
@@ -49,9 +51,12 @@ struct EmbeddingBatch: Sendable {
 
   /// The same for a client that may leave.
   func run(_ context: ServerContext, _ connections: ClientConnections) async throws -> Answer {
-    let work = Task { try await run() }
+    let presence = clients.enter(), work = Task { try await run() }
     let watch = connections.watch(context, isStream: false) { work.cancel() }
-    defer { watch.end() }
+    defer {
+      watch.end()
+      withExtendedLifetime(presence) {}
+    }
     return try await withTaskCancellationHandler {
       try await work.value
     } onCancel: {

@@ -3,6 +3,11 @@ import MartletText
 
 /// The lines of an Ollama answer.
 struct OllamaAnswer: Sendable {
+  struct Timing: Sendable {
+    let request: RequestTiming
+    let admitted: ContinuousClock.Instant
+  }
+
   /// Whether it answers /api/chat, with messages, or /api/generate, with text.
   let isChat: Bool
   let name: String
@@ -13,6 +18,8 @@ struct OllamaAnswer: Sendable {
   private let tellsTokenIDs: Bool
   /// Spells the tokens whose log-probabilities are told; nil when they are not.
   private let tokenizer: Tokenizer?
+  /// Set when the last line tells where the time went.
+  var timing: Timing?
   private var sentLogprobs = 0
   /// A call whose arguments are still coming: Ollama sends calls whole.
   private var open: ParsedResponse.Call?
@@ -110,6 +117,7 @@ struct OllamaAnswer: Sendable {
     object["total_duration"] = Self.nanoseconds(total)
     object["load_duration"] = 0
     object["prompt_eval_count"] = .int(Int64(choice.prompt.count))
+    object["cached_tokens"] = .int(Int64(usage.cachedTokens))
     object["prompt_eval_duration"] = Self.nanoseconds(first)
     object["eval_count"] = .int(Int64(choice.assembler.tokens.count))
     object["eval_duration"] = Self.nanoseconds(total > first ? total - first : 0)
@@ -118,6 +126,7 @@ struct OllamaAnswer: Sendable {
     case .messages(let count)?: object["truncated_messages"] = .int(Int64(count))
     case .tokens(let count)?: object["truncated_tokens"] = .int(Int64(count))
     }
+    object["timing"] = timing.map { $0.request.json(choice, admitted: $0.admitted) }
     if tellsTokenIDs { choice.addTokenIDs(to: &object) }
     return .object(object)
   }

@@ -44,7 +44,9 @@ enum OllamaRequest {
     }
     try checkKeepAlive(fields)
     var chat = JSONObject()
-    for key in ["model", "return_token_ids", "logprobs", "top_logprobs", "whitespace_pattern", "any_whitespace"] {
+    for key in [
+      "model", "return_token_ids", "timing", "logprobs", "top_logprobs", "whitespace_pattern", "any_whitespace",
+    ] {
       chat[key] = fields.value(key)
     }
     chat["response_format"] = try responseFormat(fields)

@@ -18,14 +18,16 @@ struct OllamaRoutes: Sendable {
   }
 
   private func answer(_ request: Request, _ context: ServerContext, isChat: Bool) async throws -> Response {
+    let timing = RequestTiming(request)
     let (prepared, cut) = try await reader.prepare(request) { fields, namespace in
-      try prepare(fields, namespace, isChat: isChat)
+      try prepare(fields, namespace, isChat: isChat, timing)
     }
     guard let prepared else { return loaded(isChat: isChat) }
     var answer = OllamaAnswer(
       isChat: isChat, name: prepared.name, created: clock(), cut: cut, tellsTokenIDs: prepared.returnsTokenIDs,
       tokenizer: prepared.wantsLogprobs ? model.tokenizer : nil)
     var (group, watch) = try prepared.start(context, connections, model: model)
+    answer.timing = prepared.timing.map { OllamaAnswer.Timing(request: $0, admitted: group.admitted) }
     if prepared.stream != nil { return stream(group, answer, watch) }
     defer { watch.end() }
     try await group.finish()
@@ -35,7 +37,7 @@ struct OllamaRoutes: Sendable {
   /// The request, ready to run, and what was left out of its prompt; nil when it has none: clients send that to have
   /// the model loaded, and it is.
   private func prepare(
-    _ fields: RequestFields, _ namespace: CacheNamespace, isChat: Bool
+    _ fields: RequestFields, _ namespace: CacheNamespace, isChat: Bool, _ timing: RequestTiming
   ) throws -> (PreparedChat?, OllamaContext.Cut?) {
     let isEmpty =
       isChat ? try fields.array("messages")?.isEmpty ?? true : try fields.string("prompt")?.isEmpty ?? true
@@ -64,7 +66,8 @@ struct OllamaRoutes: Sendable {
     }
     do {
       let prepared = try PreparedChat(
-        chat, namespace: namespace, fitsMaxTokens: true, contextLimit: context.size, reader: reader, model: model)
+        chat, namespace: namespace, fitsMaxTokens: true, contextLimit: context.size, timing: timing, reader: reader,
+        model: model)
       return (prepared, cut)
     } catch AdmissionError.promptTooLong(let tokens, let limit) {
       let remedy = context.cuts ? "its last turn alone is too long" : "shorten it, or set truncate to true"

@@ -50,6 +50,12 @@ struct ResponseObject: Sendable {
     set { json["status"] = .string(newValue.rawValue) }
   }
 
+  /// Where the request's time went, if its client wants to know.
+  var timing: JSONValue? {
+    get { json["timing"] }
+    set { json["timing"] = newValue }
+  }
+
   /// - Parameter time: seconds since 1970.
   mutating func finish(_ choice: Choice, output: [JSONValue], at time: Int) {
     json["output"] = .array(output)

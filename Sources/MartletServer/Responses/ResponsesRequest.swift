@@ -13,8 +13,7 @@ enum ResponsesRequest {
   private static let extensions = [
     "any_whitespace", "cache_salt", "chat_template_kwargs", "extra_key", "frequency_penalty", "ignore_eos",
     "max_thinking_tokens", "min_p", "presence_penalty", "priority", "repetition_penalty", "return_token_ids", "seed",
-    "stop", "stop_token_ids", "top_k",
-    "whitespace_pattern",
+    "stop", "stop_token_ids", "timing", "top_k", "whitespace_pattern",
   ]
 
   /// - Parameter history: the items of the responses before this one.

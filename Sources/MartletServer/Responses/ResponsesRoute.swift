@@ -29,8 +29,9 @@ struct ResponsesRoute: Sendable {
 
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
     let tenant = Tenant(request, options: reader.options)
+    let timing = RequestTiming(request)
     let prepared = try await reader.prepare(request) { fields, namespace in
-      try prepare(fields, namespace, tenant)
+      try prepare(fields, namespace, tenant, timing)
     }
     if prepared.isBackground { return try startInBackground(prepared, context) }
     let (group, watch) = try prepared.chat.start(context, connections, model: model)
@@ -51,13 +52,16 @@ struct ResponsesRoute: Sendable {
     return try await run(prepared, group, orThrow: true) { _ in }.value
   }
 
-  private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace, _ tenant: Tenant) throws -> Prepared {
+  private func prepare(
+    _ fields: RequestFields, _ namespace: CacheNamespace, _ tenant: Tenant, _ timing: RequestTiming? = nil
+  ) throws -> Prepared {
     let input = try ResponsesRequest.input(fields), previous = try fields.string("previous_response_id")
     let history = try previous.map { try store.conversation(endingWith: $0, tenant: tenant) } ?? []
     var chatFields = try ResponsesRequest.chatFields(fields, input: input, history: history).object
     chatFields["stream"] = fields.value("stream")
     let chat = try PreparedChat(
-      RequestFields(.object(chatFields)), namespace: namespace, fitsMaxTokens: true, reader: reader, model: model)
+      RequestFields(.object(chatFields)), namespace: namespace, fitsMaxTokens: true, timing: timing, reader: reader,
+      model: model)
     let id = Identifier.make("resp_")
     let items = input.enumerated().map { index, item in Self.identified(item, id, index) }
     return Prepared(
@@ -112,6 +116,7 @@ struct ResponsesRoute: Sendable {
         }
       }
       response.finish(group.choices[0], output: output.items, at: store.clock())
+      response.timing = prepared.chat.timing?.json(group.choices[0], admitted: group.admitted)
       if prepared.chat.returnsTokenIDs { response.addTokenIDs(group.choices[0]) }
       if prepared.isStored { try store.save(prepared.entry(response), tenant: prepared.tenant) }
     } catch {

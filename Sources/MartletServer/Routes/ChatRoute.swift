@@ -11,8 +11,9 @@ struct ChatRoute: Sendable {
   let clock: @Sendable () -> Int
 
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let timing = RequestTiming(request)
     let chat = try await reader.prepare(request) { fields, namespace in
-      try PreparedChat(fields, namespace: namespace, reader: reader, model: model)
+      try PreparedChat(fields, namespace: namespace, timing: timing, reader: reader, model: model)
     }
     let prepared = Prepared(chat: chat, id: chat.rid ?? Identifier.make("chatcmpl-"), created: clock())
     var (group, watch) = try chat.start(context, connections, model: model)

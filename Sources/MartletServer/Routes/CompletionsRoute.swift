@@ -16,6 +16,8 @@ struct CompletionsRoute: Sendable {
     let echo: Bool
     let wantsLogprobs: Bool
     let returnsTokenIDs: Bool
+    /// Set when the client wants to know where the time went.
+    let timing: RequestTiming?
     let stream: StreamOptions?
     let id: String
     let name: String
@@ -23,7 +25,8 @@ struct CompletionsRoute: Sendable {
   }
 
   func handle(_ request: Request, _ context: ServerContext) async throws -> Response {
-    let prepared = try await reader.prepare(request, prepare)
+    let timing = RequestTiming(request)
+    let prepared = try await reader.prepare(request) { fields, namespace in try prepare(fields, namespace, timing) }
     var group = try ChoiceGroup(prepared.requests, fields: prepared.fields, model: model)
     let ids = group.ids
     let watch = connections.watch(context, isStream: prepared.stream != nil) {
@@ -46,12 +49,15 @@ struct CompletionsRoute: Sendable {
   private func whole(_ group: ChoiceGroup, _ prepared: Prepared) -> JSONValue {
     let choices = group.choices.map { choice in
       json(
-        choice, prepared, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared))
+        choice, prepared, text: echoed(choice, prepared) + choice.assembler.text, logprobs: logprobs(choice, prepared),
+        admitted: group.admitted)
     }
     return envelope(prepared, choices: choices, usage: group.usage(promptCount: prepared.promptCount))
   }
 
-  private func prepare(_ fields: RequestFields, _ namespace: CacheNamespace) throws -> Prepared {
+  private func prepare(
+    _ fields: RequestFields, _ namespace: CacheNamespace, _ timing: RequestTiming? = nil
+  ) throws -> Prepared {
     var sampling = try SamplingFields(fields, model: model, native: false)
     sampling.constraint = try sampling.grammar.constraint(model: model, namespace: namespace)
     sampling.thinkingLimit = try ThinkingLimit(fields)
@@ -83,7 +89,8 @@ struct CompletionsRoute: Sendable {
     }
     return Prepared(
       fields: sampling, requests: requests, promptCount: prompts.count, echo: echo, wantsLogprobs: top != nil,
-      returnsTokenIDs: try fields.bool("return_token_ids") ?? false, stream: try StreamOptions(fields),
+      returnsTokenIDs: try fields.bool("return_token_ids") ?? false,
+      timing: try fields.bool("timing") ?? timing?.isAsked ?? false ? timing : nil, stream: try StreamOptions(fields),
       id: try fields.string("rid") ?? Identifier.make("cmpl-"),
       name: try fields.string("model") ?? model.name, created: clock())
   }
@@ -117,13 +124,15 @@ struct CompletionsRoute: Sendable {
   ) -> Response {
     EventStream.response(watch: watch) { events in
       var group = group
+      let admitted = group.admitted
       var sentLogprobs = [Int](repeating: 0, count: group.choices.count)
       var characters = [Int](repeating: 0, count: group.choices.count)
       for choice in group.choices where prepared.echo {
         let text = echoed(choice, prepared)
         characters[choice.index] = text.unicodeScalars.count
         try await events.send(
-          envelope(prepared, choices: [json(choice, prepared, text: text, logprobs: .null)], usage: nil))
+          envelope(
+            prepared, choices: [json(choice, prepared, text: text, logprobs: .null, admitted: admitted)], usage: nil))
       }
       try await group.forEachPiece { choice, piece in
         let fresh = choice.assembler.logprobs[sentLogprobs[choice.index]...]
@@ -137,7 +146,9 @@ struct CompletionsRoute: Sendable {
           envelope(
             prepared,
             choices: [
-              json(choice, prepared, text: piece, logprobs: prepared.wantsLogprobs ? logprobs.json : .null)
+              json(
+                choice, prepared, text: piece, logprobs: prepared.wantsLogprobs ? logprobs.json : .null,
+                admitted: admitted)
             ], usage: nil))
       }
       if options.includeUsage {
@@ -146,11 +157,14 @@ struct CompletionsRoute: Sendable {
     }
   }
 
-  private func json(_ choice: Choice, _ prepared: Prepared, text: String, logprobs: JSONValue) -> JSONValue {
+  private func json(
+    _ choice: Choice, _ prepared: Prepared, text: String, logprobs: JSONValue, admitted: ContinuousClock.Instant
+  ) -> JSONValue {
     var json: JSONObject = [
       "index": .int(Int64(choice.index)), "text": .string(text), "logprobs": logprobs,
       "finish_reason": choice.finishReason, "matched_stop": choice.matchedStop,
     ]
+    if choice.isFinished { json["timing"] = prepared.timing?.json(choice, admitted: admitted) }
     if prepared.returnsTokenIDs, choice.isFinished { choice.addTokenIDs(to: &json, as: "token_ids") }
     return .object(json)
   }

@@ -42,13 +42,21 @@ struct TokenizeRoutes: Sendable {
     guard let list = try fields.array("tokens") else { throw InvalidField(field: "tokens", reason: "is missing") }
     if list.first?.arrayValue != nil {
       let texts = try list.map { item -> JSONValue in
-        let tokens = try RequestFields.tokens(item.arrayValue ?? [], field: "tokens")
+        let tokens = try known(item.arrayValue ?? [])
         return .string(model.tokenizer.decode(tokens, skipSpecialTokens: skip))
       }
       return Response(json: ["text": .array(texts)])
     }
-    let tokens = try RequestFields.tokens(list, field: "tokens")
+    let tokens = try known(list)
     return Response(json: ["text": .string(model.tokenizer.decode(tokens, skipSpecialTokens: skip))])
+  }
+
+  private func known(_ list: [JSONValue]) throws(InvalidField) -> [TokenID] {
+    let tokens = try RequestFields.tokens(list, field: "tokens"), size = model.generator.limits.vocabularySize
+    if let stranger = tokens.first(where: { !(0..<Int32(clamping: size)).contains($0.rawValue) }) {
+      throw InvalidField(field: "tokens", reason: "holds \(stranger.rawValue); the vocabulary has \(size) tokens")
+    }
+    return tokens
   }
 
   private func json(_ tokens: [TokenID]) -> JSONValue { .array(tokens.map { .int(Int64($0.rawValue)) }) }

@@ -86,6 +86,33 @@ import Testing
     #expect(log.bytes <= 100)
   }
 
+  /// Collects what a response writes.
+  private struct Collector: ResponseBodyWriter {
+    let text: Recorder<String>
+    mutating func write(_ buffer: ByteBuffer) async throws { text.change { $0 += String(buffer: buffer) } }
+    consuming func finish(_ trailers: HTTPFields?) async throws {}
+  }
+
+  @Test func aReaderOfDroppedEventsIsTold() async throws {
+    let log = EventLog(
+      id: "strm_1", tenant: Tenant(name: ""), grace: nil, maxBytes: 100, tasks: BackgroundTasks())
+    for number in 10..<60 { log.append(Array("data: {\(number)}\n\n".utf8)) }
+    log.close()
+    let connections = ClientConnections(), connection = ClientConnection()
+    let channel = ObjectIdentifier(connection)
+    connections.add(connection, for: channel)
+    func read(after number: Int) async throws -> String {
+      let text = Recorder("")
+      try await log.response(after: number, channel: channel, connections: connections).body.write(
+        Collector(text: text))
+      return text.value
+    }
+    let lost = try await read(after: 3)
+    #expect(lost.contains("the events behind 3 are no longer kept") && !lost.contains("id:"))
+    #expect(try await read(after: 47) == "id: strm_1:48\ndata: {58}\n\nid: strm_1:49\ndata: {59}\n\n")
+    #expect(try await read(after: 49) == "")
+  }
+
   @Test func endedStreamsExpireAndMakeRoom() throws {
     let time = Recorder(ContinuousClock.now)
     var limits = ResumableStreams.Limits()

@@ -118,22 +118,6 @@ import Testing
     }
   }
 
-  /// Text that is no call comes at once but for what could begin a delimiter.
-  @Test func contentIsHeldBackNoLongerThanADelimiter() throws {
-    let corpus = try ResponseCorpus()
-    for item in corpus.cases where item.calls.isEmpty && item.name.hasSuffix("plain") {
-      let options = try #require(corpus.options(item))
-      let longest = (options.tools?.markers ?? []).map(\.utf8.count).max() ?? 0
-      var parser = ResponseParser(options), given = 0, seen = 0
-      for character in item.text.unicodeScalars {
-        given += String(character).utf8.count
-        for case .content(let text) in parser.append(String(character)) { seen += text.utf8.count }
-        // Two line breaks may belong to a delimiter, too.
-        #expect(given - seen < longest + 2, "\(item.name) holds \(given - seen) bytes back")
-      }
-    }
-  }
-
   /// Arguments come while the model writes them.
   @Test func argumentsAreNotHeldBack() throws {
     let corpus = try ResponseCorpus()
