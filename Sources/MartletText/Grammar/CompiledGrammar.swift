@@ -6,11 +6,14 @@ package final class CompiledGrammar: Sendable {
   package let vocabulary: GrammarVocabulary
   private let automaton: Mutex<GrammarAutomaton>
   let start: Int32
+  /// Whether the white space of its JSON is up to the model, within `WhitespaceRun`.
+  let leavesWhitespaceFree: Bool
   /// Rough memory at the time of compilation.
   package let byteCount: Int
 
-  init(_ automaton: GrammarAutomaton, _ vocabulary: GrammarVocabulary) {
+  init(_ automaton: GrammarAutomaton, _ vocabulary: GrammarVocabulary, leavesWhitespaceFree: Bool) {
     self.vocabulary = vocabulary
+    self.leavesWhitespaceFree = leavesWhitespaceFree
     start = automaton.start
     byteCount = automaton.byteCount
     self.automaton = Mutex(automaton)

@@ -22,7 +22,7 @@ package struct GrammarCompiler: Sendable {
       graph: graph, root: root, trie: vocabulary.trie, catalog: shared.catalog, budget: budget)
     if let budget = automaton.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
     automaton.graph.arena.limit(budget, deadline: nil)
-    return CompiledGrammar(automaton, vocabulary)
+    return CompiledGrammar(automaton, vocabulary, leavesWhitespaceFree: source.leavesWhitespaceFree)
   }
 
   private func node(_ source: GrammarSource, _ graph: inout GrammarGraph) throws(GrammarError) -> GrammarNodeID {

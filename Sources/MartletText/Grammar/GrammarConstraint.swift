@@ -34,6 +34,7 @@ package struct GrammarConstraint: TokenConstraint {
     private var phase: Phase
     /// The last token.
     private var last: TokenID?
+    private var run = WhitespaceRun()
 
     init(constraint: GrammarConstraint) {
       self.constraint = constraint
@@ -46,7 +47,7 @@ package struct GrammarConstraint: TokenConstraint {
       case .failed: return []
       case .ended: return ends(in: [])
       case .matching(let matcher):
-        let mask = matcher.mask()
+        let mask = matcher.mask(after: run)
         guard matcher.exhausted == nil else { return [] }
         return matcher.accepts ? ends(in: mask) : mask
       }
@@ -70,6 +71,7 @@ package struct GrammarConstraint: TokenConstraint {
 
     mutating func advance(_ token: TokenID) {
       last = token
+      if constraint.grammar.leavesWhitespaceFree { run.take(constraint.grammar.vocabulary.spelling(of: token)) }
       switch phase {
       case .waiting(let tail): phase = wait(tail + constraint.grammar.vocabulary.spelling(of: token))
       case .matching(var matcher):

@@ -26,6 +26,19 @@ package struct GrammarMatcher: Sendable {
   /// not in the mask unless the grammar spells them.
   package func mask() -> [UInt32] { grammar.withAutomaton { [state] in $0.mask(state).words } }
 
+  /// As `mask`, but without white space that would make a long run of it longer.
+  func mask(after run: WhitespaceRun) -> [UInt32] {
+    guard grammar.leavesWhitespaceFree, let excluded = run.excluded(grammar.vocabulary) else { return mask() }
+    return grammar.withAutomaton { [state] automaton in
+      let mask = automaton.mask(state)
+      guard automaton.takesFreeWhitespace(state) else { return mask.words }
+      var rest = mask
+      rest.subtract(excluded)
+      // A vocabulary may spell what must follow with white space in front only.
+      return rest.isEmpty ? mask.words : rest.words
+    }
+  }
+
   /// Takes a token. False, and nothing changes, when the grammar does not allow it.
   package mutating func advance(_ token: TokenID) -> Bool {
     advance(bytes: grammar.vocabulary.bytes(of: token.rawValue))

@@ -28,6 +28,16 @@ package indirect enum GrammarSource: Sendable, Hashable {
 }
 
 extension GrammarSource {
+  /// Whether a schema in it leaves the white space to the model.
+  var leavesWhitespaceFree: Bool {
+    switch self {
+    case .jsonSchema(_, let whitespace): whitespace == .any
+    case .structuralTag: true
+    case .behindThinking(let source, _, _), .inFinalChannel(let source): source.leavesWhitespaceFree
+    case .regex, .grammar, .choice: false
+    }
+  }
+
   /// Whether a schema in it may have string formats.
   var mentionsFormat: Bool {
     switch self {

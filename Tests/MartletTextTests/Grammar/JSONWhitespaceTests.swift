@@ -52,4 +52,26 @@ import Testing
     }
     #expect(isTaken && GrammarMatcher(grammar).forcedTokens(limit: 3).count <= 3)
   }
+
+  /// Blank lines come to an end; text in strings, and white space that a request describes, does not.
+  @Test func aGenerationDoesNotWriteWhiteSpaceForEver() throws {
+    func allowed(_ source: GrammarSource, after text: String) throws -> Set<Character> {
+      let constraint = GrammarConstraint(
+        grammar: try GrammarCompiler(vocabulary: try Self.vocabulary()).compile(source), endTokens: [])
+      var state = constraint.state(after: text.utf8.map { TokenID(Int32($0)) })
+      let words = state.mask()
+      let mask = try #require(words)
+      return Set(" \t\n\"".filter { mask[Int($0.asciiValue ?? 0) >> 5] >> UInt32(($0.asciiValue ?? 0) & 31) & 1 == 1 })
+    }
+    let free = GrammarSource.jsonSchema(Self.schema, .any)
+    #expect(try allowed(free, after: "{\n") == [" ", "\t", "\n", "\""])
+    #expect(try allowed(free, after: "{\n \n") == [" ", "\t", "\""])
+    #expect(try allowed(free, after: "{" + String(repeating: " ", count: 63)) == [" ", "\t", "\n", "\""])
+    #expect(try allowed(free, after: "{" + String(repeating: " ", count: 64)) == ["\""])
+    #expect(try allowed(free, after: "{\n\n\"first_name\":1,\n") == [" ", "\t", "\n", "\""])
+    let described = GrammarSource.jsonSchema(Self.schema, .pattern("[ \\t\\n\\r]*"))
+    #expect(try allowed(described, after: "{" + String(repeating: "\n", count: 90)) == [" ", "\t", "\n", "\""])
+    let strings = GrammarSource.jsonSchema(#"{"type":"string"}"#, .any)
+    #expect(try allowed(strings, after: "\"" + String(repeating: " ", count: 90)) == [" ", "\""])
+  }
 }

@@ -38,8 +38,9 @@ final class CountedRecord: Sendable {
     var boundaries: [BoundaryGroup.Entry] = []
     var mask = TokenMask(wordCount: trie.wordCount)
     var node = 0
-    while node < trie.nodes.count {
-      let current = trie.nodes[node]
+    let nodes = trie.nodes.span
+    while node < nodes.count {
+      let current = nodes[node]
       let depth = Int(current.depth)
       let next = rows[Int(states[depth - 1]) << 8 | Int(current.byte)]
       let count = counts[depth - 1]

@@ -66,6 +66,14 @@ struct GrammarAutomaton: Sendable {
 
   func accepts(_ state: Int32) -> Bool { states[Int(state)].accepts }
 
+  /// Whether JSON's free white space may come next.
+  func takesFreeWhitespace(_ state: Int32) -> Bool {
+    states[Int(state)].threads.contains { thread in
+      if case .sequence(let first, _) = graph.arena.nodes[Int(thread.head)] { return first == graph.lexemes.whitespace }
+      return thread.head == graph.lexemes.whitespace
+    }
+  }
+
   /// The state after `byte`; dead when no text of the grammar goes on so.
   mutating func step(_ state: Int32, _ byte: UInt8) -> Int32 {
     if state == Self.dead { return Self.dead }

@@ -8,6 +8,10 @@ package final class GrammarVocabulary: Sendable {
   private let formats: SharedExpressions
   /// Added tokens by their spelling, for grammars whose text names them.
   let specialTokens: [String: Int32]
+  /// Tokens of white space alone, as JSON knows it.
+  let whitespaceTokens: TokenMask
+  /// Those of them with a line break.
+  let lineBreakTokens: TokenMask
   private let spellings: TokenList
   private let tokenizer: Tokenizer?
 
@@ -33,8 +37,22 @@ package final class GrammarVocabulary: Sendable {
     specialTokens = names
     let trie = TokenTrie(vocabularySize: spellings.count, special: special) { Array(spellings[Int($0)]) }
     self.trie = trie
+    (whitespaceTokens, lineBreakTokens) = Self.whitespace(spellings, special, trie.wordCount)
     plain = SharedExpressions(trie)
     formats = plain.withFormats(trie)
+  }
+
+  private static func whitespace(
+    _ spellings: TokenList, _ special: Set<Int32>, _ wordCount: Int
+  ) -> (all: TokenMask, lineBreaks: TokenMask) {
+    var (all, lineBreaks) = (TokenMask(wordCount: wordCount), TokenMask(wordCount: wordCount))
+    for token in 0..<spellings.count where !special.contains(Int32(token)) {
+      let text = spellings[token]
+      guard !text.isEmpty, text.allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) else { continue }
+      all.insert(Int32(token))
+      if text.contains(0x0A) { lineBreaks.insert(Int32(token)) }
+    }
+    return (all, lineBreaks)
   }
 
   /// What a grammar begins with.

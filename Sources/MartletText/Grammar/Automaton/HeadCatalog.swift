@@ -56,12 +56,15 @@ struct HeadCatalog: Sendable {
   }
 
   /// The known head that shares the most transitions with `head`, weighted by the vocabulary: of the parts of an
-  /// intersection and the latest heads.
+  /// intersection or a choice and the latest heads.
   private func reference(
     for head: RegularID, _ arena: inout RegularArena, _ trie: TokenTrie
   ) -> (head: RegularID, record: HeadRecord)? {
     var candidates = heads.keys.sorted().suffix(16)
-    if case .all(let parts) = arena.nodes[Int(head)] { candidates += parts }
+    switch arena.nodes[Int(head)] {
+    case .all(let parts), .choice(let parts): candidates += parts
+    default: break
+    }
     var best: (head: RegularID, record: HeadRecord)?
     var bestWeight = trie.nodes.count / 4
     for candidate in candidates {

@@ -14,6 +14,11 @@ struct SharedExpressions: Sendable {
       // Names that exclude others are compared with what is left of any name.
       _ = catalog.headRecord(arena.step(string, UInt8(ascii: "\"")), &arena, trie)
     }
+    explore(lexemes.whitespace, trie)
+    for set in Self.commonClasses { explore(arena.star(arena.bytes(set)), trie) }
+    for spelling in [StringSpelling.plain, .json] {
+      explore(arena.star(arena.character(CharacterClass.notLineEnd, spelling)), trie)
+    }
     catalog = catalog.asShared
   }
 
@@ -44,6 +49,13 @@ struct SharedExpressions: Sendable {
   }
 
   private static let maxStates = 160
+
+  /// Characters of which the patterns of schemas are mostly made.
+  private static let commonClasses: [ByteSet] = {
+    let (digits, small, capital) = (ByteSet(0x30...0x39), ByteSet(0x61...0x7A), ByteSet(0x41...0x5A))
+    let bases = [small, small | capital, digits | small, digits | capital, digits | small | capital]
+    return bases.flatMap { base in ["", "_", "-", "_-"].map { base | ByteSet($0.utf8) } }
+  }()
 }
 
 extension GrammarAutomaton {

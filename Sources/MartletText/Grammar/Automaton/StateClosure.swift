@@ -127,6 +127,7 @@ struct StateClosure {
 extension TokenTrie {
   /// Whether tokens that begin like the expression's texts are a good part of the trie.
   func isDense(_ id: RegularID, _ arena: inout RegularArena) -> Bool {
+    if arena.beginsWithTwoBytes(id) { return false }
     var weight = 0
     for byte in UInt8.min...UInt8.max where weights[Int(byte)] > 0 {
       if arena.step(id, byte) != RegularArena.nothing { weight += Int(weights[Int(byte)]) }

@@ -25,6 +25,10 @@ struct TokenMask: Sendable, Equatable {
     }
   }
 
+  mutating func subtract(_ other: TokenMask) {
+    for index in 0..<min(words.count, other.words.count) { words[index] &= ~other.words[index] }
+  }
+
   /// The words, which the mask no longer has: for changes without copies.
   mutating func takeWords() -> [UInt32] {
     defer { words = [] }

@@ -7,8 +7,9 @@ enum CharacterClass {
     0x09...0x0D, 0x20...0x20, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A, 0x2028...0x2029, 0x202F...0x202F,
     0x205F...0x205F, 0x3000...0x3000, 0xFEFF...0xFEFF,
   ])
-  /// What `.` leaves out.
-  static let lineTerminators = CodePointSet([0x0A...0x0A, 0x0D...0x0D, 0x2028...0x2029])
+  /// What `.` stands for.
+  static let notLineEnd = CodePointSet.all.subtracting(
+    CodePointSet([0x0A...0x0A, 0x0D...0x0D, 0x2028...0x2029]))
 
   /// A Unicode general category ("L", "Lu", "Letter") or binary property; nil when it is not known.
   static func property(_ name: String) -> CodePointSet? {

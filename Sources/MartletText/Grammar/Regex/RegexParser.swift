@@ -116,7 +116,7 @@ struct RegexParser {
     switch next {
     case "(": return try parseGroup()
     case "[": return .set(try parseSet())
-    case ".": return .set(dotMatchesAll ? .all : CodePointSet.all.subtracting(CharacterClass.lineTerminators))
+    case ".": return .set(dotMatchesAll ? .all : CharacterClass.notLineEnd)
     case "^": return .start
     case "$": return .end
     case "\\": return try parseEscape()

@@ -15,6 +15,8 @@ struct JSONLexemes: Sendable {
   let boolean: RegularID
   let null: RegularID
   let quote: RegularID
+  /// Any white space between tokens.
+  let whitespace: RegularID
 
   init(_ arena: inout RegularArena) {
     func set(_ text: String) -> ByteSet { ByteSet(text.utf8) }
@@ -48,5 +50,6 @@ struct JSONLexemes: Sendable {
     boolean = arena.oneOf([Array("true".utf8), Array("false".utf8)])
     null = arena.literal("null", .plain)
     self.quote = quote
+    whitespace = arena.star(arena.bytes(set(" \t\n\r")))
   }
 }

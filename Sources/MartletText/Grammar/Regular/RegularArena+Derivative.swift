@@ -2,6 +2,11 @@ extension RegularArena {
   /// The derivative by `byte`, and a set of bytes that have the same one. It may match nothing without being
   /// `nothing`: `step` is exact.
   mutating func derivative(_ id: RegularID, by byte: UInt8) -> (id: RegularID, same: ByteSet) {
+    let row = transitions.rowOf[Int(id)]
+    if row >= 0 {
+      let target = transitions.rows[Int(row) << 8 | Int(byte)]
+      return (target, ByteSet(where: { transitions.rows[Int(row) << 8 | Int($0)] == target }))
+    }
     switch nodes[Int(id)] {
     case .nothing, .empty: return (Self.nothing, .all)
     case .bytes(let set): return set.contains(byte) ? (Self.empty, set) : (Self.nothing, ~set)

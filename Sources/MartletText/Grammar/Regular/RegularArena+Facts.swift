@@ -59,6 +59,27 @@ extension RegularArena {
     }
   }
 
+  /// Whether the form of `loop` shows that it matches all texts of `other`: a loop over all that these are made of, or one
+  /// up to the mark with which they end, as in what is left of a quoted string.
+  func admits(_ loop: RegularID, _ other: RegularID) -> Bool {
+    if let bytes = loopBytes(loop) { return (alphabet[Int(other)] & ~bytes).isEmpty }
+    guard case .sequence(let first, let mark) = nodes[Int(loop)], case .bytes = nodes[Int(mark)],
+      let bytes = loopBytes(first)
+    else { return false }
+    var rest = other
+    while case .sequence(let part, let next) = nodes[Int(rest)] {
+      guard (alphabet[Int(part)] & ~bytes).isEmpty else { return false }
+      rest = next
+    }
+    return rest == mark
+  }
+
+  /// Whether a state's texts begin with the same two bytes.
+  func beginsWithTwoBytes(_ id: RegularID) -> Bool {
+    transitions.rowOf[Int(id)] == TransitionRows.literal
+      && transitions.rowOf[Int(transitions.literalNext[Int(id)])] == TransitionRows.literal
+  }
+
   /// Whether an intersection shows that it matches something: texts of any length, of which complements of finite
   /// languages take a few.
   func isCertainlyLive(_ parts: [RegularID]) -> Bool {

@@ -140,13 +140,8 @@ struct RegularArena: Sendable {
     for id in unique {
       if case .not(let inner) = nodes[Int(id)], unique.contains(inner) { return Self.nothing }
     }
-    // A loop over all that another part is made of excludes nothing.
-    let loops = unique.map { loopBytes($0) }
-    for (index, loop) in loops.enumerated() {
-      guard let loop else { continue }
-      for other in unique.indices where other != index && (alphabet[Int(unique[other])] & ~loop).isEmpty {
-        return all(unique.enumerated().filter { $0.offset != index }.map(\.element))
-      }
+    for part in unique where unique.contains(where: { $0 != part && admits(part, $0) }) {
+      return all(unique.filter { $0 != part })
     }
     return unique.count == 1 ? unique[0] : intern(.all(unique))
   }

@@ -18,7 +18,7 @@ struct SchemaCompiler {
     let root = document.reference("#", schema)
     let space: RegularID
     switch whitespace {
-    case .any: space = graph.arena.star(graph.arena.bytes(ByteSet(" \t\n\r".utf8)))
+    case .any: space = graph.lexemes.whitespace
     case .none, .separators: space = RegularArena.empty
     case .pattern(let pattern):
       space = try RegexCompiler.compile(

@@ -21,7 +21,8 @@ enum StringFormat {
 
   /// Formats, alone and together, that are worth looking at before a text reaches them.
   static let explored = [
-    ["email"], ["hostname"], ["ipv4"], ["ipv6"], ["ipv4", "ipv6"], ["uri"], ["json-pointer"], ["date"], ["time"],
+    ["email"], ["hostname"], ["ipv4"], ["ipv6"], ["ipv4", "ipv6"], ["ipv4", "hostname"], ["uri"], ["json-pointer"],
+    ["date"], ["time"],
     ["date-time"],
   ]
 

@@ -1,0 +1,98 @@
+"""Schemas and expressions made to be costly: refused soon, whatever field they come in, while a neighbour goes on."""
+
+import json
+import statistics
+import threading
+import time
+
+import httpx
+import pytest
+
+from conftest import Server
+
+QUESTION = [{"role": "user", "content": "Who are you?"}]
+DEEP = {}
+for _ in range(300):
+    DEEP = {"allOf": [DEEP]}
+BRANCHES = {"oneOf": [{"properties": {f"p{index}": {"type": "integer"}}} for index in range(64)]}
+PRODUCTS = {"allOf": [{"anyOf": [{"required": [f"a{index}"]}, {"required": [f"b{index}"]}]} for index in range(20)]}
+DOUBLING = {"$defs": {f"d{index}": {"anyOf": 2 * [{"$ref": f"#/$defs/d{index + 1}"}]} for index in range(120)}
+            | {"d120": {"type": "array"}}, "$ref": "#/$defs/d0"}
+BOMB = "((a{1,30000}){1,30000}){1,30000}(?=b{9999})c"
+SCHEMAS = [DEEP, BRANCHES, PRODUCTS, DOUBLING, {"$ref": "#"}, {"type": "string", "pattern": BOMB}]
+PATTERNS = ["(" * 120_000, BOMB, "a" * 600_000]
+GRAMMARS = ["start: " + "(" * 120_000, 'root ::= "a" root', "root ::= " + "(" * 120_000]
+
+
+def bodies():
+    """What a body has besides its messages."""
+    function = {"name": "f", "strict": True}
+    for schema in SCHEMAS:
+        schema = {"type": "object", "properties": {"x": schema}, "required": ["x"]} if "$ref" not in schema else schema
+        yield {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
+        yield {"response_format": {"type": "structural_tag", "format": {
+            "type": "tag", "begin": "<a>", "end": "</a>", "content": {"type": "json_schema", "json_schema": schema}}}}
+        yield {"tools": [{"type": "function", "function": function | {"parameters": schema}}], "tool_choice": "required"}
+    for pattern in PATTERNS:
+        yield {"regex": pattern}
+        yield {"response_format": {"type": "structural_tag", "format": {"type": "regex", "pattern": pattern}}}
+    for grammar in GRAMMARS:
+        yield {"ebnf": grammar}
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    server = Server("--tool-call-parser", "qwen25").wait_until_ready()
+    yield server
+    assert server.stop() == 0
+
+
+def resident_kilobytes(server):
+    with open(f"/proc/{server.process.pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+def attack(server):
+    """Sends every body once; the seconds that the slowest answer took."""
+    slowest = 0
+    for body in bodies():
+        content = json.dumps({"messages": QUESTION, "max_tokens": 1} | body)
+        start = time.monotonic()
+        reply = httpx.post(server.url + "/v1/chat/completions", content=content, timeout=30,
+                           headers={"Content-Type": "application/json"})
+        slowest = max(slowest, time.monotonic() - start)
+        assert reply.status_code == 400, f"{content[:200]}: {reply.status_code} {reply.text[:200]}"
+        assert len(reply.text) < 2_000 and reply.json()["error"]["param"], reply.text[:300]
+    return slowest
+
+
+def gaps(server, stop=lambda: False):
+    """The seconds between the tokens of a stream of 256 tokens, or until `stop` says so."""
+    times = []
+    body = {"prompt": "Once upon a time", "max_tokens": 256, "ignore_eos": True, "temperature": 0, "stream": True}
+    with httpx.stream("POST", server.url + "/v1/completions", json=body, timeout=60) as reply:
+        for line in reply.iter_lines():
+            if line.startswith("data: {"):
+                times.append(time.monotonic())
+                if stop():
+                    break
+    return [later - earlier for earlier, later in zip(times, times[1:])]
+
+
+def test_hostile_grammars_are_refused_soon_and_a_neighbour_goes_on(guarded):
+    alone = gaps(guarded)
+    slowest = [attack(guarded)]
+    before = resident_kilobytes(guarded)
+    attacker = threading.Thread(target=lambda: slowest.extend(attack(guarded) for _ in range(3)))
+    attacker.start()
+    beside = []
+    while attacker.is_alive():
+        beside += gaps(guarded, stop=lambda: not attacker.is_alive())
+    attacker.join()
+    assert len(slowest) == 4, "an attack failed"
+    assert max(slowest) < 1, "a refusal took its time"
+    assert resident_kilobytes(guarded) - before < 64 << 10
+    # A step shares the processors with a compilation; none waits for one.
+    assert statistics.median(beside) < 3 * statistics.median(alone) + 0.02
+    assert max(beside) < max(alone) + 0.5
+    guarded.wait_until_idle()
