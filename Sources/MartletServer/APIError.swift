@@ -136,6 +136,7 @@ package struct APIError: HTTPResponseError, Sendable {
     var response = Response(json: body, status: status)
     if status == .serviceUnavailable { response.headers[.retryAfter] = "1" }
     if !allowedMethods.isEmpty { response.headers[.allow] = allowedMethods.joined(separator: ", ") }
-    return response
+    // A body would be read as the beginning of the next answer.
+    return request.method == .head ? response.createHeadResponse() : response
   }
 }

@@ -123,6 +123,15 @@ def test_unknown_route(raw):
     assert raw.get("/v1/nothing").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/nope", "/v1/chat/completions", "/v1/responses/x", "/v1/models", "/"])
+def test_an_answer_to_head_has_no_body(server, path):
+    """What stands behind it is the next answer."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\nGET /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b"")).decode()
+    assert answer.split("\r\n\r\n")[1].startswith("HTTP/1.1 200 OK")
+
+
 def test_a_client_that_leaves_frees_its_pages(server):
     with httpx.Client(base_url=server.url, timeout=60) as http:
         body = {"text": "Count for ever:", "stream": True, "sampling_params": {"max_new_tokens": 4000, "ignore_eos": True}}
