@@ -49,7 +49,7 @@ struct GrammarCommand: ParsableCommand {
       let vocabulary = CheckedVocabulary(model)
       var forms: [(String, OutputForm)] = []
       for file in files {
-        let text = try String(contentsOfFile: file, encoding: .utf8)
+        let text = try TextFile.read(file)
         forms.append((file, file.hasSuffix(".json") ? .jsonSchema(text) : .grammar(text)))
       }
       if let regex { forms.append(("--regex", .regex(regex))) }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Martlet
 
 /// The flags that say what an answer must look like.
@@ -27,9 +26,9 @@ struct OutputFlags: ParsableArguments {
 
   /// Nil: any text.
   func form() throws -> OutputForm? {
-    if let jsonSchema { return .jsonSchema(try String(contentsOfFile: jsonSchema, encoding: .utf8)) }
+    if let jsonSchema { return .jsonSchema(try TextFile.read(jsonSchema)) }
     if let regex { return .regex(regex) }
-    if let grammar { return .grammar(try String(contentsOfFile: grammar, encoding: .utf8)) }
+    if let grammar { return .grammar(try TextFile.read(grammar)) }
     return choice.isEmpty ? nil : .choice(choice)
   }
 }

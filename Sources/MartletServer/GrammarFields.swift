@@ -16,6 +16,9 @@ struct GrammarFields: Sendable {
   /// Reads `json_schema`, `regex`, `ebnf`, `choice`, `structural_tag` and OpenAI's `response_format`; at most one may be given.
   /// - Parameter whitespace: of JSON, where the request has no `whitespace_pattern` or `any_whitespace`.
   init(_ fields: RequestFields, whitespace: JSONWhitespace) throws(InvalidField) {
+    for (foreign, own) in Self.foreignNames where fields.value(foreign) != nil {
+      throw InvalidField(field: fields.name(foreign), reason: "is another server's field; use \(own)")
+    }
     let whitespace = try Self.whitespace(fields) ?? whitespace
     var found: [(source: GrammarSource, field: String)] = []
     if let schema = try Self.document("json_schema", fields) {
@@ -38,6 +41,12 @@ struct GrammarFields: Sendable {
     source = found.first?.source
     field = found.first?.field ?? ""
   }
+
+  /// What other servers call constraints: to leave one out silently would be to answer something else.
+  private static let foreignNames = [
+    ("guided_json", "json_schema or response_format"), ("guided_regex", "regex"), ("guided_choice", "choice"),
+    ("guided_grammar", "ebnf"), ("structured_outputs", "json_schema, regex, choice, ebnf or response_format"),
+  ]
 
   /// JSON as a string, or as a value of its own.
   private static func document(_ key: String, _ fields: RequestFields) throws(InvalidField) -> String? {

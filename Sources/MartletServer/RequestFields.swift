@@ -7,16 +7,19 @@ struct RequestFields {
   let object: JSONObject
   /// Path in front of field names.
   let path: String
+  /// What the client calls a field, where a dialect has been put into the chat endpoint's words.
+  let clientNames: [String: String]
 
-  init(_ value: JSONValue, path: String = "") throws(InvalidField) {
+  init(_ value: JSONValue, path: String = "", clientNames: [String: String] = [:]) throws(InvalidField) {
     guard let object = value.objectValue else {
       throw InvalidField(field: path.isEmpty ? "body" : path, reason: "must be an object")
     }
     self.object = object
     self.path = path
+    self.clientNames = clientNames
   }
 
-  func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+  func name(_ key: String) -> String { path.isEmpty ? clientNames[key] ?? key : "\(path).\(key)" }
 
   func value(_ key: String) -> JSONValue? {
     guard let value = object[key], !value.isNull else { return nil }

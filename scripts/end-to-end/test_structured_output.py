@@ -118,3 +118,47 @@ def test_grammar_check_says_what_can_be_enforced(tmp_path):
     assert reports[0]["compileMicroseconds"] > 0 and "error" not in reports[0]
     assert "uniqueItems" in reports[1]["error"] and "#/properties/a" in reports[1]["error"]
     assert "enforceable" in martlet("grammar", "check", "--regex", "a{3,5}b").stdout
+
+
+BAD = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
+BAD_FORM = {"type": "json_schema", "schema": BAD}
+
+
+@pytest.mark.parametrize("path, fields, field", [
+    ("/v1/chat/completions", {"response_format": response_format(BAD)}, "response_format"),
+    ("/v1/responses", {"input": "x", "text": {"format": BAD_FORM | {"name": "x"}}}, "text.format"),
+    ("/v1/messages", {"output_config": {"format": BAD_FORM}, "max_tokens": 9}, "output_config.format"),
+    ("/v1/messages", {"output_format": BAD_FORM, "max_tokens": 9}, "output_format"),
+    ("/api/chat", {"format": BAD}, "format"),
+    ("/generate", {"text": "x", "sampling_params": {"json_schema": json.dumps(BAD)}}, "sampling_params.json_schema"),
+])
+def test_a_schema_that_cannot_be_kept_is_named_as_the_client_named_it(server, path, fields, field):
+    body = {"messages": QUESTION} | fields if "text" not in fields else fields
+    reply = httpx.post(server.url + path, json=body, timeout=60)
+    assert reply.status_code == 400
+    assert f'{field} cannot be enforced: uniqueItems at #/properties/a needs' in reply.text
+
+
+@pytest.mark.parametrize("name", ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"])
+def test_other_servers_constraints_are_not_left_out_silently(server, name):
+    reply = httpx.post(server.url + "/v1/chat/completions", json={"messages": QUESTION, name: "a", "max_tokens": 1})
+    assert reply.status_code == 400 and f"{name} is another server's field; use" in reply.text
+
+
+def test_blank_lines_come_to_an_end(server):
+    prefer = {}
+    for text in ("\n", "\n\n"):
+        for token in httpx.post(server.url + "/tokenize", json={"prompt": text}).json()["tokens"]:
+            prefer[str(token)] = 100
+    text = chat(server, response_format=response_format(), logit_bias=prefer)
+    assert is_instance(text) and "\n\n" in text and "\n" * 5 not in text
+
+
+def test_the_command_line_names_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "bytes.gbnf").write_bytes(b"root ::= \xff")
+    missing = str(tmp_path / "none.json")
+    for command in (["grammar", "check", missing], ["generate", MODEL, "A:", "--json-schema", missing]):
+        done = martlet(*command, expect=1)
+        assert f"{missing} does not exist" in done.stderr and "NSCocoa" not in done.stderr
+    assert "not UTF-8" in martlet("grammar", "check", str(tmp_path / "bytes.gbnf"), expect=1).stderr
+    assert "cannot be read" in martlet("grammar", "check", str(tmp_path), expect=1).stderr

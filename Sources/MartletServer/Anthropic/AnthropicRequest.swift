@@ -29,7 +29,8 @@ enum AnthropicRequest {
     {
       chat["continue_final_message"] = true
     }
-    return try RequestFields(.object(chat))
+    let format = fields.value("output_format") == nil ? "output_config.format" : "output_format"
+    return try RequestFields(.object(chat), clientNames: ["response_format": format])
   }
 
   /// `output_config.format`, or `output_format` as betas had it.

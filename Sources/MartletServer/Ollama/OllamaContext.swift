@@ -64,6 +64,6 @@ struct OllamaContext: Sendable {
     var object = chat.object
     object["messages"] = .array(
       messages.indices.filter { $0 >= end || messages[$0]["role"] == "system" }.map { messages[$0] })
-    return try RequestFields(.object(object))
+    return try RequestFields(.object(object), clientNames: chat.clientNames)
   }
 }

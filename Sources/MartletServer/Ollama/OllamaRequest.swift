@@ -21,7 +21,7 @@ enum OllamaRequest {
     }
     chat["messages"] = .array(messages)
     if let tools = fields.value("tools") { chat["tools"] = tools }
-    return try RequestFields(.object(chat))
+    return try RequestFields(.object(chat), clientNames: clientNames)
   }
 
   /// /api/generate: a prompt as a chat of one message.
@@ -34,8 +34,10 @@ enum OllamaRequest {
     }
     messages.append(["role": "user", "content": .string(try fields.string("prompt") ?? "")])
     chat["messages"] = .array(messages)
-    return try RequestFields(.object(chat))
+    return try RequestFields(.object(chat), clientNames: clientNames)
   }
+
+  private static let clientNames = ["response_format": "format"]
 
   private static func common(_ fields: RequestFields) throws(InvalidField) -> JSONObject {
     try fields.refuse(["shift"])

@@ -62,7 +62,7 @@ struct OllamaRoutes: Sendable {
         (tokens, cut) = context.fit(whole)
         if isRaw || cut != nil { object["input_ids"] = Self.json(tokens) }
       }
-      chat = try RequestFields(.object(object))
+      chat = try RequestFields(.object(object), clientNames: chat.clientNames)
     }
     do {
       let prepared = try PreparedChat(

@@ -36,7 +36,7 @@ enum ResponsesRequest {
     for item in history { try messages.add(item, field: "previous_response_id") }
     for (index, item) in input.enumerated() { try messages.add(item, field: "input[\(index)]") }
     chat["messages"] = .array(messages.finish())
-    return try RequestFields(.object(chat))
+    return try RequestFields(.object(chat), clientNames: ["response_format": "text.format"])
   }
 
   /// The items of `input`, a string being the user's message.

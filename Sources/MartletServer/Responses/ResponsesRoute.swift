@@ -57,11 +57,12 @@ struct ResponsesRoute: Sendable {
   ) throws -> Prepared {
     let input = try ResponsesRequest.input(fields), previous = try fields.string("previous_response_id")
     let history = try previous.map { try store.conversation(endingWith: $0, tenant: tenant) } ?? []
-    var chatFields = try ResponsesRequest.chatFields(fields, input: input, history: history).object
+    let converted = try ResponsesRequest.chatFields(fields, input: input, history: history)
+    var chatFields = converted.object
     chatFields["stream"] = fields.value("stream")
     let chat = try PreparedChat(
-      RequestFields(.object(chatFields)), namespace: namespace, fitsMaxTokens: true, timing: timing, reader: reader,
-      model: model)
+      RequestFields(.object(chatFields), clientNames: converted.clientNames), namespace: namespace, fitsMaxTokens: true,
+      timing: timing, reader: reader, model: model)
     let id = Identifier.make("resp_")
     let items = input.enumerated().map { index, item in Self.identified(item, id, index) }
     return Prepared(
