@@ -12,6 +12,7 @@ package struct LoadedModel: Sendable {
   package let tokenizer: Tokenizer
   package let template: ChatTemplate?
   package let configuration: ModelConfiguration
+  package let weights: CheckpointWeights
   package let defaults: GenerationDefaults
   package let plan: MemoryPlan
   package let device: DeviceSelection
@@ -38,7 +39,7 @@ package struct LoadedModel: Sendable {
     clock.mark("weights")
     return LoadedModel(
       path: path, engine: engine, tokenizer: tokenizer, template: template, configuration: checkpoint.configuration,
-      defaults: checkpoint.generationDefaults, plan: plan, device: device, startup: clock)
+      weights: checkpoint.weights, defaults: checkpoint.generationDefaults, plan: plan, device: device, startup: clock)
   }
 
   /// The memory plan of a model on this machine, without loading it.

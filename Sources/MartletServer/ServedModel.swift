@@ -24,6 +24,22 @@ package struct ServedModel: Sendable {
     }
   }
 
+  /// What `/api/tags` tells of the weights.
+  package struct Weights: Sendable {
+    package let bytes: Int
+    package let parameters: Int
+    /// "135M", "8.03B".
+    package let size: String
+    /// The type of most weights: "Q4_1".
+    package let type: String
+    package init(bytes: Int, parameters: Int, size: String, type: String) {
+      self.bytes = bytes
+      self.parameters = parameters
+      self.size = size
+      self.type = type
+    }
+  }
+
   package var name: String
   package var path: String
   package var created: Int
@@ -32,6 +48,7 @@ package struct ServedModel: Sendable {
   package var generator: any Generator
   package var defaults = Defaults()
   package var architecture: String
+  package var weights: Weights?
   /// nil: requests for embeddings are refused.
   package var embeddings: Embeddings?
   package var formats = AnswerFormats()

@@ -236,7 +236,9 @@ import Testing
     let raw = try await server.send("/api/generate", Self.with(body, ["raw": true])).json
     #expect(raw["prompt_eval_count"] == 1)
     #expect(try await server.send("/api/generate", ["model": "m"]).json["done_reason"] == "load")
-    #expect(try await server.send("/api/tags", method: .get).json["models"]?[0]?["name"] == "test")
+    let entry = try await server.send("/api/tags", method: .get).json["models"]?[0]
+    #expect(entry?["name"] == "test" && entry?["size"] == 1_000)
+    #expect(entry?["details"]?["parameter_size"] == "500" && entry?["details"]?["quantization_level"] == "BF16")
     #expect(try await server.send("/api/ps", method: .get).json["models"]?[0]?["context_length"] == 4096)
     #expect(try await server.send("/api/version", method: .get).json["version"] != nil)
     let show = try await server.send("/api/show", ["model": "test"]).json

@@ -119,7 +119,10 @@ def test_ollama_answers_are_of_the_clients_types(server):
             check_line(json.loads(line), kind)
     for path, kind in (("/api/tags", ollama.ListResponse), ("/api/ps", ollama.ProcessResponse)):
         check_line(httpx.get(server.url + path).json(), kind)
-    name = httpx.get(server.url + "/api/tags").json()["models"][0]["model"]
+    entry = httpx.get(server.url + "/api/tags").json()["models"][0]
+    name = entry["model"]
+    assert entry["details"]["parameter_size"] == "135M" and entry["details"]["quantization_level"] == "Q4_1"
+    assert 80e6 < entry["size"] < 110e6
     check_line(httpx.post(server.url + "/api/show", json={"model": name}).json(), ollama.ShowResponse)
 
 

@@ -59,6 +59,8 @@ package struct Checkpoint: Sendable {
     return (try? JSONDecoder().decode(GenerationDefaults.self, from: data)) ?? GenerationDefaults()
   }
 
+  package var weights: CheckpointWeights { CheckpointWeights(tensors.values) }
+
   /// Bytes of all tensors.
   package var totalBytes: Int { tensors.values.reduce(0) { $0 + $1.range.count } }
 

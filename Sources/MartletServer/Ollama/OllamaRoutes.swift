@@ -100,7 +100,8 @@ struct OllamaRoutes: Sendable {
   private var details: JSONValue {
     [
       "parent_model": "", "format": "gguf", "family": .string(model.architecture),
-      "families": [.string(model.architecture)], "parameter_size": "", "quantization_level": "",
+      "families": [.string(model.architecture)], "parameter_size": .string(model.weights?.size ?? ""),
+      "quantization_level": .string(model.weights?.type ?? ""),
     ]
   }
 
@@ -111,7 +112,8 @@ struct OllamaRoutes: Sendable {
   private var entry: JSONObject {
     [
       "name": .string(model.name), "model": .string(model.name),
-      "modified_at": .string(Timestamp.text(model.created)), "size": 0, "digest": .string(digest), "details": details,
+      "modified_at": .string(Timestamp.text(model.created)), "size": .int(Int64(model.weights?.bytes ?? 0)),
+      "digest": .string(digest), "details": details,
     ]
   }
 
@@ -143,6 +145,7 @@ struct OllamaRoutes: Sendable {
         "template": .string(model.template?.source ?? ""), "details": details,
         "model_info": [
           "general.architecture": .string(model.architecture),
+          "general.parameter_count": model.weights.map { .int(Int64($0.parameters)) } ?? .null,
           model.architecture + ".context_length": .int(Int64(model.generator.limits.contextLength)),
         ],
         "capabilities": .array(capabilities), "modified_at": .string(Timestamp.text(model.created)),
