@@ -122,8 +122,7 @@ struct ServeCommand: AsyncParsableCommand {
       name: name, path: modelPath, created: Int(Date().timeIntervalSince1970), tokenizer: model.tokenizer,
       template: model.template, generator: model.engine, architecture: model.configuration.architecture.rawValue)
     served.weights = ServedModel.Weights(
-      bytes: model.weights.bytes, parameters: model.weights.parameters, size: model.weights.size,
-      type: model.weights.type)
+      bytes: model.weights.bytes, parameters: model.weights.parameters, type: model.weights.type)
     if pooling != "none" {
       served.embeddings = ServedModel.Embeddings(
         pooling: Pooling(rawValue: pooling) ?? model.configuration.pooling ?? .last,

@@ -28,15 +28,21 @@ package struct ServedModel: Sendable {
   package struct Weights: Sendable {
     package let bytes: Int
     package let parameters: Int
-    /// "135M", "8.03B".
-    package let size: String
     /// The type of most weights: "Q4_1".
     package let type: String
-    package init(bytes: Int, parameters: Int, size: String, type: String) {
+    package init(bytes: Int, parameters: Int, type: String) {
       self.bytes = bytes
       self.parameters = parameters
-      self.size = size
       self.type = type
+    }
+
+    /// Rounded as model names are: "135M", "8.03B".
+    var size: String {
+      let (value, unit) =
+        parameters >= 1_000_000_000 ? (Double(parameters) / 1e9, "B") : (Double(parameters) / 1e6, "M")
+      let hundredths = Int((value * 100).rounded()), decimals = hundredths % 100
+      if value >= 100 || decimals == 0 { return "\(Int(value.rounded()))\(unit)" }
+      return "\(hundredths / 100).\(decimals < 10 ? "0" : "")\(decimals)\(unit)"
     }
   }
 

@@ -238,7 +238,7 @@ import Testing
     #expect(try await server.send("/api/generate", ["model": "m"]).json["done_reason"] == "load")
     let entry = try await server.send("/api/tags", method: .get).json["models"]?[0]
     #expect(entry?["name"] == "test" && entry?["size"] == 1_000)
-    #expect(entry?["details"]?["parameter_size"] == "500" && entry?["details"]?["quantization_level"] == "BF16")
+    #expect(entry?["details"]?["parameter_size"] == "1.50M" && entry?["details"]?["quantization_level"] == "BF16")
     #expect(try await server.send("/api/ps", method: .get).json["models"]?[0]?["context_length"] == 4096)
     #expect(try await server.send("/api/version", method: .get).json["version"] != nil)
     let show = try await server.send("/api/show", ["model": "test"]).json

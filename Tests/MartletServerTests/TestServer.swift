@@ -44,7 +44,7 @@ struct TestServer {
     var model = ServedModel(
       name: "test", path: "/models/test", created: 1, tokenizer: try Self.tokenizer(),
       template: try ChatTemplate(source: template ?? plain), generator: generator, architecture: "llama")
-    model.weights = ServedModel.Weights(bytes: 1_000, parameters: 500, size: "500", type: "BF16")
+    model.weights = ServedModel.Weights(bytes: 1_000, parameters: 1_500_000, type: "BF16")
     model.formats = formats
     model.embeddings = embeddings
     server = try APIServer(model: model, options: options, state: state, logger: Logger(label: "test")) {

@@ -84,10 +84,8 @@ final class BatchRunner: Sendable {
 
   /// How many more lines may begin.
   private func spare() -> Int {
-    let own = running.withLock { $0.count }, load = load()
-    guard load.queuedRequests == 0 else { return 0 }
-    let isBusy = clients.requests > 0 || load.runningRequests > own
-    return max(0, (isBusy ? 1 : maxRunning) - own)
+    guard load().queuedRequests == 0 else { return 0 }
+    return max(0, (clients.requests > 0 ? 1 : maxRunning) - running.withLock { $0.count })
   }
 
   /// Answers a line and writes its answer. One that the server could not run is left for later.

@@ -28,7 +28,7 @@ struct PreparedChat: Sendable {
   ) throws {
     usesFormerFunctions = given.value("functions") != nil
     let fields = try FormerFunctions.chatFields(given)
-    self.timing = try fields.bool("timing") ?? timing?.isAsked ?? false ? timing : nil
+    self.timing = try RequestTiming.wanted(timing, by: fields)
     var sampling = try SamplingFields(fields, model: model, native: false)
     let prompt = try ChatPrompt(fields, model: model)
     sampling.fitsMaxTokens = fitsMaxTokens

@@ -5,12 +5,17 @@ import MartletText
 /// Where a request's time went. The phases sum up to the time from its head to its last token.
 struct RequestTiming: Sendable {
   private let start = ContinuousClock.now
-  /// Whether the request's header `Martlet-Timing` asks for it; its field goes first.
-  let isAsked: Bool
+  /// Whether the request's header `Martlet-Timing` asks for it.
+  private let isAsked: Bool
 
   /// Begins when the request's head has come.
   init(_ request: Request) {
     isAsked = HTTPFields.Element.Name("Martlet-Timing").flatMap { request.headers[$0] }?.lowercased() == "true"
+  }
+
+  /// `timing` where the client wants to know: by the field, or else by the header.
+  static func wanted(_ timing: RequestTiming?, by fields: RequestFields) throws(InvalidField) -> RequestTiming? {
+    try fields.bool("timing") ?? timing?.isAsked ?? false ? timing : nil
   }
 
   /// - Parameter admitted: when the engine took the request; its own times begin there.

@@ -90,7 +90,7 @@ struct CompletionsRoute: Sendable {
     return Prepared(
       fields: sampling, requests: requests, promptCount: prompts.count, echo: echo, wantsLogprobs: top != nil,
       returnsTokenIDs: try fields.bool("return_token_ids") ?? false,
-      timing: try fields.bool("timing") ?? timing?.isAsked ?? false ? timing : nil, stream: try StreamOptions(fields),
+      timing: try RequestTiming.wanted(timing, by: fields), stream: try StreamOptions(fields),
       id: try fields.string("rid") ?? Identifier.make("cmpl-"),
       name: try fields.string("model") ?? model.name, created: clock())
   }
