@@ -323,16 +323,25 @@ mk_status multiply_gated(mk_stream *stream, const linear_work &work, const linea
                        activation_of(work.output)});
 }
 
-/// Whether one launch of tile products may do all of it but the norm. Others are faster, but their sums depend on the
-/// number of rows.
-bool suits_tiles(const mk_stream *stream, const linear_work &work) {
+/// Whether one launch of tile products may do all of it but the norm.
+bool suits_tiles(const linear_work &work) {
   const mk_dtype dtype = work.segments[0].matrix.dtype;
-  if (!stream->is_deterministic || (dtype != MK_BF16 && dtype != MK_F16)) return false;
-  if (work.segment_count > max_product_segments) return false;
+  if ((dtype != MK_BF16 && dtype != MK_F16) || work.segment_count > max_product_segments) return false;
   for (uint32_t s = 1; s < work.segment_count; s++) {
     if (work.segments[s].matrix.dtype != dtype) return false;
   }
   return true;
+}
+
+/// Whether tile products do it. Where nothing may depend on the number of rows, no others can. Elsewhere cuBLASLt's
+/// read large weights faster, but neither start under their predecessor's end nor let others start under theirs.
+bool takes_tiles(const mk_stream *stream, const linear_work &work) {
+  constexpr uint32_t least_rows = 17, most_rows = 64;
+  constexpr uint64_t small_weights = 64 << 20;
+  if (stream->is_deterministic || work.output != MK_OUTPUT_STORE) return stream->is_deterministic && suits_tiles(work);
+  uint64_t bytes = 0;
+  for (uint32_t s = 0; s < work.segment_count; s++) bytes += (uint64_t)work.segments[s].matrix.rows * work.cols * 2;
+  return work.rows >= least_rows && work.rows <= most_rows && bytes <= small_weights && suits_tiles(work);
 }
 
 /// Whether all segments want x in the same form.
@@ -345,7 +354,7 @@ bool is_uniform(const linear_work &work) {
 
 mk_status run(mk_stream *stream, const linear_work &work, const linear_space &space) {
   linear_work ready = work;
-  if (suits_tiles(stream, work)) {
+  if (takes_tiles(stream, work)) {
     mk_status status = prepare(stream, work, space, work.segments[0].matrix.dtype, &ready);
     if (status != MK_OK) return status;
     uint32_t s = 0, offset = 0;
@@ -400,7 +409,7 @@ mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
                             args->norm_epsilon,
                             args->segments,
                             args->segment_count};
-  if (!work.norm_weight && !suits_tiles(stream, work) && streams(stream, work)) return linear_few(stream, work);
+  if (!work.norm_weight && !takes_tiles(stream, work) && streams(stream, work)) return linear_few(stream, work);
   uint32_t outputs = 0;
   for (uint32_t s = 0; s < args->segment_count; s++) outputs += args->segments[s].matrix.rows;
   linear_space space = {};

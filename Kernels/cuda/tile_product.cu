@@ -1,12 +1,12 @@
 /// Products with up to 128 rows of x at a time on Hopper's warpgroup instructions, bound by the read of the weights.
 ///
-/// A tile is 128 outputs and all rows. Where there are fewer tiles than multiprocessors, a cluster of blocks shares a
-/// tile's reduced dimension, and each of its blocks adds a part of their sums, in order, through shared memory: results
-/// do not depend on the number of rows or on timing. One warp keeps the copy engine busy through a ring of stages of 64
-/// columns, starting with weights while the predecessor drains; two warpgroups multiply.
+/// A block owns a few outputs, so many that the blocks of all multiprocessors end together, and all of the reduced
+/// dimension: nothing is added up between blocks, and the results of a row do not depend on the others. Weights and x
+/// come through a ring of stages of 128 columns that two threads keep the copy engine filling, weights before the
+/// predecessor has ended. One or two warpgroups multiply, 64 rows each.
 ///
-/// In a gated product each 16 outputs of a tile are eight gate rows and their up rows, so that both of a pair come to
-/// rest in one thread.
+/// In a gated product half of a block's outputs are gates and half their ups, so that both of a pair come to rest in one
+/// thread.
 #include "gated.cuh"
 #include "hopper.cuh"
 #include "products.h"
@@ -16,32 +16,86 @@ namespace {
 
 using namespace hopper;
 
-constexpr uint32_t tile_outputs = 128, chunk = 64, consumers = 256, threads = consumers + 32;
-constexpr uint32_t w_bytes = tile_outputs * chunk * 2;
-
-/// A shallow ring leaves a multiprocessor room for two blocks, so that a kernel's ring fills while its predecessor's
-/// empties; that pays where a block has few chunks.
-template <int tokens, bool is_deep> struct ring {
-  static constexpr size_t ring_bytes = (is_deep ? 208 : 96) << 10;
-  static constexpr uint32_t stage_bytes = w_bytes + tokens * chunk * 2;
-  static constexpr uint32_t stages = ring_bytes / stage_bytes;
-  static constexpr size_t shared_bytes = 1024 + stages * stage_bytes;
-};
+/// The copy engine swizzles rows of 128 bytes, 64 columns; a stage has two such halves.
+constexpr uint32_t half_columns = 64, row_bytes = half_columns * 2, halves = 2, group_rows = 64, most_stages = 32;
+constexpr uint32_t ring_bytes = 216 << 10;
 
 struct tile_parameters {
-  CUtensorMap w, x;
+  CUtensorMap w, up, x;
   product p;
-  uint32_t outputs, tiles, chunks;
-  uint32_t split; ///< blocks that share a tile, a cluster
+  uint32_t outputs;      ///< of all segments
+  uint32_t tiles, steps; ///< pieces of the outputs and of the reduced dimension
+  uint32_t stages;
+  uint32_t x_rows;   ///< of x in a stage, zero past its last
+  bool stores_pairs; ///< neighbours in y are aligned to their size
 };
 
-/// A block's chunks of every tile it takes.
-struct chunk_range {
-  uint32_t begin, end;
+template <int n> __device__ __forceinline__ uint32_t half_bytes(const tile_parameters &t) {
+  return (n + t.x_rows) * row_bytes;
+}
+
+/// A walk over the stages of a ring; `parity` is that of the phase to wait for.
+struct ring_place {
+  uint32_t stage, parity;
+  __device__ __forceinline__ void advance(uint32_t stages) {
+    if (++stage == stages) {
+      stage = 0;
+      parity ^= 1;
+    }
+  }
 };
-__device__ __forceinline__ chunk_range range_of(const tile_parameters &t) {
-  const uint32_t rank = blockIdx.x % t.split;
-  return {rank * t.chunks / t.split, (rank + 1) * t.chunks / t.split};
+
+/// Calls `copy(column, tile, stage)` for each stage to be filled, once its former contents have been read.
+template <typename Copy> __device__ __forceinline__ void fill(const tile_parameters &t, uint32_t empty, Copy copy) {
+  // The first round finds the stages empty, as if a phase of the other parity had ended.
+  ring_place place = {0, 1};
+  for (uint32_t tile = blockIdx.x; tile < t.tiles; tile += gridDim.x) {
+    for (uint32_t step = 0; step < t.steps; step++) {
+      barrier_wait(empty + place.stage * 8, place.parity);
+      copy(step * halves * half_columns, tile, place.stage);
+      place.advance(t.stages);
+    }
+  }
+}
+
+/// The copies of weights, by one thread. Constant ones do not wait for the predecessor.
+template <int n> __device__ __forceinline__ void fill_weights(const tile_parameters &t, uint32_t base, uint32_t full,
+                                                              uint32_t empty) {
+  const bool is_gated = t.p.output >= MK_OUTPUT_SILU;
+  if (t.p.weights_are_fresh) wait_for_predecessor();
+  fill(t, empty, [&](uint32_t column, uint32_t tile, uint32_t stage) {
+    const uint32_t barrier = full + stage * 8;
+    barrier_expect(barrier, halves * half_bytes<n>(t));
+#pragma unroll
+    for (uint32_t half = 0; half < halves; half++) {
+      const uint32_t to = base + (stage * halves + half) * half_bytes<n>(t);
+      const int32_t from = (int32_t)(column + half * half_columns);
+      copy_tile(to, &t.w, barrier, from, (int32_t)(tile * (is_gated ? n / 2 : n)));
+      if (is_gated) copy_tile(to + n / 2 * row_bytes, &t.up, barrier, from, (int32_t)(tile * (n / 2)));
+    }
+  });
+  wait_for_predecessor();
+}
+
+/// The copies of x, by one thread.
+template <int n> __device__ __forceinline__ void fill_rows(const tile_parameters &t, uint32_t base, uint32_t full,
+                                                           uint32_t empty) {
+  wait_for_predecessor();
+  fill(t, empty, [&](uint32_t column, uint32_t, uint32_t stage) {
+#pragma unroll
+    for (uint32_t half = 0; half < halves; half++) {
+      copy_tile(base + (stage * halves + half) * half_bytes<n>(t) + n * row_bytes, &t.x, full + stage * 8,
+                (int32_t)(column + half * half_columns), 0);
+    }
+  });
+}
+
+/// d[64 rows of x][n outputs] += x * w, 16 columns of each, in pieces that have an instruction; x and w are descriptors.
+template <typename T, int n>
+__device__ __forceinline__ void multiply_outputs(float *d, uint64_t x, uint64_t w, bool adds) {
+  constexpr int piece = n >= 128 ? 128 : n >= 64 ? 64 : n >= 32 ? 32 : 16;
+  warpgroup_product<T, piece>::run(*reinterpret_cast<float(*)[piece / 2]>(d), x, w, adds);
+  if constexpr (n > piece) multiply_outputs<T, n - piece>(d + piece / 2, x, w + piece * row_bytes / 16, adds);
 }
 
 __device__ __forceinline__ float bias_of(const product &p, uint32_t output) {
@@ -50,243 +104,216 @@ __device__ __forceinline__ float bias_of(const product &p, uint32_t output) {
   return p.segments[s].bias ? p.segments[s].bias[output] : 0;
 }
 
-template <typename T, int tokens, bool is_deep>
-__device__ __forceinline__ void produce(const tile_parameters &t, uint32_t base, uint32_t full, uint32_t empty) {
-  using R = ring<tokens, is_deep>;
-  const bool is_gated = t.p.output >= MK_OUTPUT_SILU;
-  const chunk_range range = range_of(t);
-  const uint32_t each = range.end - range.begin, step = gridDim.x / t.split, first = blockIdx.x / t.split;
-  const uint32_t count = first < t.tiles ? (t.tiles - first + step - 1) / step * each : 0;
-  const auto copy_weights = [&](uint32_t i, uint32_t stage) {
-    const uint32_t tile = first + i / each * step, to = base + stage * R::stage_bytes;
-    const int32_t k = (int32_t)((range.begin + i % each) * chunk);
-    barrier_expect(full + stage * 8, R::stage_bytes);
-    if (is_gated) {
-      copy_tile(to, &t.w, full + stage * 8, k, 0, 0, (int32_t)(tile * 8));
-    } else {
-      copy_tile(to, &t.w, full + stage * 8, k, (int32_t)(tile * tile_outputs));
-    }
-  };
-  const auto copy_rows = [&](uint32_t i, uint32_t stage) {
-    copy_tile(base + stage * R::stage_bytes + w_bytes, &t.x, full + stage * 8,
-              (int32_t)((range.begin + i % each) * chunk), 0);
-  };
-  const uint32_t ahead = count < R::stages ? count : R::stages;
-  if (t.p.weights_are_fresh) wait_for_predecessor();
-  for (uint32_t i = 0; i < ahead; i++) copy_weights(i, i);
-  wait_for_predecessor();
-  for (uint32_t i = 0; i < ahead; i++) copy_rows(i, i);
-  uint32_t stage = 0, round = 0;
-  for (uint32_t i = ahead; i < count; i++) {
-    barrier_wait(empty + stage * 8, round & 1);
-    copy_weights(i, stage);
-    copy_rows(i, stage);
-    if (++stage == R::stages) {
-      stage = 0;
-      round++;
-    }
+/// One or two neighbouring outputs of a row.
+__device__ __forceinline__ void store_pair(const tile_parameters &t, uint32_t row, uint32_t column, bool has_second,
+                                           float first, float second) {
+  const product &p = t.p;
+  const size_t at = (size_t)row * p.y_stride + column;
+  const bool as_pair = t.stores_pairs && has_second;
+  if (p.output == MK_OUTPUT_ADD) {
+    const float *y = static_cast<const float *>(p.y) + at;
+    const float2 old = as_pair ? *reinterpret_cast<const float2 *>(y) : make_float2(y[0], has_second ? y[1] : 0);
+    first += old.x;
+    second += old.y;
   }
+  if (as_pair) {
+    store_activation_pair(p.y, p.y_dtype, at, first, second);
+    return;
+  }
+  store_activation(p.y, p.y_dtype, at, first);
+  if (has_second) store_activation(p.y, p.y_dtype, at + 1, second);
 }
 
-/// Stores group `g` of a thread's sums: two tokens of the two outputs that lie eight rows apart.
-__device__ __forceinline__ void store(const tile_parameters &t, const float (&d)[4], uint32_t tile, uint32_t g) {
+/// A thread's share of a tile: pairs of outputs of two rows.
+template <int n>
+__device__ __forceinline__ void store(const tile_parameters &t, const float (&d)[n / 2], uint32_t tile) {
   const product &p = t.p;
-  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, token = g * 8 + lane % 4 * 2;
+  const uint32_t lane = threadIdx.x % 32, first_row = threadIdx.x / 32 * 16 + lane / 4;
   if (p.output >= MK_OUTPUT_SILU) {
-    const uint32_t output = tile * (tile_outputs / 2) + warp * 8 + lane / 4;
-    if (output >= t.outputs / 2) return;
-    const float gate_bias = p.segments[0].bias ? p.segments[0].bias[output] : 0;
-    const float up_bias = p.segments[1].bias ? p.segments[1].bias[output] : 0;
-    const uint32_t activation = p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH;
+    const uint32_t outputs = t.outputs / 2, activation = p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH;
 #pragma unroll
-    for (int j = 0; j < 2; j++) {
-      if (token + j >= p.rows) continue;
-      store_activation(p.y, p.y_dtype, (size_t)(token + j) * p.y_stride + output,
-                       activate(d[j] + gate_bias, activation) * (d[2 + j] + up_bias));
+    for (int j = 0; j < n / 16; j++) {
+      const uint32_t output = tile * (n / 2) + j * 8 + lane % 4 * 2;
+      if (output >= outputs) continue;
+      const bool has_second = output + 1 < outputs;
+#pragma unroll
+      for (int h = 0; h < 2; h++) {
+        if (first_row + h * 8 >= p.rows) continue;
+        float values[2];
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          const uint32_t own = has_second ? output + i : output;
+          const float gate = d[4 * j + 2 * h + i] + (p.segments[0].bias ? p.segments[0].bias[own] : 0);
+          const float up = d[4 * (j + n / 16) + 2 * h + i] + (p.segments[1].bias ? p.segments[1].bias[own] : 0);
+          values[i] = activate(gate, activation) * up;
+        }
+        store_pair(t, first_row + h * 8, output, has_second, values[0], values[1]);
+      }
     }
     return;
   }
 #pragma unroll
-  for (int h = 0; h < 2; h++) {
-    const uint32_t output = tile * tile_outputs + warp * 16 + lane / 4 + h * 8;
+  for (int j = 0; j < n / 8; j++) {
+    const uint32_t output = tile * n + j * 8 + lane % 4 * 2;
     if (output >= t.outputs) continue;
-    const float bias = bias_of(p, output);
+    const bool has_second = output + 1 < t.outputs;
+    const float first_bias = bias_of(p, output), second_bias = has_second ? bias_of(p, output + 1) : 0;
 #pragma unroll
-    for (int j = 0; j < 2; j++) {
-      if (token + j >= p.rows) continue;
-      const size_t at = (size_t)(token + j) * p.y_stride + output;
-      float value = d[2 * h + j] + bias;
-      if (p.output == MK_OUTPUT_ADD) value += static_cast<const float *>(p.y)[at];
-      store_activation(p.y, p.y_dtype, at, value);
+    for (int h = 0; h < 2; h++) {
+      if (first_row + h * 8 >= p.rows) continue;
+      store_pair(t, first_row + h * 8, output, has_second, d[4 * j + 2 * h] + first_bias,
+                 d[4 * j + 2 * h + 1] + second_bias);
     }
   }
 }
 
-/// Sums of one tile over the block's chunks, in d.
-template <typename T, int tokens, bool is_deep>
-__device__ __forceinline__ void multiply(const tile_parameters &t, uint32_t count, uint32_t base, uint32_t full,
-                                         uint32_t empty, uint32_t *stage, uint32_t *parity, float (&d)[tokens / 2]) {
-  using R = ring<tokens, is_deep>;
-  const uint32_t group = threadIdx.x / 128;
-  uint32_t previous = *stage;
-  for (uint32_t i = 0; i < count; i++) {
-    barrier_wait(full + *stage * 8, *parity);
-    const uint32_t w = base + *stage * R::stage_bytes + group * (w_bytes / 2),
-                   x = base + *stage * R::stage_bytes + w_bytes;
-    pin(d);
-    products_begin();
+/// What multiplies: all tiles of a block. Descriptors move along as sums of what is the same for all threads, so that
+/// the compiler keeps them in uniform registers and the instructions follow each other at once.
+template <typename T, int n>
+__device__ __forceinline__ void consume(const tile_parameters &t, uint32_t base, uint32_t full, uint32_t empty) {
+  const uint32_t group = __shfl_sync(~0u, threadIdx.x / 128, 0), half_step = half_bytes<n>(t) / 16;
+  const uint64_t w = rows_descriptor(base), x = rows_descriptor(base + (n + group * group_rows) * row_bytes);
+  const auto release = [&](uint32_t stage) {
+    if (threadIdx.x % 32 == 0) barrier_arrive(empty + stage * 8);
+  };
+  ring_place place = {0, 0};
+  for (uint32_t tile = blockIdx.x; tile < t.tiles; tile += gridDim.x) {
+    float d[n / 2] = {};
+    uint32_t previous = 0;
+    for (uint32_t step = 0; step < t.steps; step++) {
+      barrier_wait(full + place.stage * 8, place.parity);
+      const uint32_t stage = place.stage * halves * half_step;
+      pin(d);
+      products_begin();
 #pragma unroll
-    for (uint32_t k = 0; k < chunk / 16; k++) {
-      warpgroup_product<T, tokens>::run(d, rows_descriptor(w + k * 32), rows_descriptor(x + k * 32), i > 0 || k > 0);
+      for (uint32_t k = 0; k < halves * half_columns / 16; k++) {
+        const uint32_t at = stage + k / 4 * half_step + k % 4 * 2;
+        multiply_outputs<T, n>(d, x + at, w + at, step > 0 || k > 0);
+      }
+      products_commit();
+      pin(d);
+      if (step > 0) {
+        // The stage before is no longer read.
+        products_wait<1>();
+        release(previous);
+      }
+      previous = place.stage;
+      place.advance(t.stages);
     }
-    products_commit();
+    products_wait<0>();
     pin(d);
-    if (i > 0) {
-      // The stage before is no longer read.
-      products_wait<1>();
-      if (threadIdx.x % 32 == 0) barrier_arrive(empty + previous * 8);
-    }
-    previous = *stage;
-    if (++*stage == R::stages) {
-      *stage = 0;
-      *parity ^= 1;
-    }
+    release(previous);
+    store<n>(t, d, tile);
   }
-  products_wait<0>();
-  pin(d);
-  if (threadIdx.x % 32 == 0) barrier_arrive(empty + previous * 8);
 }
 
-template <typename T, int tokens, bool is_deep> __global__ void __launch_bounds__(threads, is_deep ? 1 : 2)
+/// `groups` warpgroups that multiply, then a warp for each kind of copy.
+template <typename T, int n, int groups> __global__ void __launch_bounds__(groups * 128 + 64)
     tile_kernel(const __grid_constant__ tile_parameters t) {
-  using R = ring<tokens, is_deep>;
-  constexpr int groups = tokens / 8;
   extern __shared__ __align__(128) uint8_t shared[];
-  __shared__ __align__(8) uint64_t barriers[2 * R::stages];
+  __shared__ __align__(8) uint64_t barriers[2 * most_stages];
   const uint32_t base = (address_of(shared) + 1023) & ~1023u;
-  const uint32_t full = address_of(barriers), empty = full + R::stages * 8;
+  const uint32_t full = address_of(barriers), empty = full + most_stages * 8;
   if (threadIdx.x == 0) {
-    for (uint32_t i = 0; i < R::stages; i++) {
+    for (uint32_t i = 0; i < t.stages; i++) {
       barrier_init(full + i * 8, 1);
-      barrier_init(empty + i * 8, consumers / 32);
+      barrier_init(empty + i * 8, groups * 4);
     }
     barriers_ready();
   }
   __syncthreads();
-  const bool multiplies = threadIdx.x < consumers;
-  if (!multiplies) {
-    if (threadIdx.x == consumers) produce<T, tokens, is_deep>(t, base, full, empty);
-    __syncwarp();
-  } else {
+  release_successor();
+  if (threadIdx.x == groups * 128) {
+    fill_weights<n>(t, base, full, empty);
+  } else if (threadIdx.x == groups * 128 + 32) {
+    fill_rows<n>(t, base, full, empty);
+  } else if (threadIdx.x < groups * 128) {
     wait_for_predecessor();
-    release_successor();
-  }
-  const chunk_range range = range_of(t);
-  const uint32_t step = gridDim.x / t.split, rank = blockIdx.x % t.split;
-  uint32_t stage = 0, parity = 0;
-  for (uint32_t tile = blockIdx.x / t.split; tile < t.tiles; tile += step) {
-    float d[tokens / 2] = {};
-    if (multiplies) multiply<T, tokens, is_deep>(t, range.end - range.begin, base, full, empty, &stage, &parity, d);
-    if (t.split == 1) {
-#pragma unroll
-      for (int g = 0; g < groups; g++) {
-        const float four[4] = {d[4 * g], d[4 * g + 1], d[4 * g + 2], d[4 * g + 3]};
-        if (multiplies) store(t, four, tile, g);
-      }
-      continue;
-    }
-    // A cluster has one tile only: all copies have been read, and the sums take their place.
-    named_barrier(0, threads);
-    float4 *sums = reinterpret_cast<float4 *>(shared) + threadIdx.x;
-#pragma unroll
-    for (int g = 0; g < groups && multiplies; g++) {
-      sums[g * consumers] = make_float4(d[4 * g], d[4 * g + 1], d[4 * g + 2], d[4 * g + 3]);
-    }
-    cluster_barrier();
-    for (uint32_t g = rank; g < groups && multiplies; g += t.split) {
-      float four[4] = {};
-      for (uint32_t from = 0; from < t.split; from++) {
-        const float4 part = load_cluster(address_of(sums + g * consumers), from);
-        four[0] += part.x;
-        four[1] += part.y;
-        four[2] += part.z;
-        four[3] += part.w;
-      }
-      store(t, four, tile, g);
-    }
-    // Nobody leaves while others read its shared memory.
-    cluster_barrier();
+    consume<T, n>(t, base, full, empty);
   }
 }
 
-/// The weights as the copy engine sees them: of a gated product [eight rows][gate, up][8][cols].
-bool map_weights(const product *p, uint32_t outputs, CUtensorMap *out) {
-  const uint64_t row_bytes = (uint64_t)p->cols * 2;
-  const auto *w = static_cast<const uint8_t *>(p->segments[0].w);
-  if (is_gated(p->output)) {
-    const auto *up = static_cast<const uint8_t *>(p->segments[1].w);
-    if (up <= w || p->segments[0].rows % 8 != 0) return false;
-    const tensor_shape shape = {
-        4, {p->cols, 8, 2, p->segments[0].rows / 8}, {row_bytes, (uint64_t)(up - w), 8 * row_bytes}, {chunk, 8, 2, 8}};
-    return make_tensor_map(w, p->dtype, shape, out);
-  }
-  uint64_t at = 0;
-  for (uint32_t s = 0; s < p->segment_count; s++) {
-    if (static_cast<const uint8_t *>(p->segments[s].w) != w + at) return false;
-    at += p->segments[s].rows * row_bytes;
-  }
-  const tensor_shape shape = {2, {p->cols, outputs}, {row_bytes}, {chunk, tile_outputs}};
-  return make_tensor_map(w, p->dtype, shape, out);
-}
-
-template <typename T, int tokens, bool is_deep> mk_status run(mk_stream *stream, const tile_parameters &t) {
-  using R = ring<tokens, is_deep>;
+template <typename T, int n, int groups> mk_status run(mk_stream *stream, tile_parameters *t) {
+  const uint32_t stage_bytes = halves * (n + t->x_rows) * row_bytes;
+  // Products read whole groups of rows: past the last stage too.
+  const uint32_t slack = 1024 + (groups * group_rows - t->x_rows) * row_bytes;
+  const uint32_t stages = (ring_bytes - slack) / stage_bytes;
+  static_assert((ring_bytes - 1024) / (halves * (n + groups * group_rows) * row_bytes) >= 2,
+                "a stage is released when the next is under way");
+  t->stages = stages < most_stages ? stages : most_stages;
   static const cudaError_t prepared = cudaFuncSetAttribute(
-      tile_kernel<T, tokens, is_deep>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)R::shared_bytes);
+      tile_kernel<T, n, groups>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)ring_bytes);
   if (prepared != cudaSuccess) return status_of(prepared);
-  // Whole rounds: every block takes as many tiles as any other.
-  const uint32_t rounds = ceil_div(t.tiles, stream->multiprocessors),
-                 blocks = t.split > 1 ? t.tiles * t.split : ceil_div(t.tiles, rounds);
-  return launch_clusters(stream, tile_kernel<T, tokens, is_deep>, blocks, threads, R::shared_bytes, t.split, t);
+  const uint32_t slots = (uint32_t)stream->multiprocessors;
+  return launch(stream, tile_kernel<T, n, groups>, t->tiles < slots ? t->tiles : slots, groups * 128 + 64,
+                t->stages * stage_bytes + slack, *t);
 }
 
-template <typename T, int tokens> mk_status choose(mk_stream *stream, tile_parameters *t) {
+template <typename T, int n> mk_status run(mk_stream *stream, tile_parameters *t) {
   const product &p = t->p;
-  const tensor_shape shape = {2, {p.cols, p.rows}, {(uint64_t)p.x_stride * 2}, {chunk, tokens}};
-  if (!make_tensor_map(p.x, p.dtype, shape, &t->x)) return MK_UNSUPPORTED;
-  const uint32_t slots = (uint32_t)stream->multiprocessors;
-  t->split = 1;
-  while (t->split < 8 && t->tiles * t->split * 2 <= slots && t->chunks >= t->split * 2) t->split *= 2;
-  constexpr uint32_t few_chunks = 24;
-  if constexpr (tokens <= 64) {
-    if (ceil_div(t->tiles, slots) * (t->chunks / t->split) <= few_chunks) return run<T, tokens, false>(stream, *t);
+  const uint32_t parts = is_gated(p.output) ? 2 : 1, each = n / parts, outputs = t->outputs / parts;
+  t->tiles = ceil_div(outputs, each);
+  const tensor_shape rows = {2, {p.cols, p.rows}, {(uint64_t)p.x_stride * 2}, {half_columns, t->x_rows}};
+  if (!make_tensor_map(p.x, p.dtype, rows, &t->x)) return MK_UNSUPPORTED;
+  const tensor_shape weights = {2, {p.cols, outputs}, {(uint64_t)p.cols * 2}, {half_columns, each}};
+  if (!make_tensor_map(p.segments[0].w, p.dtype, weights, &t->w)) return MK_UNSUPPORTED;
+  if (parts == 2 && !make_tensor_map(p.segments[1].w, p.dtype, weights, &t->up)) return MK_UNSUPPORTED;
+  return p.rows <= group_rows ? run<T, n, 1>(stream, t) : run<T, n, 2>(stream, t);
+}
+
+/// Outputs of a tile: as many as make all multiprocessors end together. Wide ones read x less often, which pays where
+/// there are many. The choice depends on the weights alone.
+uint32_t outputs_of_tile(const tile_parameters &t, uint32_t slots) {
+  constexpr uint32_t overhead = 16, many_rounds = 12;
+  if (ceil_div(ceil_div(t.outputs, 64), slots) >= many_rounds) return 128;
+  uint32_t best = 0, least = ~0u;
+  for (uint32_t n : {16u, 32u, 48u, 64u}) {
+    const uint32_t cost = ceil_div(ceil_div(t.outputs, n), slots) * (n + overhead);
+    if (cost > least) continue;
+    least = cost;
+    best = n;
   }
-  return run<T, tokens, true>(stream, *t);
+  return best;
 }
 
 template <typename T> mk_status choose(mk_stream *stream, tile_parameters *t) {
-  if (t->p.rows <= 16) return choose<T, 16>(stream, t);
-  if (t->p.rows <= 32) return choose<T, 32>(stream, t);
-  return t->p.rows <= 64 ? choose<T, 64>(stream, t) : choose<T, 128>(stream, t);
+  switch (outputs_of_tile(*t, (uint32_t)stream->multiprocessors)) {
+  case 16: return run<T, 16>(stream, t);
+  case 32: return run<T, 32>(stream, t);
+  case 48: return run<T, 48>(stream, t);
+  case 64: return run<T, 64>(stream, t);
+  default: return run<T, 128>(stream, t);
+  }
+}
+
+/// Whether all segments lie in memory as one.
+bool are_joined(const product *p) {
+  const auto *end = static_cast<const uint8_t *>(p->segments[0].w);
+  for (uint32_t s = 0; s < p->segment_count; s++) {
+    if (p->segments[s].w != end) return false;
+    end += (size_t)p->segments[s].rows * p->cols * 2;
+  }
+  return true;
 }
 
 } // namespace
 
 mk_status tile_product(mk_stream *stream, const product *all) {
   if (stream->compute_capability != 90 || all->x_dtype != all->dtype || all->cols % 8 != 0 ||
-      (all->dtype != MK_BF16 && all->dtype != MK_F16)) {
+      (all->dtype != MK_BF16 && all->dtype != MK_F16) || (!is_gated(all->output) && !are_joined(all))) {
     return MK_UNSUPPORTED;
   }
   tile_parameters t = {};
   for (uint32_t s = 0; s < all->segment_count; s++) t.outputs += all->segments[s].rows;
-  t.tiles = ceil_div(t.outputs, tile_outputs);
-  t.chunks = ceil_div(all->cols, chunk);
-  if (!map_weights(all, t.outputs, &t.w)) return MK_UNSUPPORTED;
+  t.steps = ceil_div(all->cols, halves * half_columns);
+  const size_t y_width = all->y_dtype == MK_F32 ? 4 : 2;
+  t.stores_pairs = all->y_stride % 2 == 0 && (uintptr_t)all->y % (2 * y_width) == 0;
   for (uint32_t row = 0; row < all->rows; row += most_tile_rows) {
     t.p = *all;
     t.p.rows = all->rows - row < most_tile_rows ? all->rows - row : most_tile_rows;
     t.p.x = static_cast<const uint8_t *>(all->x) + (size_t)row * all->x_stride * 2;
-    t.p.y = static_cast<uint8_t *>(all->y) + (size_t)row * all->y_stride * (all->y_dtype == MK_F32 ? 4 : 2);
+    t.p.y = static_cast<uint8_t *>(all->y) + (size_t)row * all->y_stride * y_width;
+    t.x_rows = t.p.rows <= 16 ? 16 : t.p.rows <= 32 ? 32 : t.p.rows <= 64 ? 64 : 128;
     const mk_status status = all->dtype == MK_BF16 ? choose<bf16>(stream, &t) : choose<__half>(stream, &t);
     if (status != MK_OK) return status;
   }

@@ -269,7 +269,14 @@ void test_deterministic_linear(harness &h) {
     test_invariance(h, format, 512, 192);
     if (!h.is_quick) test_invariance(h, format, 2048, 1000);
   }
-  if (!h.is_quick) test_invariance(h, bf16, 4096, 6144);
+  if (h.is_quick) return;
+  test_invariance(h, bf16, 4096, 6144);
+  // Tiles of every width, the last not full.
+  for (uint32_t outputs : {2501u, 5000u, 7000u, 8500u, 110001u}) {
+    const uint32_t rows = outputs > 100000 ? 3 : 70;
+    test_linear(h, {bf16}, {rows, 200, {outputs}, true, 0, MK_BF16, MK_F32});
+    test_linear(h, {bf16}, {rows, 200, {outputs / 2, outputs / 2}, true, 0, MK_BF16, MK_BF16, false, MK_OUTPUT_SILU});
+  }
 }
 
 void test_embedding_and_linear(harness &h) {
