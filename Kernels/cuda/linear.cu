@@ -27,6 +27,10 @@ struct linear_work {
   float norm_epsilon;
   const mk_linear_segment *segments;
   uint32_t segment_count;
+  const float *squares;
+  const float *next_norm_weight;
+  bf16 *next_x;
+  float *next_squares;
 
   /// Some of its rows.
   linear_work slice(uint32_t first, uint32_t count) const {
@@ -34,6 +38,7 @@ struct linear_work {
     part.x = static_cast<const uint8_t *>(x) + (size_t)first * x_stride * width_of(x_dtype);
     part.y = static_cast<uint8_t *>(y) + (size_t)first * y_stride * width_of(y_dtype);
     part.rows = count;
+    if (squares) part.squares += (size_t)first * square_parts(cols);
     return part;
   }
 };
@@ -71,6 +76,10 @@ mk_status check(const mk_stream *stream, const mk_linear_args *args) {
   if (!args->x || !args->y || args->x_stride < args->segments[0].matrix.cols || args->y_stride < outputs) {
     return MK_INVALID_ARGUMENT;
   }
+  if (args->squares && (args->norm_weight || args->x_dtype != MK_BF16)) return MK_INVALID_ARGUMENT;
+  if (args->next_norm_weight && (args->output != MK_OUTPUT_ADD || !args->next_x || !args->next_squares)) {
+    return MK_INVALID_ARGUMENT;
+  }
   if ((args->norm_weight && args->x_dtype != MK_F32) || (args->output == MK_OUTPUT_ADD && args->y_dtype != MK_F32)) {
     return MK_INVALID_ARGUMENT;
   }
@@ -102,6 +111,11 @@ product product_of(const linear_work &work) {
   p.x_stride = work.x_stride;
   p.y_stride = work.y_stride;
   p.output = work.output;
+  p.squares = work.squares;
+  p.epsilon = work.norm_epsilon;
+  p.next_norm_weight = work.next_norm_weight;
+  p.next_x = work.next_x;
+  p.next_squares = work.next_squares;
   return p;
 }
 
@@ -193,6 +207,14 @@ mk_status multiply_dense(mk_stream *stream, const dense_product &dense, const fl
   return status;
 }
 
+/// Whether one streaming product does all of it, a norm before or after it included.
+bool defers(const mk_stream *stream, const linear_work &work) {
+  if ((!work.squares && !work.next_norm_weight) || work.norm_weight || stream->is_deterministic) return false;
+  uint32_t s = 0, offset = 0;
+  const product p = next_product(work, &s, &offset);
+  return s == work.segment_count && streaming_product_defers(&p);
+}
+
 /// What x is turned to for weights of `dtype`.
 mk_dtype activations_for(mk_dtype dtype) { return is_quantized(dtype) ? mk_dtype(MK_BF16) : dtype; }
 
@@ -214,12 +236,14 @@ mk_linear_segment joined(const linear_work &work, uint32_t *s) {
 mk_status prepare(mk_stream *stream, const linear_work &work, const linear_space &space, mk_dtype wanted,
                   linear_work *out) {
   *out = work;
-  if (!work.norm_weight && work.x_dtype == wanted) return MK_OK;
+  if (!work.norm_weight && !work.squares && work.x_dtype == wanted) return MK_OK;
   out->x = space.activations;
   out->x_dtype = wanted;
   out->x_stride = work.cols;
   out->norm_weight = nullptr;
+  out->squares = nullptr;
   conversion c = {work.x, space.activations, work.x_dtype, wanted, work.rows, work.cols, work.x_stride, work.cols};
+  if (work.squares) return resolve_norm(stream, c, work.squares, work.norm_epsilon);
   if (work.norm_weight) {
     if (work.x_stride != work.cols) return MK_UNSUPPORTED;
     mk_norm_args norm = {};
@@ -287,7 +311,7 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
 
 /// Everything but gates.
 mk_status multiply(mk_stream *stream, const linear_work &work, const linear_space &space) {
-  if (work.rows <= few_rows && !work.norm_weight && is_dense(work) &&
+  if (work.rows <= few_rows && !work.norm_weight && !work.squares && is_dense(work) &&
       (stream->is_deterministic || !stream->cublaslt || !can_stream(work))) {
     return linear_few(stream, work);
   }
@@ -296,7 +320,7 @@ mk_status multiply(mk_stream *stream, const linear_work &work, const linear_spac
   for (uint32_t s = 0; s < work.segment_count;) {
     const mk_linear_segment segment = joined(work, &s);
     const mk_dtype wanted = activations_for(segment.matrix.dtype);
-    if (ready.norm_weight || ready.x_dtype != wanted) {
+    if (ready.norm_weight || ready.squares || ready.x_dtype != wanted) {
       // What was rounded already may have to be rounded to another type.
       const mk_status status = prepare(stream, work, space, wanted, &ready);
       if (status != MK_OK) return status;
@@ -361,11 +385,12 @@ mk_status run(mk_stream *stream, const linear_work &work, const linear_space &sp
     const product p = next_product(ready, &s, &offset);
     status = tile_product(stream, &p);
     if (status != MK_UNSUPPORTED) return status;
-  } else if (is_uniform(work) && (is_dense(work) ? work.norm_weight != nullptr : reads_codes(stream, work))) {
+  } else if (is_uniform(work) &&
+             (work.squares || (is_dense(work) ? work.norm_weight != nullptr : reads_codes(stream, work)))) {
     const mk_status status = prepare(stream, work, space, has_dtype(work, MK_F32) ? MK_F32 : MK_BF16, &ready);
     if (status != MK_OK) return status;
   }
-  if (!ready.norm_weight && streams(stream, ready)) return linear_few(stream, ready);
+  if (!ready.norm_weight && !ready.squares && streams(stream, ready)) return linear_few(stream, ready);
   return is_gated(work.output) ? multiply_gated(stream, ready, space) : multiply(stream, ready, space);
 }
 
@@ -376,13 +401,38 @@ uint32_t rows_at_once(const linear_work &work, const linear_space &space) {
     if (bytes / each < rows) rows = bytes / each;
   };
   const bool has_float = has_dtype(work, MK_F32), converts = work.norm_weight || work.x_dtype == MK_BF16;
-  if (has_float ? converts : work.norm_weight || work.rows > few_rows || work.x_dtype == MK_F32) {
+  if (converts || !has_float) {
     bound(space.activation_bytes, (uint64_t)work.cols * (has_float && converts ? 4 : 2));
   }
   if (is_gated(work.output)) {
     bound(space.gate_bytes, (uint64_t)work.segments[0].matrix.rows * 2 * (has_float ? 4 : 2));
   }
   return (uint32_t)(rows > 256 ? rows / 256 * 256 : rows);
+}
+
+/// All but what is left for a norm after it.
+mk_status multiply_all(mk_stream *stream, const linear_work &work, void *workspace, size_t workspace_bytes) {
+  if (!work.norm_weight && !work.squares && !takes_tiles(stream, work) && streams(stream, work)) {
+    return linear_few(stream, work);
+  }
+  uint32_t outputs = 0;
+  for (uint32_t s = 0; s < work.segment_count; s++) outputs += work.segments[s].matrix.rows;
+  linear_space space = {};
+  space.activation_bytes = activation_bytes(work.rows, work.cols);
+  space.gate_bytes = is_gated(work.output) ? gate_bytes(work.rows, outputs) : 0;
+  if (!workspace || workspace_bytes < space.activation_bytes + space.gate_bytes) return MK_INVALID_ARGUMENT;
+  space.activations = static_cast<uint8_t *>(workspace);
+  space.gates = space.activations + space.activation_bytes;
+  space.weights = space.gates + space.gate_bytes;
+  space.weight_bytes = workspace_bytes - space.activation_bytes - space.gate_bytes;
+  const uint32_t piece = rows_at_once(work, space);
+  if (piece == 0) return MK_INVALID_ARGUMENT;
+  for (uint32_t first = 0; first < work.rows; first += piece) {
+    const linear_work part = work.slice(first, work.rows - first < piece ? work.rows - first : piece);
+    const mk_status status = run(stream, part, space);
+    if (status != MK_OK) return status;
+  }
+  return MK_OK;
 }
 
 } // namespace
@@ -395,37 +445,30 @@ size_t cuda_linear_workspace_bytes(uint32_t max_rows, uint32_t max_cols, uint32_
 mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
   mk_status status = check(stream, args);
   if (status != MK_OK || args->rows == 0) return status;
-  const uint32_t cols = args->segments[0].matrix.cols;
-  const linear_work work = {args->x,
-                            args->y,
-                            args->x_dtype,
-                            args->y_dtype,
-                            args->rows,
-                            cols,
-                            args->x_stride,
-                            args->y_stride,
-                            args->output,
-                            args->norm_weight,
-                            args->norm_epsilon,
-                            args->segments,
-                            args->segment_count};
-  if (!work.norm_weight && !takes_tiles(stream, work) && streams(stream, work)) return linear_few(stream, work);
+  linear_work work = {};
+  work.x = args->x;
+  work.y = args->y;
+  work.x_dtype = args->x_dtype;
+  work.y_dtype = args->y_dtype;
+  work.rows = args->rows;
+  work.cols = args->segments[0].matrix.cols;
+  work.x_stride = args->x_stride;
+  work.y_stride = args->y_stride;
+  work.output = args->output;
+  work.norm_weight = args->norm_weight;
+  work.norm_epsilon = args->norm_epsilon;
+  work.segments = args->segments;
+  work.segment_count = args->segment_count;
+  work.squares = args->squares;
+  work.next_norm_weight = args->next_norm_weight;
+  work.next_x = static_cast<bf16 *>(args->next_x);
+  work.next_squares = args->next_squares;
+  if (defers(stream, work)) return linear_few(stream, work);
+  work.next_norm_weight = nullptr;
+  status = multiply_all(stream, work, args->workspace, args->workspace_bytes);
+  if (status != MK_OK || !args->next_norm_weight) return status;
   uint32_t outputs = 0;
   for (uint32_t s = 0; s < args->segment_count; s++) outputs += args->segments[s].matrix.rows;
-  linear_space space = {};
-  space.activation_bytes = activation_bytes(args->rows, cols);
-  space.gate_bytes = is_gated(args->output) ? gate_bytes(args->rows, outputs) : 0;
-  if (!args->workspace || args->workspace_bytes < space.activation_bytes + space.gate_bytes) return MK_INVALID_ARGUMENT;
-  space.activations = static_cast<uint8_t *>(args->workspace);
-  space.gates = space.activations + space.activation_bytes;
-  space.weights = space.gates + space.gate_bytes;
-  space.weight_bytes = args->workspace_bytes - space.activation_bytes - space.gate_bytes;
-  const uint32_t piece = rows_at_once(work, space);
-  if (piece == 0) return MK_INVALID_ARGUMENT;
-  for (uint32_t first = 0; first < args->rows; first += piece) {
-    const linear_work part = work.slice(first, args->rows - first < piece ? args->rows - first : piece);
-    status = run(stream, part, space);
-    if (status != MK_OK) return status;
-  }
-  return MK_OK;
+  return defer_norm(stream, args->y, args->rows, outputs, args->y_stride, args->next_norm_weight, work.next_x,
+                    args->next_squares);
 }

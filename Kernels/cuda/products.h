@@ -1,6 +1,6 @@
 /// The ways to multiply, which `linear` chooses from.
 #pragma once
-#include "stream.h"
+#include "device.cuh"
 
 /// One weight matrix of a product; `offset` is its first column in y.
 struct product_segment {
@@ -9,6 +9,9 @@ struct product_segment {
   uint32_t rows, offset;
 };
 constexpr int max_product_segments = 4;
+
+/// mk_square_parts, on the device too.
+__host__ __device__ constexpr uint32_t square_parts(uint32_t cols) { return (cols + 63) / 64 * 4; }
 
 /// y[row, segment.offset + j] = sum_k x[row, k] * w[j, k] + bias[j], all segments of `dtype`.
 struct product {
@@ -21,6 +24,12 @@ struct product {
   uint32_t output;
   /// Weights that an earlier kernel of the stream makes; others are constant and read ahead of it.
   bool weights_are_fresh;
+  /// A norm that a product left to this one, or that this one leaves to the next: see mk_linear_args.
+  const float *squares;
+  float epsilon;
+  const float *next_norm_weight;
+  bf16 *next_x;
+  float *next_squares;
   uint32_t segment_count;
   product_segment segments[max_product_segments];
 };
@@ -29,8 +38,10 @@ __host__ __device__ inline bool is_gated(uint32_t output) { return output >= MK_
 inline uint32_t activation_of(uint32_t output) { return output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH; }
 
 /// Tensor-core products with few rows, bound by the read of the weights; bf16 and half. `pays`: no other is faster.
+/// `defers`: it takes and leaves a norm between products on the way.
 bool streaming_product_fits(const product *p);
 bool streaming_product_pays(const product *p);
+bool streaming_product_defers(const product *p);
 mk_status streaming_product(mk_stream *stream, const product *p);
 
 /// Few rows of bf16 and quantised weights; all segments at once, gates too.
@@ -56,6 +67,11 @@ struct conversion {
   uint32_t rows, cols, x_stride, out_stride;
 };
 mk_status convert_activations(mk_stream *stream, const conversion &c);
+/// out[rows, cols] = x[rows, cols] divided by the root mean square that `squares` holds, as `out_dtype`; x is bf16.
+mk_status resolve_norm(mk_stream *stream, const conversion &c, const float *squares, float epsilon);
+/// What a product leaves of y[rows, cols] for the norm after it.
+mk_status defer_norm(mk_stream *stream, const float *y, uint32_t rows, uint32_t cols, uint32_t y_stride,
+                     const float *weight, bf16 *next_x, float *squares);
 /// out[count, cols] = rows [first, first + count) of a quantised matrix, in bf16.
 mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t first, uint32_t count, void *out);
 /// y[row, j] += bias[j]

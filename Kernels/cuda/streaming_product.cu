@@ -6,7 +6,8 @@
 /// time: the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so eight
 /// consecutive columns serve as the fragments of two tiles.
 ///
-/// A gated product pairs eight gate rows with their up rows in one tile.
+/// A gated product pairs eight gate rows with their up rows in one tile. A norm between two products needs no pass of
+/// its own: a tile leaves the squares of its outputs, and what follows divides its sums by their mean's root.
 #include "gated.cuh"
 #include "products.h"
 
@@ -85,9 +86,41 @@ template <typename T> __device__ __forceinline__ const T *row_of(const product &
 /// The warps' sums of a tile, [warp][token][row].
 template <int tile_tokens> using tile_sums = float[warps][tile_tokens][tile_rows + 1];
 
+/// What a deferred norm multiplies the results of each token with.
+template <int tile_tokens> using token_factors = float[tile_tokens];
+
+/// The norm's parts of one token, on their way while the weights are multiplied: a warp has a token, and a lane the
+/// first eight of its own eight parts in turn.
+struct squares_on_their_way {
+  float4 parts[2];
+
+  __device__ __forceinline__ void load(const product &p, uint32_t token) {
+    const uint32_t count = square_parts(p.cols), first = threadIdx.x % 32 * 8;
+    const float *from = p.squares + (size_t)token * count + first;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      parts[i] = make_float4(0, 0, 0, 0);
+      if (first + i * 4 >= count) continue;
+      // Volatile, so that it stays ahead of the weights.
+      asm volatile("ld.global.v4.f32 {%0,%1,%2,%3}, [%4];"
+                   : "=f"(parts[i].x), "=f"(parts[i].y), "=f"(parts[i].z), "=f"(parts[i].w)
+                   : "l"(from + i * 4));
+    }
+  }
+  __device__ __forceinline__ float factor(const product &p, uint32_t token) const {
+    const uint32_t count = square_parts(p.cols);
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < 2; i++) sum += parts[i].x + parts[i].y + parts[i].z + parts[i].w;
+    for (uint32_t i = 256 + threadIdx.x % 32; i < count; i += 32) sum += p.squares[(size_t)token * count + i];
+    return 1.0f / sqrtf(warp_sum(sum) / p.cols + p.epsilon);
+  }
+};
+
 /// Adds the warps' sums and stores the tile.
 template <int tile_tokens>
-__device__ __forceinline__ void store_tile(const product &p, tile_place place, const tile_sums<tile_tokens> &sums) {
+__device__ __forceinline__ void store_tile(const product &p, tile_place place, const tile_sums<tile_tokens> &sums,
+                                           const token_factors<tile_tokens> &factors) {
   const product_segment segment = p.segments[place.segment];
   const bool pairs_rows = p.output >= MK_OUTPUT_SILU;
   const uint32_t outputs = outputs_per_tile(p);
@@ -98,6 +131,7 @@ __device__ __forceinline__ void store_tile(const product &p, tile_place place, c
       float sum = 0;
 #pragma unroll
       for (int w = 0; w < warps; w++) sum += sums[w][token][of];
+      if (p.squares) sum *= factors[token];
       return sum + (bias ? bias[place.first_row + row] : 0);
     };
     const size_t at = (size_t)token * p.y_stride + segment.offset + place.first_row + row;
@@ -107,6 +141,14 @@ __device__ __forceinline__ void store_tile(const product &p, tile_place place, c
     }
     if (p.output == MK_OUTPUT_ADD) value += static_cast<const float *>(p.y)[at];
     store_activation(p.y, p.y_dtype, at, value);
+    if (!p.next_norm_weight) continue;
+    // The tile is full: sixteen neighbouring lanes have a token.
+    const uint32_t output = place.first_row + row, lanes = 0xffffu << (threadIdx.x % 32 / tile_rows * tile_rows);
+    p.next_x[(size_t)token * segment.rows + output] = from_float<bf16>(value * p.next_norm_weight[output]);
+    float square = value * value;
+#pragma unroll
+    for (int offset = tile_rows / 2; offset > 0; offset /= 2) square += __shfl_xor_sync(lanes, square, offset);
+    if (row == 0) p.next_squares[(size_t)token * square_parts(segment.rows) + output / tile_rows] = square;
   }
 }
 
@@ -142,6 +184,7 @@ template <typename T, typename X, int token_tiles> struct streams {
 template <typename T, typename X, int token_tiles, int blocks> __global__ void __launch_bounds__(warps * 32, blocks)
     streaming_kernel(const product p) {
   __shared__ tile_sums<8 * token_tiles> partial;
+  __shared__ token_factors<8 * token_tiles> factors;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
   const tile_place place = place_of(p, blockIdx.x);
   streams<T, X, token_tiles> from;
@@ -165,6 +208,12 @@ template <typename T, typename X, int token_tiles, int blocks> __global__ void _
   release_successor();
 #pragma unroll
   for (int i = 0; i < steps; i++) from.load_activations(column + i * step_columns, data[i]);
+  // Only products that defer have squares: eight tokens, one to a warp, of bf16. Three blocks have no registers for them
+  // until the weights are through.
+  constexpr bool may_defer = token_tiles == 1 && std::is_same_v<X, bf16> && std::is_same_v<T, bf16>;
+  squares_on_their_way squares;
+  const bool has_squares = may_defer && p.squares && warp < p.rows;
+  if (blocks < 3 && has_squares) squares.load(p, warp);
   float sums[token_tiles][4] = {};
   for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
     column += warps * chunk_columns;
@@ -188,8 +237,13 @@ template <typename T, typename X, int token_tiles, int blocks> __global__ void _
       partial[warp][t * 8 + quad * 2 + i % 2][group + i / 2 * 8] = sums[t][i];
     }
   }
+  if (blocks == 3 && has_squares) squares.load(p, warp);
+  if (has_squares) {
+    const float factor = squares.factor(p, warp);
+    if (lane == 0) factors[warp] = factor;
+  }
   __syncthreads();
-  store_tile<8 * token_tiles>(p, place, partial);
+  store_tile<8 * token_tiles>(p, place, partial, factors);
 }
 
 uint32_t tiles_of(const product *p) {
@@ -234,6 +288,13 @@ bool streaming_product_pays(const product *p) {
   uint64_t weights = 0;
   for (uint32_t s = 0; s < p->segment_count; s++) weights += (uint64_t)p->segments[s].rows * p->cols;
   return p->rows <= 8 || weights <= small_weights;
+}
+
+bool streaming_product_defers(const product *p) {
+  if (!streaming_product_pays(p) || p->rows > 8 || p->dtype != MK_BF16) return false;
+  if (p->squares && p->x_dtype != MK_BF16) return false;
+  return !p->next_norm_weight ||
+         (p->output == MK_OUTPUT_ADD && p->segment_count == 1 && p->segments[0].rows % 64 == 0);
 }
 
 mk_status streaming_product(mk_stream *stream, const product *p) {

@@ -66,6 +66,7 @@ mk_table make_table() {
   table.description = describe();
   table.activation_dtype = MK_BF16;
   table.fused_linear = 1;
+  table.deferred_norm_rows = 8;
   table.stream_create = cuda_stream_create;
   table.stream_destroy = cuda_stream_destroy;
   table.stream_synchronize = cuda_stream_synchronize;

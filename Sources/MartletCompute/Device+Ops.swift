@@ -37,10 +37,11 @@ extension Device {
   }
 
   /// y[rows, outputs] = x[rows, columns] * segments^T + biases. With `norm`, on tables with fused products, x is normed
-  /// first.
+  /// first; `deferred`: x is what a product left for that norm. `next`: the norm of y that is left so in turn.
   package func linear(
-    _ x: Activation, norm: (weight: DeviceArray<Float>, epsilon: Float)?, rows: Int, segments: LinearSegments,
-    output: LinearOutput, into y: Activation, workspace: DeviceMemory
+    _ x: Activation, norm: (weight: DeviceArray<Float>, epsilon: Float)?, deferred: DeferredNorm? = nil, rows: Int,
+    segments: LinearSegments, output: LinearOutput, into y: Activation,
+    next: (weight: DeviceArray<Float>, norm: DeferredNorm)? = nil, workspace: DeviceMemory
   ) throws(KernelError) {
     let isGated =
       switch output {
@@ -53,7 +54,10 @@ extension Device {
         segment_count: UInt32(native.count), y: y.pointer,
         y_stride: UInt32(isGated ? segments.outputs / 2 : segments.outputs), workspace: workspace.pointer,
         workspace_bytes: workspace.bytes, x_dtype: x.dtype.rawValue, y_dtype: y.dtype.rawValue,
-        norm_weight: UnsafePointer(norm?.weight.pointer), norm_epsilon: norm?.epsilon ?? 0, output: output.rawValue)
+        norm_weight: deferred == nil ? UnsafePointer(norm?.weight.pointer) : nil, norm_epsilon: norm?.epsilon ?? 0,
+        output: output.rawValue, next_norm_weight: UnsafePointer(next?.weight.pointer),
+        next_x: next.map { unsafe UnsafeMutableRawPointer($0.norm.rows.pointer) },
+        next_squares: next?.norm.squares.pointer, squares: UnsafePointer(deferred?.squares.pointer))
       return unsafe functions.linear(stream, &arguments)
     }
     try check(status, "linear")

@@ -4,6 +4,8 @@ package import CMartletKernels
 @safe package final class Device {
   package let table: KernelTable
   let stream: OpaquePointer
+  /// Rows up to which a norm may be left to the product behind it (`mk_table.deferred_norm_rows`).
+  package let deferredNormRows: Int
   private var freeChannels: Set<UInt32>
 
   package init(table: KernelTable, options: DeviceOptions = DeviceOptions()) throws(KernelError) {
@@ -15,6 +17,7 @@ package import CMartletKernels
     guard status == 0, let stream = unsafe stream else { throw KernelError(status: status, operation: "stream_create") }
     self.table = table
     unsafe self.stream = stream
+    deferredNormRows = options.isDeterministic ? 0 : Int(unsafe table.pointer.pointee.deferred_norm_rows)
     freeChannels = Set(0..<UInt32(MK_DOWNLOAD_CHANNELS))
   }
 

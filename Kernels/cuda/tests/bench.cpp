@@ -220,27 +220,42 @@ void bench_layer(harness &h, const char *name, uint32_t hidden, uint32_t wide, u
   const size_t linear_bytes = h.device->linear_workspace_bytes(batch, std::max(wide, hidden), 2 * wide),
                attention_bytes = h.device->attention_workspace_bytes(batch, heads, dim);
   buffer<uint8_t> linear_space(h, linear_bytes), attention_space(h, attention_bytes);
-  const auto multiply = [&](const layer_memory &layer, int i, const float *x, mk_dtype x_dtype, float *y,
-                            mk_dtype y_dtype, bool has_norm, uint32_t output) {
-    const mk_linear_args args = {x,
-                                 batch,
-                                 shapes[i][1],
-                                 layer.segments[i].data(),
-                                 (uint32_t)layer.segments[i].size(),
-                                 y,
-                                 output == MK_OUTPUT_SILU ? shapes[i][0] / 2 : shapes[i][0],
-                                 linear_space.pointer(),
-                                 linear_bytes,
-                                 x_dtype,
-                                 y_dtype,
-                                 has_norm ? norm.pointer() : nullptr,
-                                 1e-5f,
-                                 output};
+  const bool defers = batch <= h.device->deferred_norm_rows;
+  activation normed(h, MK_BF16, nothing);
+  buffer<float> squares(h, (size_t)batch * mk_square_parts(hidden));
+  const auto multiply = [&](const layer_memory &layer, int i, const activation &x, float *y, mk_dtype y_dtype,
+                            uint32_t output) {
+    mk_linear_args args = {x.pointer(),
+                           batch,
+                           shapes[i][1],
+                           layer.segments[i].data(),
+                           (uint32_t)layer.segments[i].size(),
+                           y,
+                           output == MK_OUTPUT_SILU ? shapes[i][0] / 2 : shapes[i][0],
+                           linear_space.pointer(),
+                           linear_bytes,
+                           MK_BF16,
+                           y_dtype,
+                           nullptr,
+                           1e-5f,
+                           output};
+    if (output == MK_OUTPUT_ADD && defers) {
+      args.next_norm_weight = norm.pointer();
+      args.next_x = normed.pointer();
+      args.next_squares = squares.pointer();
+    } else if (output != MK_OUTPUT_ADD && defers) {
+      args.x = normed.pointer();
+      args.squares = squares.pointer();
+    } else if (output != MK_OUTPUT_ADD) {
+      args.x = residual.pointer();
+      args.x_dtype = MK_F32;
+      args.norm_weight = norm.pointer();
+    }
     h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear of a layer");
   };
   const double time = time_calls(h, [&](int i) {
     const layer_memory &layer = all[i % layers];
-    multiply(layer, 0, residual.pointer(), MK_F32, states.pointer(), MK_BF16, true, MK_OUTPUT_STORE);
+    multiply(layer, 0, normed, states.pointer(), MK_BF16, MK_OUTPUT_STORE);
     const mk_rope_kv_args turn = {states.pointer(), batch,   qkv,     heads, rope.pointer(),      dim / 2,
                                   MK_ROPE_HALVES,   nullptr, nullptr, 1e-5f, slot_list.pointer(), &layer.kv,
                                   MK_BF16};
@@ -262,9 +277,9 @@ void bench_layer(harness &h, const char *name, uint32_t hidden, uint32_t wide, u
                                     1,
                                     &turn};
     const mk_status status = h.device->attention(h.stream, &args);
-    multiply(layer, 1, mixed.pointer(), MK_BF16, residual.pointer(), MK_F32, false, MK_OUTPUT_ADD);
-    multiply(layer, 2, residual.pointer(), MK_F32, states.pointer(), MK_BF16, true, MK_OUTPUT_SILU);
-    multiply(layer, 3, states.pointer(), MK_BF16, residual.pointer(), MK_F32, false, MK_OUTPUT_ADD);
+    multiply(layer, 1, mixed, residual.pointer(), MK_F32, MK_OUTPUT_ADD);
+    multiply(layer, 2, normed, states.pointer(), MK_BF16, MK_OUTPUT_SILU);
+    multiply(layer, 3, states, residual.pointer(), MK_F32, MK_OUTPUT_ADD);
     return status;
   });
   double bytes = 0;

@@ -232,6 +232,49 @@ static void test_fusions(harness &h, const format_name &format, const std::vecto
   }
 }
 
+/// A product that leaves its norm to the next, which gates or stores.
+static void test_deferred_norm(harness &h, mk_dtype dtype, uint32_t rows, uint32_t hidden, uint32_t output) {
+  const uint32_t inner = 512, wide = 384, parts = mk_square_parts(hidden);
+  device_matrix first(h, dtype, hidden, inner), gate(h, dtype, wide, hidden), up(h, dtype, wide, hidden);
+  const std::vector<float> first_values = dequantized(h, first.host), gate_values = dequantized(h, gate.host),
+                           up_values = dequantized(h, up.host), weight = h.normals(hidden);
+  std::vector<float> x = h.normals((size_t)rows * inner), residual = h.normals((size_t)rows * hidden, 30);
+  activation dx(h, MK_BF16, x), next(h, MK_BF16, (size_t)rows * hidden);
+  buffer<float> dr(h, residual), dw(h, weight), squares(h, (size_t)rows * parts);
+  const bool is_gated = output >= MK_OUTPUT_SILU;
+  const uint32_t columns = is_gated ? wide : 2 * wide;
+  activation dy(h, MK_BF16, (size_t)rows * columns);
+  const size_t workspace = h.device->linear_workspace_bytes(rows, hidden, 2 * wide);
+  buffer<uint8_t> space(h, workspace);
+  const mk_linear_segment one = {first.device, nullptr}, two[2] = {{gate.device, nullptr}, {up.device, nullptr}};
+  mk_linear_args args = {dx.pointer(), rows,      inner,           &one,    1,       dr.pointer(), hidden,
+                         space.pointer(), workspace, MK_BF16, MK_F32, nullptr, 1e-5f,        MK_OUTPUT_ADD};
+  args.next_norm_weight = dw.pointer();
+  args.next_x = next.pointer();
+  args.next_squares = squares.pointer();
+  h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear that defers a norm");
+  args = {next.pointer(),  rows,      hidden,  two,     2,       dy.pointer(), columns,
+          space.pointer(), workspace, MK_BF16, MK_BF16, nullptr, 1e-5f,        output};
+  args.squares = squares.pointer();
+  h.expect(h.device->linear(h.stream, &args) == MK_OK, "linear behind a deferred norm");
+  const std::string what = "deferred norm, dtype " + std::to_string(dtype) + " rows " + std::to_string(rows) +
+                           " hidden " + std::to_string(hidden) + " output " + std::to_string(output);
+  // The reference: the sum, the norm and the second product, each in float.
+  std::vector<float> sum = residual, wanted((size_t)rows * columns);
+  linear_case c = {rows, inner, {hidden}, false, 0};
+  c.output = MK_OUTPUT_ADD;
+  reference_linear(h, c, x, inner, {{{first_values.data(), MK_F32, 0, hidden, inner}, nullptr}}, {}, sum, hidden);
+  h.compare(dr.get(), sum, 4e-3, what + ", residual");
+  c = {rows, hidden, {wide, wide}, false, 0};
+  c.has_norm = true;
+  c.output = output;
+  reference_linear(h, c, sum, hidden,
+                   {{{gate_values.data(), MK_F32, 0, wide, hidden}, nullptr},
+                    {{up_values.data(), MK_F32, 0, wide, hidden}, nullptr}},
+                   weight, wanted, columns);
+  h.compare(dy.get(), wanted, tolerance_of(MK_BF16, is_gated ? 1.6e-2 : 8e-3), what);
+}
+
 /// A row's result has the same bits whatever else is in the batch.
 static void test_invariance(harness &h, const format_name &format, uint32_t cols, uint32_t outputs) {
   const uint32_t rows = 150;
@@ -303,6 +346,18 @@ void test_embedding_and_linear(harness &h) {
       test_fusions(h, format,
                    is_main ? std::vector<uint32_t>{1, 3, 8, 11, 16, 17, 33, 64, 100, 200}
                            : std::vector<uint32_t>{3, 17});
+    }
+  }
+  for (uint32_t rows : {1u, 5u, 8u, 9u, 70u}) {
+    if (h.is_quick && rows != 5) continue;
+    for (uint32_t output : {MK_OUTPUT_STORE, MK_OUTPUT_SILU}) {
+      test_deferred_norm(h, MK_BF16, rows, 512, output);
+      // Squares of a quantised product, and of rows too long for the lanes of a warp; the last tile not full.
+      test_deferred_norm(h, MK_Q8_0, rows, 512, output);
+      test_deferred_norm(h, MK_BF16, rows, 4608, output);
+      test_deferred_norm(h, MK_BF16, rows, 520, output);
+      test_deferred_norm(h, MK_F32, rows, 512, output);
+      test_deferred_norm(h, MK_F16, rows, 512, output);
     }
   }
   if (h.is_quick) return;

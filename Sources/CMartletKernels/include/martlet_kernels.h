@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MK_ABI_VERSION 2u
+#define MK_ABI_VERSION 3u
 
 typedef int32_t mk_status;
 enum { MK_OK = 0, MK_INVALID_ARGUMENT = 1, MK_OUT_OF_MEMORY = 2, MK_UNSUPPORTED = 3, MK_DEVICE_LOST = 4 };
@@ -106,7 +106,17 @@ typedef struct mk_linear_args {
   const float *norm_weight;
   float norm_epsilon;
   uint32_t output; ///< MK_OUTPUT_STORE, or with `fused_linear` any. MK_OUTPUT_ADD adds to what y holds (x is not y).
+  /// A norm between two products without a pass of its own, where the table has `deferred_norm_rows`. The first product
+  /// (MK_OUTPUT_ADD) is given the norm's weight, and leaves next_x[row, j] = y[row, j] * next_norm_weight[j] in the
+  /// table's activation_dtype and, in next_squares[row, mk_square_parts(outputs)], sums of squares of parts of y's rows.
+  /// The second gets them as x and squares, and divides what it makes by sqrt(sum of squares / cols + norm_epsilon).
+  const float *next_norm_weight; ///< [outputs] or NULL
+  void *next_x;                  ///< [rows, outputs]
+  float *next_squares;
+  const float *squares; ///< or NULL; norm_weight is NULL then
 } mk_linear_args;
+/// Parts in which the squares of a row of `cols` values are summed.
+static inline uint32_t mk_square_parts(uint32_t cols) { return (cols + 63) / 64 * 4; }
 
 /// table[row, 0:half] = magnitude * cos(position * f), table[row, half:2*half] = magnitude * sin(position * f),
 /// computed in double precision.
@@ -289,6 +299,9 @@ typedef struct mk_table {
   const char *description; ///< what was found, for `martlet doctor`
   mk_dtype activation_dtype; ///< for activations that are not the residual or logits; MK_F32 on CPUs
   uint32_t fused_linear;     ///< non-zero: `linear` takes norm_weight and every output, `attention` takes rope
+  /// Rows up to which a norm deferred between products of 16-bit weights is faster than one on the way in; `linear` takes
+  /// it for any number of rows. 0: not at all. Never for deterministic streams: its rounding is its own.
+  uint32_t deferred_norm_rows;
 
   mk_status (*stream_create)(const mk_stream_options *options, mk_stream **out);
   void (*stream_destroy)(mk_stream *stream);

@@ -14,6 +14,9 @@ final class BatchLayout {
   let branch: Activation
   /// [maxRows, hidden], as products take it
   let normed: Activation
+  /// What products leave for the norms after them in steps of few rows, in the memory of `normed`.
+  private let fewRowsNorm: DeferredNorm?
+  var deferredNorm: DeferredNorm? { rows <= device.deferredNormRows ? fewRowsNorm : nil }
   /// [maxRows, fused q, k and v], in the memory of `gateUp`
   let qkv: Activation
   /// [maxRows, widest fused projection], float32
@@ -48,6 +51,10 @@ final class BatchLayout {
     residual = try Activation(on: device, count: maxRows * c.hiddenSize)
     branch = try Activation(on: device, count: maxRows * c.hiddenSize)
     normed = try Activation(on: device, count: maxRows * c.hiddenSize, dtype: narrow)
+    fewRowsNorm =
+      isExact || device.deferredNormRows == 0
+      ? nil
+      : try DeferredNorm(on: device, rows: normed, rowCount: device.deferredNormRows, columns: c.hiddenSize)
     gateUp = try Activation(on: device, count: maxRows * sizes.wide)
     qkv = Activation(sharing: gateUp, dtype: narrow)
     heads = try Activation(on: device, count: maxRows * c.headCount * c.headDimension, dtype: narrow)

@@ -28,7 +28,7 @@ struct DecoderModel {
     guard let indices else { return try head(hidden, count: count, into: logits, batch) }
     try batch.device.gather(
       hidden.x, rows: batch.rows, columns: finalNorm.columns, indices: indices, count: count, into: batch.logitHidden)
-    try head(ProjectionInput(x: batch.logitHidden, norm: hidden.norm), count: count, into: logits, batch)
+    try head(ProjectionInput(batch.logitHidden, norm: hidden.norm), count: count, into: logits, batch)
   }
 
   /// The final hidden states [count, hidden size] of the rows that `indices` names, on the host. Waits for the device.

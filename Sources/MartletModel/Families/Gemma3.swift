@@ -29,9 +29,9 @@ struct Gemma3Block: TransformerBlock {
   func callAsFunction(
     _ input: ProjectionInput, nextNorm: Norm, _ batch: BatchLayout
   ) throws(KernelError) -> ProjectionInput {
-    try attention(input, intoBranch: true, batch)
+    try attention.intoBranch(input, batch)
     try postAttentionNorm.addBranch(batch)
-    try mlp(try preMLPNorm.input(batch), intoBranch: true, batch)
+    try mlp.intoBranch(try preMLPNorm.input(batch), batch)
     try postMLPNorm.addBranch(batch)
     return try nextNorm.input(batch)
   }

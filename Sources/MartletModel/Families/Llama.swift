@@ -11,20 +11,21 @@ struct LlamaBlock: TransformerBlock {
   init(_ parts: FamilyParts, layer: Int, headNorms: Bool) throws(ModelError) {
     let prefix = "model.layers.\(layer)."
     let hidden = parts.loader.configuration.hiddenSize
-    inputNorm = try parts.loader.norm(prefix + "input_layernorm.weight", hidden)
+    let inputNorm = try parts.loader.norm(prefix + "input_layernorm.weight", hidden)
     attention = try Attention(
       parts.loader, prefix: prefix + "self_attn.", layer: layer, rope: parts.globalRope, cache: parts.cache[layer],
       headNorms: headNorms)
-    postNorm = try parts.loader.norm(prefix + "post_attention_layernorm.weight", hidden)
+    self.inputNorm = inputNorm.before(attention.qkv)
+    let postNorm = try parts.loader.norm(prefix + "post_attention_layernorm.weight", hidden)
     mlp = try GatedMLP(parts.loader, prefix: prefix + "mlp.")
+    self.postNorm = postNorm.before(mlp.gateUp)
   }
 
   /// h = x + attention(norm(x)); y = h + mlp(norm(h))
   func callAsFunction(
     _ input: ProjectionInput, nextNorm: Norm, _ batch: BatchLayout
   ) throws(KernelError) -> ProjectionInput {
-    try attention(input, batch)
-    try mlp(try postNorm.inputAfterBranch(batch), batch)
-    return try nextNorm.inputAfterBranch(batch)
+    let middle = try attention(input, next: postNorm, batch)
+    return try mlp(middle, next: nextNorm, batch)
   }
 }

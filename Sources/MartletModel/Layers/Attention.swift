@@ -28,8 +28,21 @@ struct Attention {
     window = c.window(layer: layer)
   }
 
-  /// Attention of the input's rows, as `Linear.addToResidual` or, with `intoBranch`, in `batch.branch`.
-  func callAsFunction(_ input: ProjectionInput, intoBranch: Bool = false, _ batch: BatchLayout) throws(KernelError) {
+  /// As `Linear.addToResidual`.
+  func callAsFunction(
+    _ input: ProjectionInput, next: Norm, _ batch: BatchLayout
+  ) throws(KernelError) -> ProjectionInput {
+    try attend(input, batch)
+    return try output.addToResidual(batch.heads, next: next, batch)
+  }
+
+  /// The branch of the input's rows in `batch.branch`.
+  func intoBranch(_ input: ProjectionInput, _ batch: BatchLayout) throws(KernelError) {
+    try attend(input, batch)
+    try output(ProjectionInput(batch.heads), into: batch.branch, rows: batch.rows, batch)
+  }
+
+  private func attend(_ input: ProjectionInput, _ batch: BatchLayout) throws(KernelError) {
     let c = configuration
     try qkv(input, into: batch.qkv, rows: batch.rows, batch)
     let rotation = RopeInput(
@@ -39,10 +52,5 @@ struct Attention {
       batch.qkv, layout: HeadLayout(heads: c.headCount, stride: qkv.outputs), rope: rotation, into: batch.heads,
       rows: batch.rows, sequences: batch.inputs.sequences, cache: cache, scale: c.attentionScale,
       softCap: c.attentionSoftCap, window: window, workspace: batch.workspace)
-    if intoBranch {
-      try output(ProjectionInput(x: batch.heads, norm: nil), into: batch.branch, rows: batch.rows, batch)
-    } else {
-      try output.addToResidual(batch.heads, batch)
-    }
   }
 }

@@ -15,8 +15,21 @@ struct GatedMLP {
     down = try loader.linear([(prefix + "down_proj", c.hiddenSize)], columns: width)
   }
 
-  /// The branch of the input's rows, as `Linear.addToResidual` or, with `intoBranch`, in `batch.branch`.
-  func callAsFunction(_ input: ProjectionInput, intoBranch: Bool = false, _ batch: BatchLayout) throws(KernelError) {
+  /// As `Linear.addToResidual`.
+  func callAsFunction(
+    _ input: ProjectionInput, next: Norm, _ batch: BatchLayout
+  ) throws(KernelError) -> ProjectionInput {
+    try gate(input, batch)
+    return try down.addToResidual(batch.gated, next: next, batch)
+  }
+
+  /// The branch of the input's rows in `batch.branch`.
+  func intoBranch(_ input: ProjectionInput, _ batch: BatchLayout) throws(KernelError) {
+    try gate(input, batch)
+    try down(ProjectionInput(batch.gated), into: batch.branch, rows: batch.rows, batch)
+  }
+
+  private func gate(_ input: ProjectionInput, _ batch: BatchLayout) throws(KernelError) {
     if batch.device.table.hasFusedOps {
       try gateUp(
         input, into: batch.gated, rows: batch.rows, output: activation == .silu ? .silu : .geluTanh, batch)
@@ -25,11 +38,6 @@ struct GatedMLP {
       try batch.device.gated(
         batch.gateUp, into: batch.gated, rows: batch.rows, width: width,
         activation: activation == .silu ? .silu : .geluTanh)
-    }
-    if intoBranch {
-      try down(ProjectionInput(x: batch.gated, norm: nil), into: batch.branch, rows: batch.rows, batch)
-    } else {
-      try down.addToResidual(batch.gated, batch)
     }
   }
 }

@@ -10,15 +10,24 @@ struct Linear {
     _ input: ProjectionInput, into y: Activation, rows: Int, output: LinearOutput = .store, _ batch: BatchLayout
   ) throws(KernelError) {
     try batch.device.linear(
-      input.x, norm: input.norm.map { ($0.weight, $0.epsilon) }, rows: rows, segments: segments, output: output,
-      into: y, workspace: batch.workspace)
+      input.x, norm: input.norm.map { ($0.weight, $0.epsilon) }, deferred: input.deferred, rows: rows,
+      segments: segments, output: output, into: y, workspace: batch.workspace)
   }
 
-  /// The branch of a block: where the device can, it is added to the residual at once.
-  func addToResidual(_ x: Activation, _ batch: BatchLayout) throws(KernelError) {
-    let isFused = batch.device.table.hasFusedOps
-    try self(
-      ProjectionInput(x: x, norm: nil), into: isFused ? batch.residual : batch.branch, rows: batch.rows,
-      output: isFused ? .add : .store, batch)
+  /// The end of a branch: the residual becomes its sum with the projection of x.
+  /// - Returns: `next` of the new residual, as projections take it.
+  func addToResidual(_ x: Activation, next: Norm, _ batch: BatchLayout) throws(KernelError) -> ProjectionInput {
+    guard batch.device.table.hasFusedOps else {
+      try self(ProjectionInput(x), into: batch.branch, rows: batch.rows, batch)
+      return try next.inputAfterBranch(batch)
+    }
+    guard let deferred = batch.deferredNorm, next.isDeferrable, segments.isBFloat16 else {
+      try self(ProjectionInput(x), into: batch.residual, rows: batch.rows, output: .add, batch)
+      return ProjectionInput(batch.residual, norm: next)
+    }
+    try batch.device.linear(
+      x, norm: nil, rows: batch.rows, segments: segments, output: .add, into: batch.residual,
+      next: (next.weight, deferred), workspace: batch.workspace)
+    return ProjectionInput(deferred.rows, norm: next, deferred: deferred)
   }
 }

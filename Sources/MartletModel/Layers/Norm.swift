@@ -6,19 +6,33 @@ struct Norm {
   let weight: DeviceArray<Float>
   let columns: Int
   let epsilon: Float
+  /// Whether only a projection reads it that can do a part of it.
+  private(set) var isDeferrable = false
+
+  init(weight: DeviceArray<Float>, columns: Int, epsilon: Float) {
+    self.weight = weight
+    self.columns = columns
+    self.epsilon = epsilon
+  }
+
+  /// This norm, as one that nothing but `projection` reads.
+  func before(_ projection: Linear) -> Norm {
+    var norm = self
+    norm.isDeferrable = projection.segments.isBFloat16
+    return norm
+  }
 
   /// The normed residual.
   func input(_ batch: BatchLayout) throws(KernelError) -> ProjectionInput {
-    if batch.device.table.hasFusedOps { return ProjectionInput(x: batch.residual, norm: self) }
+    if batch.device.table.hasFusedOps { return ProjectionInput(batch.residual, norm: self) }
     try run(batch.residual, residual: nil, into: batch.normed, mode: .plain, batch)
-    return ProjectionInput(x: batch.normed, norm: nil)
+    return ProjectionInput(batch.normed)
   }
 
-  /// residual += branch, unless the projection that made the branch has added it; then the normed residual.
+  /// residual += branch, then the normed residual.
   func inputAfterBranch(_ batch: BatchLayout) throws(KernelError) -> ProjectionInput {
-    if batch.device.table.hasFusedOps { return ProjectionInput(x: batch.residual, norm: self) }
     try run(batch.branch, residual: batch.residual, into: batch.normed, mode: .addFirst, batch)
-    return ProjectionInput(x: batch.normed, norm: nil)
+    return ProjectionInput(batch.normed)
   }
 
   /// residual += norm(branch)
