@@ -1,4 +1,5 @@
 /// Conversions around the dense products: activations, quantised weights to 16 bits, and the bias after them.
+#include "fp8.cuh"
 #include "packed.cuh"
 #include "products.h"
 
@@ -78,6 +79,7 @@ mk_status convert_activations(mk_stream *stream, const conversion &c) {
 }
 
 mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t first, uint32_t count, void *out) {
+  if (matrix->dtype == MK_F8_E4M3) return widen_rows(stream, matrix, first, count, out);
   const uint64_t blocks = (uint64_t)count * (matrix->cols / block_columns);
   mk_status status = MK_UNSUPPORTED;
   with_quantized(matrix->dtype, [&](auto dtype) {

@@ -17,7 +17,10 @@ using handle = void *;
 using descriptor = void *;
 
 constexpr int compute_float = 68, operation_transpose = 1;
-constexpr int attribute_transpose_a = 3;
+constexpr int attribute_transpose_a = 3, attribute_scale_a = 17, attribute_scale_b = 18, attribute_scale_mode_a = 31,
+              attribute_scale_mode_b = 32;
+/// A scale for each row of both operands.
+constexpr int scale_outer_vector = 3;
 constexpr int preference_workspace = 1, preference_alignment_a = 5;
 
 struct algorithm {
@@ -112,17 +115,31 @@ bool bind(cublaslt_state *state) {
          find(library, "cublasLtMatmulAlgoCheck", &state->fits) && find(library, "cublasLtMatmul", &state->multiply);
 }
 
-int type_of(mk_dtype dtype) { return dtype == MK_F32 ? 0 : dtype == MK_F16 ? 2 : 14; }
-uint32_t width_of(mk_dtype dtype) { return dtype == MK_F32 ? 4 : 2; }
+int type_of(mk_dtype dtype) {
+  switch (dtype) {
+  case MK_F32: return 0;
+  case MK_F16: return 2;
+  case MK_F8_E4M3: return 28;
+  default: return 14;
+  }
+}
+uint32_t width_of(mk_dtype dtype) { return dtype == MK_F32 ? 4 : dtype == MK_F8_E4M3 ? 1 : 2; }
 
 uint32_t types_of(const dense_product *p) { return p->dtype | p->y_dtype << 8 | (uint32_t)p->adds << 16; }
 
 /// The first half of the stream's scratch is cuBLASLt's; the second takes results that only their time is asked of.
 size_t workspace_bytes(const mk_stream *stream) { return stream->scratch_bytes / 2; }
 
+/// Tells a plan's operation where the scales of FP8 operands lie; w is cuBLAS's A.
+bool set_scales(cublaslt_state *state, const dense_product *p, descriptor operation) {
+  return state->operation_set(operation, attribute_scale_a, &p->w_scales, sizeof p->w_scales) == 0 &&
+         state->operation_set(operation, attribute_scale_b, &p->x_scales, sizeof p->x_scales) == 0;
+}
+
 status run(mk_stream *stream, const dense_product *p, const plan &chosen, const algorithm &with, void *y) {
   const float one = 1, zero = 0;
   cublaslt_state *state = stream->cublaslt;
+  if (p->dtype == MK_F8_E4M3 && !set_scales(state, p, chosen.operation)) return 1;
   return state->multiply(state->context, chosen.operation, &one, p->w, chosen.w, p->x, chosen.x, p->adds ? &one : &zero,
                          y, chosen.y, y, chosen.y, &with, stream->scratch, workspace_bytes(stream), stream->cuda);
 }
@@ -205,7 +222,7 @@ void destroy_plan(cublaslt_state *state, const plan &p) {
 /// In cuBLAS's column-major view: D[outputs, rows] = W[cols, outputs]^T * X[cols, rows].
 void make_plan(mk_stream *stream, const dense_product *p, plan *out) {
   cublaslt_state *state = stream->cublaslt;
-  const int type = type_of(p->dtype), transpose = operation_transpose;
+  const int type = type_of(p->dtype), transpose = operation_transpose, mode = scale_outer_vector;
   const uint32_t width = width_of(p->dtype), y_width = width_of(p->y_dtype);
   const size_t space = workspace_bytes(stream);
   descriptor preference = nullptr;
@@ -217,6 +234,10 @@ void make_plan(mk_stream *stream, const dense_product *p, plan *out) {
                                   alignment_of((uint64_t)p->y | ((uint64_t)p->y_stride * y_width))};
   bool ok = state->operation_create(&out->operation, compute_float, 0) == 0 &&
             state->operation_set(out->operation, attribute_transpose_a, &transpose, sizeof transpose) == 0 &&
+            (p->dtype != MK_F8_E4M3 ||
+             (state->operation_set(out->operation, attribute_scale_mode_a, &mode, sizeof mode) == 0 &&
+              state->operation_set(out->operation, attribute_scale_mode_b, &mode, sizeof mode) == 0 &&
+              set_scales(state, p, out->operation))) &&
             state->layout_create(&out->w, type, p->cols, p->outputs, p->cols) == 0 &&
             state->layout_create(&out->x, type, p->cols, p->rows, p->x_stride) == 0 &&
             state->layout_create(&out->y, type_of(p->y_dtype), p->outputs, p->rows, p->y_stride) == 0 &&

@@ -70,6 +70,12 @@ __device__ __forceinline__ float4 load_four(const bf16 *from) {
                high = __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162 *>(&bits.y));
   return make_float4(low.x, low.y, high.x, high.y);
 }
+__device__ __forceinline__ float4 load_four(const __half *from) {
+  const uint2 bits = *reinterpret_cast<const uint2 *>(from);
+  const float2 low = __half22float2(*reinterpret_cast<const __half2 *>(&bits.x)),
+               high = __half22float2(*reinterpret_cast<const __half2 *>(&bits.y));
+  return make_float4(low.x, low.y, high.x, high.y);
+}
 __device__ __forceinline__ void store_four(float *to, float4 v) { *reinterpret_cast<float4 *>(to) = v; }
 __device__ __forceinline__ void store_four(bf16 *to, float4 v) {
   *reinterpret_cast<uint2 *>(to) = make_uint2(pack_pair<bf16>(v.x, v.y), pack_pair<bf16>(v.z, v.w));
@@ -123,4 +129,15 @@ template <typename T> __device__ T block_sum(T value) {
   if (lane == 0) partial[warp] = value;
   __syncthreads();
   return warp_sum(lane < warps ? partial[lane] : T(0));
+}
+
+/// The largest over a block's threads, for all of them.
+__device__ inline float block_max(float value) {
+  __shared__ float partial[32];
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = (blockDim.x + 31) / 32;
+  value = warp_max(value);
+  __syncthreads();
+  if (lane == 0) partial[warp] = value;
+  __syncthreads();
+  return warp_max(lane < warps ? partial[lane] : -FLT_MAX);
 }

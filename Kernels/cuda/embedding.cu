@@ -1,6 +1,7 @@
 /// Rows of a weight matrix as floats.
-#include "packed.cuh"
+#include "fp8.cuh"
 #include "ops.h"
+#include "packed.cuh"
 
 namespace {
 
@@ -58,6 +59,17 @@ template <mk_dtype dtype> __global__ void quantized_embedding_kernel(const embed
   for (uint32_t i = 0; i < block_columns; i++) y[i] = p.scale * values[i];
 }
 
+__global__ void fp8_embedding_kernel(const embedding_parameters p, const float *scales) {
+  wait_for_predecessor();
+  release_successor();
+  uint32_t row;
+  const uint32_t i = blockIdx.y * threads + threadIdx.x;
+  if (!find_row(p, &row) || i >= p.cols) return;
+  __nv_fp8_e4m3 code;
+  code.__x = p.table[(size_t)row * fp8_stride(p.cols) + fp8_place(i)];
+  p.y[(size_t)blockIdx.x * p.cols + i] = p.scale * (scales[row] * (float)code);
+}
+
 } // namespace
 
 mk_status cuda_embedding(mk_stream *stream, const mk_embedding_args *args) {
@@ -88,6 +100,7 @@ mk_status cuda_embedding(mk_stream *stream, const mk_embedding_args *args) {
   switch (table->dtype) {
   case MK_F32: return launch(stream, embedding_kernel<float>, grid, threads, 0, p);
   case MK_F16: return launch(stream, embedding_kernel<__half>, grid, threads, 0, p);
+  case MK_F8_E4M3: return launch(stream, fp8_embedding_kernel, grid, threads, 0, p, fp8_scales(*table));
   default: return launch(stream, embedding_kernel<bf16>, grid, threads, 0, p);
   }
 }

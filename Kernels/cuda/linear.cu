@@ -1,7 +1,8 @@
-/// The choice among the products. Few rows read the weights once in their own format; many rows go to cuBLASLt, with
-/// quantised weights turned to bf16 a piece at a time. What a kernel cannot fuse is done by ones of its own: the norm
-/// and conversions before it, gates after it.
+/// The choice among the products. Few rows read the weights once in their own format; many rows go to cuBLASLt, with x
+/// quantised as well for FP8 weights, and other quantised weights turned to bf16 a piece at a time. What a kernel cannot
+/// fuse is done by ones of its own: the norm and conversions before it, gates after it.
 #include "cublaslt.h"
+#include "fp8.cuh"
 #include "gated.cuh"
 #include "ops.h"
 #include "packed.cuh"
@@ -126,7 +127,8 @@ product next_product(const linear_work &work, uint32_t *s, uint32_t *offset) {
   while (*s < work.segment_count && p.segment_count < max_product_segments &&
          work.segments[*s].matrix.dtype == p.dtype) {
     const mk_linear_segment &segment = work.segments[(*s)++];
-    p.segments[p.segment_count++] = {segment.matrix.data, segment.bias, segment.matrix.rows, *offset};
+    p.segments[p.segment_count++] = {segment.matrix.data, segment.bias, segment.matrix.rows, *offset,
+                                     p.dtype == MK_F8_E4M3 ? fp8_scales(segment.matrix) : nullptr};
     *offset += segment.matrix.rows;
   }
   return p;
@@ -153,14 +155,25 @@ bool streams(const mk_stream *stream, const linear_work &work) {
   return products == 1 || !is_gated(work.output);
 }
 
-/// Whether quantised weights are multiplied as they are. Sums of their own would part deterministic rows by number.
+/// Whether quantised weights are multiplied as they are, with x in bf16. Sums of their own would part deterministic rows
+/// by number.
 bool reads_codes(const mk_stream *stream, const linear_work &work) {
-  return !stream->is_deterministic && work.rows <= most_quantized_rows;
+  if (stream->is_deterministic) return false;
+  uint64_t weights = 0;
+  for (uint32_t s = 0; s < work.segment_count; s++) weights += (uint64_t)work.segments[s].matrix.rows * work.cols;
+  for (uint32_t s = 0; s < work.segment_count; s++) {
+    const mk_dtype dtype = work.segments[s].matrix.dtype;
+    if (!is_quantized(dtype)) continue;
+    const bool pays =
+        dtype == MK_F8_E4M3 ? streaming_rows_pay(dtype, work.rows, weights) : work.rows <= most_quantized_rows;
+    if (!pays) return false;
+  }
+  return true;
 }
 
 /// Few rows without norm and gates.
 mk_status multiply_few(mk_stream *stream, const product *p) {
-  if (is_quantized(p->dtype)) return quantized_product(stream, p);
+  if (is_quantized(p->dtype) && p->dtype != MK_F8_E4M3) return quantized_product(stream, p);
   return streaming_product_fits(p) ? streaming_product(stream, p) : plain_product(stream, p);
 }
 
@@ -194,7 +207,7 @@ mk_status multiply_dense(mk_stream *stream, const dense_product &dense, const fl
   all.output = dense.adds ? MK_OUTPUT_ADD : MK_OUTPUT_STORE;
   all.weights_are_fresh = true;
   all.segment_count = 1;
-  all.segments[0] = {dense.w, bias, dense.outputs, 0};
+  all.segments[0] = {dense.w, bias, dense.outputs, 0, nullptr};
   status = tile_product(stream, &all);
   for (uint32_t row = 0; row < dense.rows && (status == MK_UNSUPPORTED || row > 0); row += few_rows) {
     product p = all;
@@ -218,15 +231,24 @@ bool defers(const mk_stream *stream, const linear_work &work) {
 /// What x is turned to for weights of `dtype`.
 mk_dtype activations_for(mk_dtype dtype) { return is_quantized(dtype) ? mk_dtype(MK_BF16) : dtype; }
 
+/// Whether `next` lies behind `matrix`, so that the two are one matrix.
+bool continues(const mk_matrix &matrix, const mk_matrix &next) {
+  if (next.dtype != matrix.dtype) return false;
+  const auto *data = static_cast<const uint8_t *>(matrix.data);
+  if (matrix.dtype == MK_F8_E4M3) {
+    return next.data == data + (size_t)matrix.rows * fp8_stride(matrix.cols) &&
+           fp8_scales(next) == fp8_scales(matrix) + matrix.rows;
+  }
+  return (!is_quantized(matrix.dtype) || matrix.rows % tile_rows == 0) &&
+         next.data == data + device_bytes(matrix.dtype, matrix.rows, matrix.cols);
+}
+
 /// Segment *s together with those after it whose weights follow in memory, as one; `*s` moves past them.
 mk_linear_segment joined(const linear_work &work, uint32_t *s) {
   mk_linear_segment segment = work.segments[(*s)++];
   for (; *s < work.segment_count && !segment.bias; (*s)++) {
     const mk_linear_segment &next = work.segments[*s];
-    if (is_quantized(segment.matrix.dtype) && segment.matrix.rows % tile_rows != 0) break;
-    const auto *end = static_cast<const uint8_t *>(segment.matrix.data) +
-                      device_bytes(segment.matrix.dtype, segment.matrix.rows, segment.matrix.cols);
-    if (next.matrix.data != end || next.matrix.dtype != segment.matrix.dtype || next.bias) break;
+    if (next.bias || !continues(segment.matrix, next.matrix)) break;
     segment.matrix.rows += next.matrix.rows;
   }
   return segment;
@@ -263,20 +285,58 @@ mk_status prepare(mk_stream *stream, const linear_work &work, const linear_space
   return convert_activations(stream, c);
 }
 
+/// Whether x may be quantised to multiply FP8 weights. Few rows are faster as they are, and x that is in the workspace
+/// already would be overwritten while it is read.
+bool quantizes_rows(const mk_stream *stream, const linear_work &work, const linear_space &space) {
+  constexpr uint32_t least_columns = 32; // from these on codes and scales of x fit where it would be in bf16
+  return !stream->is_deterministic && stream->cublaslt && work.rows > 8 && work.cols >= least_columns &&
+         work.x != space.activations;
+}
+
+/// An FP8 segment with x in FP8 too, which `ready` becomes where it is not so yet; the norm is done on the way.
+/// MK_UNSUPPORTED where cuBLASLt has no such product.
+mk_status multiply_fp8(mk_stream *stream, const linear_work &work, const mk_linear_segment &segment, uint8_t *y,
+                       const linear_space &space, linear_work *ready) {
+  const mk_matrix *matrix = &segment.matrix;
+  const uint32_t stride = fp8_stride(work.cols);
+  float *x_scales = reinterpret_cast<float *>(space.activations + (size_t)work.rows * stride);
+  if ((uintptr_t)matrix->data % 16 != 0 || (uintptr_t)fp8_scales(*matrix) % 16 != 0) return MK_UNSUPPORTED;
+  if (ready->x_dtype != MK_F8_E4M3) {
+    const mk_status status = quantize_rows(stream, {work.x, work.x_dtype, work.rows, work.cols, work.x_stride,
+                                                    work.norm_weight, work.norm_epsilon, space.activations, x_scales});
+    if (status != MK_OK) return status;
+    *ready = work;
+    ready->x = space.activations;
+    ready->x_dtype = MK_F8_E4M3;
+    ready->x_stride = stride;
+    ready->norm_weight = nullptr;
+  }
+  const dense_product dense = {ready->x,     matrix->data, y,      MK_F8_E4M3,   work.y_dtype,
+                               work.output == MK_OUTPUT_ADD, work.rows, matrix->rows, stride, stride,
+                               work.y_stride, x_scales,     fp8_scales(*matrix)};
+  const mk_status status = cublaslt_multiply(stream, &dense);
+  if (status != MK_OK || !segment.bias) return status;
+  return add_bias(stream, y, work.y_dtype, segment.bias, work.rows, matrix->rows, work.y_stride);
+}
+
 /// The rows of a segment, a piece of them at a time where they are quantised or y needs a conversion.
 mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_linear_segment &segment, uint8_t *y,
                            const linear_space &space) {
   const mk_matrix *matrix = &segment.matrix;
   const bool is_packed = is_quantized(matrix->dtype);
-  if (is_packed && reads_codes(stream, work)) {
+  if (is_packed && !stream->is_deterministic) {
     linear_work part = work;
     part.y = y;
     part.segments = &segment;
     part.segment_count = 1;
-    return linear_few(stream, part);
+    uint32_t s = 0, offset = 0;
+    const product p = next_product(part, &s, &offset);
+    const bool fits =
+        matrix->dtype == MK_F8_E4M3 ? streaming_product_fits(&p) : work.rows <= most_quantized_rows;
+    if (fits) return multiply_few(stream, &p);
   }
-  dense_product dense = {work.x,    matrix->data, y,         work.x_dtype,  work.y_dtype, work.output == MK_OUTPUT_ADD,
-                         work.rows, matrix->rows, work.cols, work.x_stride, work.y_stride};
+  dense_product dense = {work.x,       matrix->data,  y,       work.x_dtype, work.y_dtype, work.output == MK_OUTPUT_ADD,
+                         work.rows,    matrix->rows,  work.cols, work.x_stride, work.y_stride, nullptr, nullptr};
   const bool is_converted = work.y_dtype == MK_BF16 && work.x_dtype != MK_BF16;
   if (!is_packed && !is_converted) return multiply_dense(stream, dense, segment.bias);
   const uint64_t each = is_packed ? (uint64_t)matrix->cols * 2 : (uint64_t)work.rows * 4;
@@ -320,13 +380,19 @@ mk_status multiply(mk_stream *stream, const linear_work &work, const linear_spac
   for (uint32_t s = 0; s < work.segment_count;) {
     const mk_linear_segment segment = joined(work, &s);
     const mk_dtype wanted = activations_for(segment.matrix.dtype);
-    if (ready.norm_weight || ready.squares || ready.x_dtype != wanted) {
-      // What was rounded already may have to be rounded to another type.
-      const mk_status status = prepare(stream, work, space, wanted, &ready);
-      if (status != MK_OK) return status;
+    uint8_t *y = static_cast<uint8_t *>(work.y) + offset * width_of(work.y_dtype);
+    mk_status status = MK_UNSUPPORTED;
+    if (segment.matrix.dtype == MK_F8_E4M3 && !work.squares && quantizes_rows(stream, work, space)) {
+      status = multiply_fp8(stream, work, segment, y, space, &ready);
     }
-    const mk_status status =
-        multiply_segment(stream, ready, segment, (uint8_t *)work.y + offset * width_of(work.y_dtype), space);
+    if (status == MK_UNSUPPORTED) {
+      status = MK_OK;
+      // What was rounded already may have to be rounded to another type.
+      if (ready.norm_weight || ready.squares || ready.x_dtype != wanted) {
+        status = prepare(stream, work, space, wanted, &ready);
+      }
+      if (status == MK_OK) status = multiply_segment(stream, ready, segment, y, space);
+    }
     if (status != MK_OK) return status;
     offset += segment.matrix.rows;
   }

@@ -1,4 +1,6 @@
-/// Weights on their way to the device: dense ones as they are, quantised ones turned to the layout of packed.cuh there.
+/// Weights on their way to the device: dense ones as they are or quantised to FP8, quantised ones turned to the layout of
+/// packed.cuh there.
+#include "fp8.cuh"
 #include "ops.h"
 #include "packed.cuh"
 
@@ -174,7 +176,8 @@ mk_status pack_quantized(mk_stream *stream, const mk_matrix *source, uint8_t *de
 mk_status cuda_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes) {
   const weight_format format = format_of(dtype);
   if (!bytes || format.columns == 0 || rows == 0 || cols == 0 || cols % format.columns != 0) return MK_INVALID_ARGUMENT;
-  *bytes = (device_bytes(dtype, rows, cols) + 255) & ~(size_t)255;
+  const size_t exact = dtype == MK_F8_E4M3 ? fp8_bytes(rows, cols) : device_bytes(dtype, rows, cols);
+  *bytes = (exact + 255) & ~(size_t)255;
   return MK_OK;
 }
 
@@ -187,4 +190,34 @@ mk_status cuda_matrix_pack(mk_stream *stream, const mk_matrix *source, void *des
   if (is_quantized(source->dtype)) return pack_quantized(stream, source, static_cast<uint8_t *>(destination));
   return cuda_memory_upload(stream, destination, source->data,
                             source->rows * row_bytes_of(source->dtype, source->cols));
+}
+
+/// `source` is host memory, `destination` device memory, at least 16-byte aligned.
+mk_status cuda_matrix_quantize(mk_stream *stream, const mk_matrix *source, mk_dtype dtype, void *destination,
+                               uint32_t all_rows, uint32_t first_row, mk_matrix *out) {
+  if (!stream || !is_valid_matrix(source) || source->layout != 0 || !destination || !out ||
+      (uintptr_t)destination % 16 != 0 || first_row > all_rows || source->rows > all_rows - first_row) {
+    return MK_INVALID_ARGUMENT;
+  }
+  const uint64_t layout = fp8_layout(all_rows, first_row, source->cols);
+  if (dtype != MK_F8_E4M3 || is_quantized(source->dtype) || layout > UINT32_MAX) return MK_UNSUPPORTED;
+  uint8_t *codes = static_cast<uint8_t *>(destination) + (size_t)first_row * fp8_stride(source->cols);
+  *out = {codes, dtype, (uint32_t)layout, source->rows, source->cols};
+  const size_t row_bytes = row_bytes_of(source->dtype, source->cols);
+  const uint64_t piece = stream->scratch_bytes / row_bytes;
+  if (piece == 0) return MK_UNSUPPORTED;
+  for (uint64_t first = 0; first < source->rows; first += piece) {
+    fp8_quantization q = {};
+    q.x = stream->scratch;
+    q.x_dtype = source->dtype;
+    q.rows = (uint32_t)(source->rows - first < piece ? source->rows - first : piece);
+    q.cols = q.x_stride = source->cols;
+    q.codes = codes + first * fp8_stride(source->cols);
+    q.scales = const_cast<float *>(fp8_scales(*out)) + first;
+    mk_status status = cuda_memory_upload(
+        stream, stream->scratch, static_cast<const uint8_t *>(source->data) + first * row_bytes, q.rows * row_bytes);
+    if (status == MK_OK) status = quantize_rows(stream, q);
+    if (status != MK_OK) return status;
+  }
+  return MK_OK;
 }

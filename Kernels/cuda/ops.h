@@ -14,6 +14,8 @@ mk_status cuda_memory_download(mk_stream *stream, void *destination, const void 
 
 mk_status cuda_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes);
 mk_status cuda_matrix_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out);
+mk_status cuda_matrix_quantize(mk_stream *stream, const mk_matrix *source, mk_dtype dtype, void *destination,
+                               uint32_t all_rows, uint32_t first_row, mk_matrix *out);
 
 mk_status cuda_device_info(mk_device_info *out);
 mk_status cuda_download_begin(mk_stream *stream, uint32_t channel, const void *source, size_t bytes);

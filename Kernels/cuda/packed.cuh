@@ -43,7 +43,7 @@ __host__ __device__ inline constexpr uint32_t unit_bytes(packed_format f) {
   return code_bytes(f) + tile_rows * scale_bytes(f);
 }
 
-/// Bytes of a matrix on the device, of any format.
+/// Bytes of a matrix on the device, of any format of files.
 __host__ __device__ inline size_t device_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols) {
   if (!is_quantized(dtype)) return rows * row_bytes_of(dtype, cols);
   const size_t tiles = (rows + tile_rows - 1) / tile_rows, units = (cols + unit_columns - 1) / unit_columns;

@@ -2,11 +2,12 @@
 #pragma once
 #include "device.cuh"
 
-/// One weight matrix of a product; `offset` is its first column in y.
+/// One weight matrix of a product; `offset` is its first column in y. FP8 weights have a scale for each row.
 struct product_segment {
   const void *w;
   const float *bias;
   uint32_t rows, offset;
+  const float *scales;
 };
 constexpr int max_product_segments = 4;
 
@@ -37,14 +38,16 @@ struct product {
 __host__ __device__ inline bool is_gated(uint32_t output) { return output >= MK_OUTPUT_SILU; }
 inline uint32_t activation_of(uint32_t output) { return output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH; }
 
-/// Tensor-core products with few rows, bound by the read of the weights; bf16 and half. `pays`: no other is faster.
-/// `defers`: it takes and leaves a norm between products on the way.
+/// Tensor-core products with few rows, bound by the read of the weights; bf16, half, and FP8 with x in bf16. `pays`: no
+/// other is faster. `defers`: it takes and leaves a norm between products on the way.
 bool streaming_product_fits(const product *p);
 bool streaming_product_pays(const product *p);
 bool streaming_product_defers(const product *p);
+/// Whether so many rows pay with so many weights of `dtype`.
+bool streaming_rows_pay(mk_dtype dtype, uint32_t rows, uint64_t weights);
 mk_status streaming_product(mk_stream *stream, const product *p);
 
-/// Few rows of bf16 and quantised weights; all segments at once, gates too.
+/// Few rows of bf16 and weights in the quantised formats of files; all segments at once, gates too.
 bool quantized_product_fits(const product *p);
 mk_status quantized_product(mk_stream *stream, const product *p);
 /// 32 rows read the weights once; turning the weights to bf16 first is faster for more rows than these.
@@ -72,7 +75,7 @@ mk_status resolve_norm(mk_stream *stream, const conversion &c, const float *squa
 /// What a product leaves of y[rows, cols] for the norm after it.
 mk_status defer_norm(mk_stream *stream, const float *y, uint32_t rows, uint32_t cols, uint32_t y_stride,
                      const float *weight, bf16 *next_x, float *squares);
-/// out[count, cols] = rows [first, first + count) of a quantised matrix, in bf16.
+/// out[count, cols] = rows [first, first + count) of a quantised matrix of any kind, in bf16.
 mk_status dequantize_rows(mk_stream *stream, const mk_matrix *matrix, uint32_t first, uint32_t count, void *out);
 /// y[row, j] += bias[j]
 mk_status add_bias(mk_stream *stream, void *y, mk_dtype y_dtype, const float *bias, uint32_t rows, uint32_t cols,

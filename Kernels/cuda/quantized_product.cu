@@ -340,7 +340,7 @@ template <mk_dtype dtype> mk_status choose(mk_stream *stream, const product &p) 
 } // namespace
 
 bool quantized_product_fits(const product *p) {
-  return is_quantized(p->dtype) && p->rows <= most_quantized_rows && p->x_dtype == MK_BF16 &&
+  return is_quantized(p->dtype) && p->dtype != MK_F8_E4M3 && p->rows <= most_quantized_rows && p->x_dtype == MK_BF16 &&
          (uintptr_t)p->x % 8 == 0 && p->x_stride % 4 == 0;
 }
 

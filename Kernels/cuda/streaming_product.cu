@@ -3,17 +3,36 @@
 ///
 /// A block owns 16 outputs; its warps split the reduced dimension in chunks of 128 and their partial sums are added in
 /// a fixed order, so that a result depends on the weights' shape only. A thread reads 16 bytes of a weight row at a
-/// time: the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so eight
-/// consecutive columns serve as the fragments of two tiles.
+/// time: the order of the reduced dimension within a tile is arbitrary as long as both operands agree on it, so each four
+/// consecutive columns serve as the fragments of a tile.
 ///
 /// A gated product pairs eight gate rows with their up rows in one tile. A norm between two products needs no pass of
-/// its own: a tile leaves the squares of its outputs, and what follows divides its sums by their mean's root.
+/// its own: a tile leaves the squares of its outputs, and what follows divides its sums by their mean's root. FP8 weights are
+/// widened to bf16 in registers; their scales multiply the sums.
+#include "fp8.cuh"
 #include "gated.cuh"
 #include "products.h"
 
 namespace {
 
-constexpr int warps = 8, steps = 4, step_columns = 32, chunk_columns = steps * step_columns, tile_rows = 16;
+constexpr int warps = 8, steps = 4, tile_rows = 16;
+
+/// A code of FP8 weights.
+struct fp8_code {
+  uint8_t bits;
+};
+/// What weights of type W are multiplied as, and how many of them 16 bytes hold.
+template <typename W> using operand = std::conditional_t<std::is_same_v<W, fp8_code>, bf16, W>;
+template <typename W> constexpr uint32_t columns_of = 16 / sizeof(W);
+
+/// The operands of columns 4 * i ... 4 * i + 3 among 16 bytes of a weight row.
+template <typename W> __device__ __forceinline__ uint2 operands(uint4 bits, int i) {
+  if constexpr (std::is_same_v<W, fp8_code>) {
+    return widen_codes(i == 0 ? bits.x : i == 1 ? bits.y : i == 2 ? bits.z : bits.w);
+  } else {
+    return i == 0 ? make_uint2(bits.x, bits.y) : make_uint2(bits.z, bits.w);
+  }
+}
 
 __device__ __forceinline__ uint4 load_once(const void *address) {
   uint4 value;
@@ -75,12 +94,12 @@ __device__ __forceinline__ tile_place place_of(const product &p, uint32_t tile) 
 }
 /// A thread's row of half tile i: eight rows of the segment, of gates and ups in a gated product. Rows past the last
 /// repeat it and are not stored.
-template <typename T> __device__ __forceinline__ const T *row_of(const product &p, tile_place place, int i) {
+template <typename W> __device__ __forceinline__ const W *row_of(const product &p, tile_place place, int i) {
   const bool pairs_rows = p.output >= MK_OUTPUT_SILU;
   const uint32_t group = threadIdx.x % 32 / 4;
   const uint32_t row = min(place.first_row + (pairs_rows ? 0 : i * 8) + group, p.segments[place.segment].rows - 1);
   const void *w = p.segments[pairs_rows ? i : place.segment].w;
-  return static_cast<const T *>(w) + (size_t)row * p.cols;
+  return static_cast<const W *>(w) + (size_t)row * p.cols;
 }
 
 /// The warps' sums of a tile, [warp][token][row].
@@ -118,7 +137,7 @@ struct squares_on_their_way {
 };
 
 /// Adds the warps' sums and stores the tile.
-template <int tile_tokens>
+template <typename W, int tile_tokens>
 __device__ __forceinline__ void store_tile(const product &p, tile_place place, const tile_sums<tile_tokens> &sums,
                                            const token_factors<tile_tokens> &factors) {
   const product_segment segment = p.segments[place.segment];
@@ -127,17 +146,18 @@ __device__ __forceinline__ void store_tile(const product &p, tile_place place, c
   for (uint32_t i = threadIdx.x; i < outputs * tile_tokens; i += warps * 32) {
     const uint32_t row = i % outputs, token = i / outputs;
     if (token >= p.rows || place.first_row + row >= segment.rows) continue;
-    const auto total = [&](uint32_t of, const float *bias) {
+    const auto total = [&](uint32_t of, const product_segment &from) {
       float sum = 0;
 #pragma unroll
       for (int w = 0; w < warps; w++) sum += sums[w][token][of];
+      if constexpr (std::is_same_v<W, fp8_code>) sum *= from.scales[place.first_row + row];
       if (p.squares) sum *= factors[token];
-      return sum + (bias ? bias[place.first_row + row] : 0);
+      return sum + (from.bias ? from.bias[place.first_row + row] : 0);
     };
     const size_t at = (size_t)token * p.y_stride + segment.offset + place.first_row + row;
-    float value = total(row, segment.bias);
+    float value = total(row, segment);
     if (pairs_rows) {
-      value = activate(value, p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH) * total(row + 8, p.segments[1].bias);
+      value = activate(value, p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH) * total(row + 8, p.segments[1]);
     }
     if (p.output == MK_OUTPUT_ADD) value += static_cast<const float *>(p.y)[at];
     store_activation(p.y, p.y_dtype, at, value);
@@ -152,83 +172,104 @@ __device__ __forceinline__ void store_tile(const product &p, tile_place place, c
   }
 }
 
-/// What a thread holds of 32 columns: eight of two weight rows, and eight of a row of x per tile of tokens.
-template <typename X, int token_tiles> struct step_data {
-  uint4 w[2];
-  eight<X> x[token_tiles];
-};
-
-template <typename T, typename X, int token_tiles> struct streams {
-  const T *w[2];           ///< the thread's row of each half tile
+/// Where a thread reads a step's columns: 16 bytes of two weight rows, and as many columns of a row of x per tile of
+/// tokens.
+template <typename W, typename X, int token_tiles> struct streams {
+  static constexpr uint32_t columns = columns_of<W>;
+  const W *w[2];           ///< the thread's row of each half tile
   const X *x[token_tiles]; ///< NULL past the last row of x
   uint32_t cols;
 
-  using data = step_data<X, token_tiles>;
-  __device__ __forceinline__ void load_weights(uint32_t k, data &step) const {
+  struct weights {
+    uint4 rows[2];
+  };
+  struct activations {
+    eight<X> parts[token_tiles][columns / 8];
+  };
+  __device__ __forceinline__ void load(uint32_t k, weights &step) const {
 #pragma unroll
-    for (int i = 0; i < 2; i++) step.w[i] = k < cols ? load_once(w[i] + k) : make_uint4(0, 0, 0, 0);
+    for (int i = 0; i < 2; i++) step.rows[i] = k < cols ? load_once(w[i] + k) : make_uint4(0, 0, 0, 0);
   }
-  __device__ __forceinline__ void load_activations(uint32_t k, data &step) const {
+  __device__ __forceinline__ void load(uint32_t k, activations &step) const {
 #pragma unroll
     for (int t = 0; t < token_tiles; t++) {
-      if (x[t] && k < cols) {
-        step.x[t].load(x[t] + k);
-      } else {
-        step.x[t].clear();
+#pragma unroll
+      for (uint32_t part = 0; part < columns / 8; part++) {
+        if (x[t] && k < cols) {
+          step.parts[t][part].load(x[t] + k + part * 8);
+        } else {
+          step.parts[t][part].clear();
+        }
+      }
+    }
+  }
+  /// Adds a step's products.
+  static __device__ __forceinline__ void multiply(float (&sums)[token_tiles][4], const weights &a,
+                                                  const activations &b) {
+    using T = operand<W>;
+#pragma unroll
+    for (uint32_t part = 0; part < columns / 8; part++) {
+      const uint2 low[2] = {operands<W>(a.rows[0], 2 * part), operands<W>(a.rows[0], 2 * part + 1)},
+                  high[2] = {operands<W>(a.rows[1], 2 * part), operands<W>(a.rows[1], 2 * part + 1)};
+#pragma unroll
+      for (int t = 0; t < token_tiles; t++) {
+        const uint4 x = b.parts[t][part].template fragment<T>();
+        multiply_tile<T>(sums[t], low[0].x, high[0].x, low[0].y, high[0].y, x.x, x.y);
+        multiply_tile<T>(sums[t], low[1].x, high[1].x, low[1].y, high[1].y, x.z, x.w);
       }
     }
   }
 };
 
-/// `blocks` of them share a multiprocessor.
-template <typename T, typename X, int token_tiles, int blocks> __global__ void __launch_bounds__(warps * 32, blocks)
-    streaming_kernel(const product p) {
+/// `blocks` of them share a multiprocessor. Weights are loaded `steps` steps ahead, x `x_steps`.
+template <typename W, typename X, int token_tiles, int x_steps, int blocks>
+__global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const product p) {
+  using source = streams<W, X, token_tiles>;
+  constexpr uint32_t step_columns = 4 * columns_of<W>, chunk_columns = steps * step_columns;
+  static_assert(steps % x_steps == 0);
   __shared__ tile_sums<8 * token_tiles> partial;
   __shared__ token_factors<8 * token_tiles> factors;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
   const tile_place place = place_of(p, blockIdx.x);
-  streams<T, X, token_tiles> from;
+  source from;
   from.cols = p.cols;
-  from.w[0] = row_of<T>(p, place, 0);
-  from.w[1] = row_of<T>(p, place, 1);
+  from.w[0] = row_of<W>(p, place, 0);
+  from.w[1] = row_of<W>(p, place, 1);
 #pragma unroll
   for (int t = 0; t < token_tiles; t++) {
     const uint32_t row = t * 8 + group;
     from.x[t] = row < p.rows ? static_cast<const X *>(p.x) + (size_t)row * p.x_stride : nullptr;
   }
   // A warp's chunks of columns; each step is loaded again as soon as it is used.
-  uint32_t column = warp * chunk_columns + quad * 8;
+  uint32_t column = warp * chunk_columns + quad * columns_of<W>;
   const uint32_t chunks = (p.cols + chunk_columns - 1) / chunk_columns;
-  step_data<X, token_tiles> data[steps];
+  typename source::weights w[steps];
+  typename source::activations x[x_steps];
   if (p.weights_are_fresh) wait_for_predecessor();
   // Constant weights are on their way while the predecessor drains.
 #pragma unroll
-  for (int i = 0; i < steps; i++) from.load_weights(column + i * step_columns, data[i]);
+  for (int i = 0; i < steps; i++) from.load(column + i * step_columns, w[i]);
   wait_for_predecessor();
   release_successor();
 #pragma unroll
-  for (int i = 0; i < steps; i++) from.load_activations(column + i * step_columns, data[i]);
-  // Only products that defer have squares: eight tokens, one to a warp, of bf16. Three blocks have no registers for them
+  for (int i = 0; i < x_steps; i++) from.load(column + i * step_columns, x[i]);
+  // Only products that defer have squares: eight tokens in bf16, one to a warp. Three blocks have no registers for them
   // until the weights are through.
-  constexpr bool may_defer = token_tiles == 1 && std::is_same_v<X, bf16> && std::is_same_v<T, bf16>;
+  constexpr bool may_defer = token_tiles == 1 && std::is_same_v<X, bf16> && !std::is_same_v<W, __half>;
   squares_on_their_way squares;
   const bool has_squares = may_defer && p.squares && warp < p.rows;
   if (blocks < 3 && has_squares) squares.load(p, warp);
   float sums[token_tiles][4] = {};
   for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
-    column += warps * chunk_columns;
+    const uint32_t next = column + warps * chunk_columns;
 #pragma unroll
     for (int i = 0; i < steps; i++) {
-      const uint4 a = data[i].w[0], b = data[i].w[1];
-#pragma unroll
-      for (int t = 0; t < token_tiles; t++) {
-        const uint4 x = data[i].x[t].template fragment<T>();
-        multiply_tile<T>(sums[t], a.x, b.x, a.y, b.y, x.x, x.y);
-        multiply_tile<T>(sums[t], a.z, b.z, a.w, b.w, x.z, x.w);
-      }
-      from.load_weights(column + i * step_columns, data[i]);
-      from.load_activations(column + i * step_columns, data[i]);
+      source::multiply(sums, w[i], x[i % x_steps]);
+      from.load(next + i * step_columns, w[i]);
+      const int ahead = i + x_steps;
+      from.load(ahead < steps ? column + ahead * step_columns : next + (ahead - steps) * step_columns, x[i % x_steps]);
     }
+    column = next;
   }
 #pragma unroll
   for (int t = 0; t < token_tiles; t++) {
@@ -243,7 +284,7 @@ template <typename T, typename X, int token_tiles, int blocks> __global__ void _
     if (lane == 0) factors[warp] = factor;
   }
   __syncthreads();
-  store_tile<8 * token_tiles>(p, place, partial, factors);
+  store_tile<W, 8 * token_tiles>(p, place, partial, factors);
 }
 
 uint32_t tiles_of(const product *p) {
@@ -253,14 +294,16 @@ uint32_t tiles_of(const product *p) {
   return tiles;
 }
 
-template <typename T, typename X> mk_status run(mk_stream *stream, const product *p) {
+template <typename W, typename X> mk_status run(mk_stream *stream, const product *p) {
   const uint32_t tiles = tiles_of(p), slots = (uint32_t)stream->multiprocessors;
-  if (p->rows > 8) return launch(stream, streaming_kernel<T, X, 2, 2>, tiles, warps * 32, 0, *p);
+  // A step of FP8 weights has twice the columns: all its x would leave too few registers.
+  constexpr int few_steps = sizeof(W) == 1 ? 2 : steps;
+  if (p->rows > 8) return launch(stream, streaming_kernel<W, X, 2, few_steps, 2>, tiles, warps * 32, 0, *p);
   // Three blocks to a multiprocessor save a second wave, also beside blocks of the predecessor; x in floats leaves them
   // few registers for loads in flight.
   const bool is_crowded = tiles <= 3 * slots && tiles > (sizeof(X) == 2 ? slots : 2 * slots);
-  return launch(stream, is_crowded ? streaming_kernel<T, X, 1, 3> : streaming_kernel<T, X, 1, 2>, tiles, warps * 32, 0,
-                *p);
+  return launch(stream, is_crowded ? streaming_kernel<W, X, 1, few_steps, 3> : streaming_kernel<W, X, 1, steps, 2>,
+                tiles, warps * 32, 0, *p);
 }
 
 template <typename T> mk_status choose(mk_stream *stream, const product *p) {
@@ -271,7 +314,9 @@ template <typename T> mk_status choose(mk_stream *stream, const product *p) {
 } // namespace
 
 bool streaming_product_fits(const product *p) {
-  if ((p->dtype != MK_BF16 && p->dtype != MK_F16) || p->cols % 8 != 0) return false;
+  const bool is_narrow = p->dtype == MK_F8_E4M3;
+  if (is_narrow ? p->x_dtype != MK_BF16 : p->dtype != MK_BF16 && p->dtype != MK_F16) return false;
+  if (p->cols % (is_narrow ? 16 : 8) != 0) return false;
   if ((uintptr_t)p->x % 16 != 0 || p->x_stride % (p->x_dtype == MK_F32 ? 4 : 8) != 0) return false;
   if (p->x_dtype == MK_F16 && p->dtype != MK_F16) return false;
   if (p->rows > 16) return false;
@@ -281,22 +326,27 @@ bool streaming_product_fits(const product *p) {
   return true;
 }
 
+bool streaming_rows_pay(mk_dtype dtype, uint32_t rows, uint64_t weights) {
+  // Every block reads all of x: more rows pay only where there are few blocks. Other products of FP8 weights have x to
+  // quantise first.
+  const uint64_t small_weights = dtype == MK_F8_E4M3 ? 24 << 20 : 8 << 20;
+  return rows <= 8 || (rows <= 16 && weights <= small_weights);
+}
+
 bool streaming_product_pays(const product *p) {
-  if (!streaming_product_fits(p)) return false;
-  // Every block reads all of x: more rows pay only where there are few blocks.
-  constexpr uint64_t small_weights = 8 << 20;
   uint64_t weights = 0;
   for (uint32_t s = 0; s < p->segment_count; s++) weights += (uint64_t)p->segments[s].rows * p->cols;
-  return p->rows <= 8 || weights <= small_weights;
+  return streaming_product_fits(p) && streaming_rows_pay(p->dtype, p->rows, weights);
 }
 
 bool streaming_product_defers(const product *p) {
-  if (!streaming_product_pays(p) || p->rows > 8 || p->dtype != MK_BF16) return false;
+  if (!streaming_product_pays(p) || p->rows > 8 || p->dtype == MK_F16) return false;
   if (p->squares && p->x_dtype != MK_BF16) return false;
   return !p->next_norm_weight ||
          (p->output == MK_OUTPUT_ADD && p->segment_count == 1 && p->segments[0].rows % 64 == 0);
 }
 
 mk_status streaming_product(mk_stream *stream, const product *p) {
+  if (p->dtype == MK_F8_E4M3) return run<fp8_code, bf16>(stream, p);
   return p->dtype == MK_BF16 ? choose<bf16>(stream, p) : choose<__half>(stream, p);
 }

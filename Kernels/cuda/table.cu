@@ -77,6 +77,7 @@ mk_table make_table() {
   table.memory_download = cuda_memory_download;
   table.matrix_packed_bytes = cuda_matrix_packed_bytes;
   table.matrix_pack = cuda_matrix_pack;
+  table.matrix_quantize = cuda_matrix_quantize;
   table.linear_workspace_bytes = cuda_linear_workspace_bytes;
   table.kv_layer_bytes = cuda_kv_layer_bytes;
   table.attention_workspace_bytes = cuda_attention_workspace_bytes;

@@ -34,6 +34,12 @@ public struct EngineOptions: Sendable {
     case q6K = "q6_k"
   }
 
+  /// What dense weights are quantised to when they are loaded.
+  public enum Quantization: String, Sendable, CaseIterable {
+    /// E4M3 with a scale for each row of a layer's matrices, on GPUs; embeddings and the head stay as they are.
+    case fp8
+  }
+
   /// Which waiting request goes first.
   public enum SchedulePolicy: String, Sendable, CaseIterable {
     /// Longest prefix match.
@@ -55,6 +61,8 @@ public struct EngineOptions: Sendable {
 
   public var loadFormat = LoadFormat.auto
   public var weightType = WeightType.auto
+  /// nil: the weights stay of their type.
+  public var quantization: Quantization?
   /// A folder or file whose tokenizer is used in place of the model's own.
   public var tokenizerPath: String?
   /// A Jinja file used in place of the model's own chat template.

@@ -124,6 +124,7 @@ package struct LoadedModel: Sendable {
     wishes.maxBatchedTokens = max(options.chunkedPrefillSize ?? chunk, running)
     wishes.pageSize = options.pageSize
     wishes.dequantizes = options.weightType == .float32
+    wishes.quantizes = try quantization(checkpoint, device: device, options: options)
     switch options.kvCacheType {
     case .auto: wishes.cacheType = device.isGPU ? .bf16 : .f16
     case .float16: wishes.cacheType = .f16
@@ -134,6 +135,30 @@ package struct LoadedModel: Sendable {
       return try MemoryPlan(
         configuration: checkpoint.configuration, checkpoint: checkpoint, table: device.table, options: wishes)
     } catch { throw MartletError(.machine, error.description) }
+  }
+
+  /// What the weights are to be quantised to; refused where the checkpoint, another option or the device forbids it.
+  private static func quantization(
+    _ checkpoint: Checkpoint, device: DeviceSelection, options: EngineOptions
+  ) throws -> DType? {
+    guard let quantization = options.quantization else { return nil }
+    let flag = "--quantization \(quantization.rawValue)"
+    guard options.weightType != .float32 else {
+      throw MartletError(.model, "\(flag) and --dtype float32 exclude each other; leave one of them out")
+    }
+    if let type = checkpoint.quantizedType {
+      throw MartletError(
+        .model,
+        "\(flag): \(checkpoint.path) is quantised already (\(type)); leave the flag out, or give a checkpoint in F32, F16 or BF16"
+      )
+    }
+    guard device.table.quantizesWeights else {
+      throw MartletError(
+        .machine,
+        "\(flag): \(device.table.name) has no products with such weights; use --device cuda, or leave the flag out and give a quantised GGUF file"
+      )
+    }
+    return .f8E4M3
   }
 
   private static func engineOptions(

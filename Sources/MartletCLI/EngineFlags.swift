@@ -12,6 +12,12 @@ struct EngineFlags: ParsableArguments {
       valueName: "type"))
   var dtype = EngineOptions.WeightType.auto
 
+  @Option(
+    help: ArgumentHelp(
+      "Quantise the layers' weights when they are loaded, on a GPU: fp8. The checkpoint must be in F32, F16 or BF16.",
+      valueName: "type"))
+  var quantization: EngineOptions.Quantization?
+
   @Option(help: "Folder or file whose tokenizer replaces the model's own.")
   var tokenizerPath: String?
 
@@ -111,6 +117,7 @@ struct EngineFlags: ParsableArguments {
     var options = EngineOptions()
     options.loadFormat = loadFormat
     options.weightType = dtype
+    options.quantization = quantization
     options.tokenizerPath = tokenizerPath
     options.chatTemplatePath = chatTemplate
     options.contextLength = contextLength
@@ -139,5 +146,6 @@ struct EngineFlags: ParsableArguments {
 extension EngineOptions.LoadFormat: ExpressibleByArgument {}
 extension EngineOptions.SpeculativeAlgorithm: ExpressibleByArgument {}
 extension EngineOptions.WeightType: ExpressibleByArgument {}
+extension EngineOptions.Quantization: ExpressibleByArgument {}
 extension EngineOptions.KVCacheType: ExpressibleByArgument {}
 extension EngineOptions.SchedulePolicy: ExpressibleByArgument {}

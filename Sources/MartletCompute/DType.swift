@@ -3,6 +3,8 @@ import CMartletKernels
 /// Element formats of the kernel table.
 package enum DType: Sendable, Equatable, CaseIterable {
   case f32, f16, bf16
+  /// With matrices, a float scale for each row.
+  case f8E4M3
   case q4_0, q4_1, q5_0, q5_1, q8_0
   case q2K, q3K, q4K, q5K, q6K
 
@@ -11,6 +13,7 @@ package enum DType: Sendable, Equatable, CaseIterable {
     case .f32: UInt32(MK_F32)
     case .f16: UInt32(MK_F16)
     case .bf16: UInt32(MK_BF16)
+    case .f8E4M3: UInt32(MK_F8_E4M3)
     case .q4_0: UInt32(MK_Q4_0)
     case .q4_1: UInt32(MK_Q4_1)
     case .q5_0: UInt32(MK_Q5_0)
@@ -29,6 +32,7 @@ package enum DType: Sendable, Equatable, CaseIterable {
     switch self {
     case .f32: 4
     case .f16, .bf16: 2
+    case .f8E4M3: 1
     default: 0
     }
   }

@@ -27,6 +27,9 @@ import Glibc
   /// Whether steps can be recorded.
   package var hasGraphs: Bool { unsafe pointer.pointee.graph_begin != nil }
 
+  /// Whether dense weights can be quantised on their way to the device.
+  package var quantizesWeights: Bool { unsafe pointer.pointee.matrix_quantize != nil }
+
   /// A table that lives as long as the process.
   package init(_ table: UnsafePointer<mk_table>) { unsafe pointer = table }
 

@@ -68,4 +68,20 @@ package import CMartletKernels
       unsafe device.functions.matrix_pack(device.stream, &source, memory.pointer + offset, &result), "matrix_pack")
     return unsafe Matrix(native: result, owner: memory)
   }
+
+  /// A dense matrix in the file's layout, quantised to rows `firstRow`... of the `allRows` that `memory` has room for.
+  /// Rows in one memory can be multiplied as one matrix.
+  package func quantized(
+    on device: Device, to dtype: DType, into memory: DeviceMemory, allRows: Int, firstRow: Int
+  ) throws(KernelError) -> Matrix {
+    guard let quantize = unsafe device.functions.matrix_quantize else {
+      throw KernelError(status: 3, operation: "matrix_quantize")
+    }
+    var source = unsafe native
+    var result = unsafe mk_matrix()
+    let status = unsafe quantize(
+      device.stream, &source, dtype.rawValue, memory.pointer, UInt32(allRows), UInt32(firstRow), &result)
+    try device.check(status, "matrix_quantize")
+    return unsafe Matrix(native: result, owner: memory)
+  }
 }

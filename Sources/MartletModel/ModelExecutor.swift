@@ -47,7 +47,8 @@ package struct ModelExecutor: StepExecutor {
       self.cache = cache
     } catch { throw .kernel(error) }
     let loader = WeightLoader(
-      device: device, checkpoint: checkpoint, dequantizes: plan.dequantizes, progress: progress)
+      device: device, checkpoint: checkpoint, dequantizes: plan.dequantizes, quantizes: plan.quantizes,
+      progress: progress)
     model = try ModelCatalog.model(loader, cache: cache, maxRows: plan.maxBatchedTokens)
     guard device.table.hasGraphs else { return }
     graphs = DecodeGraphs(largest: min(plan.maxRunningRequests, batch.logitChunk))

@@ -5,14 +5,17 @@ import Testing
 @testable import MartletModel
 
 @Suite struct MemoryPlanTests {
-  private static func plan(_ change: (inout MemoryPlan.Options) -> Void) throws -> MemoryPlan {
+  private static func plan(
+    on table: KernelTable? = KernelTable(cpu: .best), dtype: CheckpointDType = .f32,
+    _ change: (inout MemoryPlan.Options) -> Void
+  ) throws -> MemoryPlan {
     let model = try TinyModel()
     defer { model.remove() }
-    let checkpoint = try Checkpoint(dummyPath: model.folder.path, dtype: .f32)
+    let checkpoint = try Checkpoint(dummyPath: model.folder.path, dtype: dtype)
     var options = MemoryPlan.Options()
     options.availableBytes = 256 << 20
     change(&options)
-    let table = try #require(KernelTable(cpu: .best))
+    let table = try #require(table)
     return try MemoryPlan(
       configuration: checkpoint.configuration, checkpoint: checkpoint, table: table, options: options)
   }
@@ -55,5 +58,15 @@ import Testing
   @Test func withoutAWishTheContextIsWhatFits() throws {
     let plan = try Self.plan { $0.maxTotalTokens = 64 }
     #expect(plan.contextLength == 64)
+  }
+
+  @Test func quantisedLayersTakeAByteAWeightAndAScaleARow() throws {
+    let table = try #require(QuantizingTable.table)
+    let plain = try Self.plan(on: table, dtype: .bf16) { _ in }
+    let quantized = try Self.plan(on: table, dtype: .bf16) { $0.quantizes = .f8E4M3 }
+    // TinyModel's layers: q and o [64, 64], k and v [32, 64], gate and up [96, 64], down [64, 96].
+    let (weights, rows) = (2 * 64 * 64 + 2 * 32 * 64 + 3 * 96 * 64, 2 * 64 + 2 * 32 + 2 * 96 + 64)
+    #expect(plain.weightBytes - quantized.weightBytes == 3 * (2 * weights - (weights + 4 * rows)))
+    #expect(quantized.quantizes == .f8E4M3)
   }
 }

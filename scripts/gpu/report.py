@@ -39,16 +39,27 @@ PEERS = {
         "512 x (512 in, 256 out)": (3.03, 4.16, 2.3),
     },
 }
-TITLES = {"llama-3.1-8b": "Llama-3.1-8B shape", "llama-3.2-1b": "Llama-3.2-1B shape"}
+TITLES = {
+    "llama-3.1-8b": "Llama-3.1-8B shape",
+    "llama-3.2-1b": "Llama-3.2-1B shape",
+    "qwen3-32b": "Qwen3-32B shape, `--quantization fp8`",
+}
 
 
 def rows(shape: str, figures: list[dict]) -> list[str]:
-    lines = ["| measure | Martlet | SGLang 0.5.17 | vLLM 0.26.0 | SGLang / Martlet | aim | met |", "|---|---|---|---|---|---|---|"]
+    peers_of = PEERS.get(shape)
+    if peers_of is None:
+        lines = ["| measure | Martlet |", "|---|---|"]
+    else:
+        lines = ["| measure | Martlet | SGLang 0.5.17 | vLLM 0.26.0 | SGLang / Martlet | aim | met |", "|---|---|---|---|---|---|---|"]
     for figure in figures:
         value, unit = figure["value"], figure["unit"]
         speed = figure.get("tokens_per_second")
         own = f"{value:.3f} {unit}" + (f" ({speed:,.0f} tok/s)" if speed else "")
-        peers = PEERS[shape].get(figure["name"])
+        if peers_of is None:
+            lines.append(f"| {figure['name']} | {own} |")
+            continue
+        peers = peers_of.get(figure["name"])
         if peers is None:
             lines.append(f"| {figure['name']} | {own} | | | | | |")
             continue
@@ -71,7 +82,7 @@ def main() -> None:
     runs = "one run" if arguments.repeats == 1 else f"median of {arguments.repeats} runs"
     print(f"- Martlet: {arguments.gpu}; {datetime.date.today()}; {runs} after one that does not count")
     print("- SGLang and vLLM: one NVIDIA H200, driver 580, 2026-11-23, median of 3")
-    print("- All: random bf16 weights, greedy, `ignore_eos`, random token ids, prefix cache and CUDA graphs on. A decode")
+    print("- All: random bf16 weights (quantised where the heading says so), greedy, `ignore_eos`, random token ids, prefix cache and CUDA graphs on. A decode")
     print("  figure is (time for 256 outputs - time for 1 output) / 255 after prompts of 128 tokens. Lower is better in")
     print("  every row. `start to first token` holds the making of the random weights.")
     for path in sorted(arguments.results.glob("*.jsonl")):

@@ -41,12 +41,19 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
   for (uint32_t n : outputs) total += n;
   const size_t bytes = mk_row_bytes(dtype, cols) * total;
   const int copies = (int)(300000000 / bytes) + 1;
-  std::vector<uint8_t> one = random_weights(h, dtype, std::min(total, 512u), cols), weights(bytes);
-  for (size_t at = 0; at < bytes; at += one.size()) memcpy(&weights[at], one.data(), std::min(one.size(), bytes - at));
+  // FP8 weights are made of bf16 on the device.
+  const bool is_made = dtype == MK_F8_E4M3;
+  const mk_dtype stored = is_made ? mk_dtype(MK_BF16) : dtype;
+  std::vector<uint8_t> one = random_weights(h, stored, std::min(total, 512u), cols),
+                       weights(mk_row_bytes(stored, cols) * total);
+  for (size_t at = 0; at < weights.size(); at += one.size()) {
+    memcpy(&weights[at], one.data(), std::min(one.size(), weights.size() - at));
+  }
   std::vector<std::vector<mk_linear_segment>> segments(copies);
   std::vector<buffer<uint8_t> *> memory;
   for (auto &list : segments) {
     size_t at = 0, used = 0, all = 0;
+    uint32_t first = 0;
     for (uint32_t n : outputs) {
       size_t packed = 0;
       h.device->matrix_packed_bytes(dtype, n, cols, &packed);
@@ -55,14 +62,19 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
     // Segments that follow each other in memory may be multiplied as one.
     memory.push_back(new buffer<uint8_t>(h, all));
     for (uint32_t n : outputs) {
-      const mk_matrix host = {weights.data() + at, dtype, 0, n, cols};
+      const mk_matrix host = {weights.data() + at, stored, 0, n, cols};
       mk_matrix device;
       size_t packed = 0;
       h.device->matrix_packed_bytes(dtype, n, cols, &packed);
-      h.device->matrix_pack(h.stream, &host, memory.back()->pointer() + used, &device);
+      if (is_made) {
+        h.device->matrix_quantize(h.stream, &host, dtype, memory.back()->pointer(), total, first, &device);
+      } else {
+        h.device->matrix_pack(h.stream, &host, memory.back()->pointer() + used, &device);
+      }
       list.push_back({device, nullptr});
-      at += mk_row_bytes(dtype, cols) * n;
+      at += mk_row_bytes(stored, cols) * n;
       used += packed;
+      first += n;
     }
   }
   for (uint32_t rows : rows_list) {
@@ -383,6 +395,11 @@ void bench(harness &h, const std::string &only) {
     bench_linear(h, MK_BF16, "1B down", 8192, {2048}, rows, false, MK_OUTPUT_ADD);
   }
   if (wants("quantized")) {
+    const std::vector<uint32_t> rows = {1, 8, 16, 32, 64, 128, 256, 4096};
+    bench_linear(h, MK_F8_E4M3, "qkv FP8", 4096, {4096, 1024, 1024}, rows);
+    bench_linear(h, MK_F8_E4M3, "o FP8", 4096, {4096}, rows);
+    bench_linear(h, MK_F8_E4M3, "gate+up FP8", 4096, {14336, 14336}, rows);
+    bench_linear(h, MK_F8_E4M3, "down FP8", 14336, {4096}, rows);
     for (const format_name &format : all_formats) {
       if (format.dtype <= MK_BF16) continue;
       bench_linear(h, format.dtype, (std::string("gate+up ") + format.name).c_str(), 4096, {14336, 14336},

@@ -1,5 +1,5 @@
 /// Embedding and linear in every weight format.
-#include "harness.h"
+#include "linear.h"
 
 const std::vector<format_name> all_formats = {
     {MK_F32, "F32"},   {MK_F16, "F16"},   {MK_BF16, "BF16"}, {MK_Q4_0, "Q4_0"}, {MK_Q4_1, "Q4_1"},
@@ -55,33 +55,6 @@ std::vector<uint8_t> random_weights(harness &h, mk_dtype dtype, uint32_t rows, u
   return bytes;
 }
 
-/// All rows of a matrix as floats, by the reference.
-static std::vector<float> dequantized(harness &h, const mk_matrix &matrix) {
-  std::vector<int32_t> ids(matrix.rows);
-  for (uint32_t i = 0; i < matrix.rows; i++) ids[i] = (int32_t)i;
-  std::vector<float> values((size_t)matrix.rows * matrix.cols);
-  const mk_embedding_args args = {&matrix, ids.data(), matrix.rows, 1, values.data()};
-  h.reference->embedding(h.reference_stream, &args);
-  return values;
-}
-
-struct device_matrix {
-  std::vector<uint8_t> bytes;
-  mk_matrix host, device;
-  buffer<uint8_t> memory;
-
-  static size_t packed_bytes(harness &h, mk_dtype dtype, uint32_t rows, uint32_t cols) {
-    size_t bytes = 0;
-    h.expect(h.device->matrix_packed_bytes(dtype, rows, cols, &bytes) == MK_OK, "matrix_packed_bytes");
-    return bytes;
-  }
-  device_matrix(harness &h, mk_dtype dtype, uint32_t rows, uint32_t cols)
-      : bytes(random_weights(h, dtype, rows, cols)), host{bytes.data(), dtype, 0, rows, cols},
-        memory(h, packed_bytes(h, dtype, rows, cols)) {
-    h.expect(h.device->matrix_pack(h.stream, &host, memory.pointer(), &device) == MK_OK, "matrix_pack");
-  }
-};
-
 static void test_embedding(harness &h, const format_name &format) {
   for (uint32_t cols : {256u, 2304u}) {
     device_matrix table(h, format.dtype, 37, cols);
@@ -101,46 +74,6 @@ static void test_embedding(harness &h, const format_name &format) {
   }
 }
 
-struct linear_case {
-  uint32_t rows, cols;
-  std::vector<uint32_t> outputs;
-  bool has_bias;
-  uint32_t padding; ///< between rows of x and of y
-  mk_dtype x_dtype = MK_F32, y_dtype = MK_F32;
-  bool has_norm = false;
-  uint32_t output = MK_OUTPUT_STORE;
-};
-
-/// What the reference makes of it, norm and output included. `y` holds what is added to.
-static void reference_linear(harness &h, const linear_case &c, const std::vector<float> &x, uint32_t x_stride,
-                             const std::vector<mk_linear_segment> &segments, const std::vector<float> &norm,
-                             std::vector<float> &y, uint32_t y_stride) {
-  uint32_t total = 0;
-  for (const mk_linear_segment &segment : segments) total += segment.matrix.rows;
-  std::vector<float> normed = x, product((size_t)c.rows * total);
-  if (c.has_norm) {
-    const mk_norm_args args = {x.data(), nullptr, norm.data(), normed.data(), c.rows, c.cols, MK_NORM_PLAIN, 1e-5f};
-    h.expect(h.reference->norm(h.reference_stream, &args) == MK_OK, "reference norm");
-  }
-  const mk_linear_args args = {
-      normed.data(), c.rows, x_stride, segments.data(), (uint32_t)segments.size(), product.data(), total, nullptr, 0};
-  h.expect(h.reference->linear(h.reference_stream, &args) == MK_OK, "reference linear");
-  if (c.output >= MK_OUTPUT_SILU) {
-    std::vector<float> gated((size_t)c.rows * total / 2);
-    const mk_gated_args gate = {product.data(), gated.data(), c.rows, total / 2,
-                                c.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH};
-    h.expect(h.reference->gated(h.reference_stream, &gate) == MK_OK, "reference gated");
-    product = gated;
-    total /= 2;
-  }
-  for (uint32_t row = 0; row < c.rows; row++) {
-    for (uint32_t j = 0; j < total; j++) {
-      float &to = y[(size_t)row * y_stride + j];
-      to = product[(size_t)row * total + j] + (c.output == MK_OUTPUT_ADD ? to : 0);
-    }
-  }
-}
-
 /// `formats` are taken in turn by the segments.
 static void test_linear(harness &h, const std::vector<format_name> &formats, const linear_case &c) {
   std::vector<device_matrix *> matrices;
@@ -150,7 +83,7 @@ static void test_linear(harness &h, const std::vector<format_name> &formats, con
   uint32_t total = 0;
   for (size_t s = 0; s < c.outputs.size(); s++) {
     matrices.push_back(new device_matrix(h, formats[s % formats.size()].dtype, c.outputs[s], c.cols));
-    values.push_back(dequantized(h, matrices.back()->host));
+    values.push_back(matrices.back()->values(h));
     host_biases.push_back(h.normals(c.outputs[s]));
     biases.push_back(new buffer<float>(h, host_biases.back()));
     total += c.outputs[s];
@@ -236,8 +169,8 @@ static void test_fusions(harness &h, const format_name &format, const std::vecto
 static void test_deferred_norm(harness &h, mk_dtype dtype, uint32_t rows, uint32_t hidden, uint32_t output) {
   const uint32_t inner = 512, wide = 384, parts = mk_square_parts(hidden);
   device_matrix first(h, dtype, hidden, inner), gate(h, dtype, wide, hidden), up(h, dtype, wide, hidden);
-  const std::vector<float> first_values = dequantized(h, first.host), gate_values = dequantized(h, gate.host),
-                           up_values = dequantized(h, up.host), weight = h.normals(hidden);
+  const std::vector<float> first_values = first.values(h), gate_values = gate.values(h), up_values = up.values(h),
+                           weight = h.normals(hidden);
   std::vector<float> x = h.normals((size_t)rows * inner), residual = h.normals((size_t)rows * hidden, 30);
   activation dx(h, MK_BF16, x), next(h, MK_BF16, (size_t)rows * hidden);
   buffer<float> dr(h, residual), dw(h, weight), squares(h, (size_t)rows * parts);
@@ -305,15 +238,18 @@ static void test_invariance(harness &h, const format_name &format, uint32_t cols
 
 /// On a deterministic stream.
 void test_deterministic_linear(harness &h) {
-  const format_name bf16 = {MK_BF16, "BF16"}, half = {MK_F16, "F16"}, q4 = {MK_Q4_K, "Q4_K"};
+  const format_name bf16 = {MK_BF16, "BF16"}, half = {MK_F16, "F16"}, q4 = {MK_Q4_K, "Q4_K"}, fp8 = {MK_F8_E4M3, "FP8"};
   test_fusions(h, bf16, h.is_quick ? std::vector<uint32_t>{3} : std::vector<uint32_t>{1, 8, 17, 40, 140});
   test_fusions(h, half, {3});
-  for (const format_name &format : {bf16, half, q4}) {
+  test_fusions(h, fp8, h.is_quick ? std::vector<uint32_t>{3} : std::vector<uint32_t>{3, 40});
+  for (const format_name &format : {bf16, half, q4, fp8}) {
     test_invariance(h, format, 512, 192);
     if (!h.is_quick) test_invariance(h, format, 2048, 1000);
   }
   if (h.is_quick) return;
   test_invariance(h, bf16, 4096, 6144);
+  // Larger than one piece of weights turned to bf16.
+  test_invariance(h, fp8, 8192, 4200);
   // Tiles of every width, the last not full.
   for (uint32_t outputs : {2501u, 5000u, 7000u, 8500u, 110001u}) {
     const uint32_t rows = outputs > 100000 ? 3 : 70;
@@ -358,6 +294,8 @@ void test_embedding_and_linear(harness &h) {
       test_deferred_norm(h, MK_BF16, rows, 520, output);
       test_deferred_norm(h, MK_F32, rows, 512, output);
       test_deferred_norm(h, MK_F16, rows, 512, output);
+      // More rows are quantised too.
+      if (rows <= 8) test_deferred_norm(h, MK_F8_E4M3, rows, 512, output);
     }
   }
   if (h.is_quick) return;

@@ -23,10 +23,11 @@
 typedef int32_t mk_status;
 enum { MK_OK = 0, MK_INVALID_ARGUMENT = 1, MK_OUT_OF_MEMORY = 2, MK_UNSUPPORTED = 3, MK_DEVICE_LOST = 4 };
 
-/// Element formats. Block formats have the bit layout of the GGUF type of the same name.
+/// Element formats. Block formats have the bit layout of the GGUF type of the same name. MK_F8_E4M3 exists on devices
+/// that make it themselves: as a matrix (`matrix_quantize`) it is codes with a float scale for each row.
 typedef uint32_t mk_dtype;
 enum {
-  MK_F32 = 0, MK_F16 = 1, MK_BF16 = 2,
+  MK_F32 = 0, MK_F16 = 1, MK_BF16 = 2, MK_F8_E4M3 = 3,
   MK_Q4_0 = 10, MK_Q4_1 = 11, MK_Q5_0 = 12, MK_Q5_1 = 13, MK_Q8_0 = 14,
   MK_Q2_K = 20, MK_Q3_K = 21, MK_Q4_K = 22, MK_Q5_K = 23, MK_Q6_K = 24,
 };
@@ -317,6 +318,11 @@ typedef struct mk_table {
   mk_status (*matrix_packed_bytes)(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes);
   /// Packs `source` (layout 0) to `destination`; `out` describes it. embedding reads packed matrices too.
   mk_status (*matrix_pack)(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out);
+  /// NULL, or turns `source` (MK_F32, MK_F16 or MK_BF16, layout 0) to `dtype`, MK_F8_E4M3, as rows from `first_row` on
+  /// of a packed matrix of `all_rows` rows at `destination`, which `matrix_packed_bytes` has the size of; `out` describes
+  /// the source's rows alone. Each row's scale makes its largest magnitude the format's.
+  mk_status (*matrix_quantize)(mk_stream *stream, const mk_matrix *source, mk_dtype dtype, void *destination,
+                               uint32_t all_rows, uint32_t first_row, mk_matrix *out);
   size_t (*linear_workspace_bytes)(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs);
   size_t (*kv_layer_bytes)(const mk_kv_layer *geometry);
   size_t (*attention_workspace_bytes)(uint32_t max_rows, uint32_t heads, uint32_t head_dim);
@@ -360,5 +366,5 @@ enum { MK_CPU_BEST = 0, MK_CPU_REFERENCE = 1, MK_CPU_AVX2 = 2, MK_CPU_AVX512 = 3
 typedef uint32_t mk_cpu_variant;
 const mk_table *mk_cpu_table(mk_cpu_variant variant);
 
-/// Bytes of one row of `cols` values in `dtype`, or 0 when `cols` is not a multiple of its block.
+/// Bytes of one row of `cols` values in `dtype`, without a row's scale, or 0 when `cols` is not a multiple of its block.
 size_t mk_row_bytes(mk_dtype dtype, uint32_t cols);

@@ -65,13 +65,26 @@ package struct Checkpoint: Sendable {
   package var totalBytes: Int { tensors.values.reduce(0) { $0 + $1.range.count } }
 
   /// Bytes that the weights take once a device of this table has packed them.
-  package func residentBytes(on table: KernelTable, dequantizes: Bool) -> Int {
+  /// - Parameter quantizes: what the matrices of layers become.
+  package func residentBytes(on table: KernelTable, dequantizes: Bool, quantizes: DType? = nil) -> Int {
     tensors.values.reduce(0) { sum, tensor in
       guard tensor.shape.count == 2 else { return sum + 4 * tensor.count }
-      let dtype = dequantizes ? DType.f32 : DType(tensor.dtype)
+      let stored = dequantizes ? DType.f32 : DType(tensor.dtype)
+      let dtype = Self.isOfLayer(tensor) ? quantizes ?? stored : stored
       let packed = try? Matrix.packedBytes(on: table, dtype: dtype, rows: tensor.rows, columns: tensor.columns)
       return sum + (packed ?? tensor.range.count)
     }
+  }
+
+  /// The type of a layer's matrix that is quantised in the files, as GGUF spells it; nil where all are dense.
+  package var quantizedType: String? {
+    let matrix = tensors.values.first { $0.shape.count == 2 && Self.isOfLayer($0) && $0.dtype.block.elements > 1 }
+    return matrix.map { CheckpointWeights.name($0.dtype) }
+  }
+
+  /// Embeddings, the head and the last norm are of no layer.
+  private static func isOfLayer(_ tensor: CheckpointTensor) -> Bool {
+    tensor.name.hasPrefix("blk.") || tensor.name.hasPrefix("layers.") || tensor.name.contains(".layers.")
   }
 
   /// The tensors that a model is made of under GGUF's names, in the order of a forward pass.

@@ -16,7 +16,7 @@ package struct CheckpointWeights: Sendable, Equatable {
     type = parameters.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key ?? ""
   }
 
-  private static func name(_ type: CheckpointDType) -> String {
+  static func name(_ type: CheckpointDType) -> String {
     switch type {
     case .q2K: "Q2_K"
     case .q3K: "Q3_K"

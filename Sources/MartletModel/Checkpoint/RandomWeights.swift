@@ -1,37 +1,63 @@
 import Dispatch
 import Glibc
 import MartletCore
+import Synchronization
 
-/// Weights for `--load-format dummy`: deterministic noise in anonymous memory. Each tensor depends on its name only.
+/// Weights for `--load-format dummy`: deterministic noise in anonymous memory. Each tensor depends on its name only, and
+/// is made when its bytes are first asked for, so that a model may be larger than the host's memory.
 @safe package final class RandomWeights: Sendable {
+  /// One tensor's place and content.
+  private struct Content {
+    let range: Range<Int>
+    let type: CheckpointDType
+    let seed: UInt64
+    /// All values, of a norm; else noise.
+    let constant: Float?
+  }
+
   private let count: Int
-  // Filled before it is shared, read-only afterwards, freed with this object.
+  private let contents: [Content]
+  /// Indices of `contents` that are there.
+  private let made = Mutex<Set<Int>>([])
+  // Written under the lock before the bytes are handed out; freed with this object.
   private nonisolated(unsafe) let base: UnsafeMutableRawPointer
 
-  private init(count: Int) throws(CheckpointError) {
+  private init(count: Int, contents: [Content]) throws(CheckpointError) {
+    // Memory is taken as it is written: the sum of all tensors need not be there.
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard
-      let mapping = unsafe mmap(nil, max(count, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      let mapping = unsafe mmap(nil, max(count, 1), PROT_READ | PROT_WRITE, flags, -1, 0),
       unsafe mapping != MAP_FAILED
     else {
       throw CheckpointError(
         file: "dummy", field: "weights", problem: "\(count) bytes cannot be had", remedy: "choose a smaller shape")
     }
     self.count = count
+    self.contents = contents
     unsafe base = mapping
   }
 
   deinit { unsafe munmap(base, max(count, 1)) }
 
+  /// Makes the tensors of the range that are not there yet, on all cores. Any thread.
   func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
     let checked = range.clamped(to: 0..<count)
+    made.withLock { made in
+      for (index, content) in contents.enumerated() where content.range.overlaps(checked) {
+        if made.insert(index).inserted { make(content) }
+      }
+    }
     return unsafe UnsafeRawBufferPointer(start: base + checked.lowerBound, count: checked.count)
   }
 
-  /// Anonymous memory given back reads as zero afterwards: only for copied tensors.
+  /// Gives the memory of copied tensors back: they are made again when they are asked for again.
   func release(_ range: Range<Int>) {
     let start = (range.lowerBound + 4095) / 4096 * 4096
     let end = range.upperBound / 4096 * 4096
-    if end > start { unsafe madvise(base + start, end - start, MADV_DONTNEED) }
+    made.withLock { made in
+      for (index, content) in contents.enumerated() where content.range.overlaps(range) { made.remove(index) }
+      if end > start { unsafe madvise(base + start, end - start, MADV_DONTNEED) }
+    }
   }
 
   static func tensors(
@@ -53,24 +79,23 @@ import MartletCore
       }
       total = sum
     }
-    let storage = try RandomWeights(count: total)
-    var tensors: [String: CheckpointTensor] = [:]
+    var contents: [Content] = []
+    var places: [(name: String, type: CheckpointDType, shape: [Int], range: Range<Int>)] = []
     var offset = 0
-    var fills: [@Sendable () -> Void] = []
     for (name, shape) in shapes {
       let type = shape.count == 1 ? CheckpointDType.f32 : dtype
       let range = offset..<(offset + bytes(of: shape, type))
-      if type.block.elements == 1 {
-        let norm = name.hasSuffix("norm.weight"), offset = configuration.normWeightOffset
-        fills.append { storage.fill(range, type: type, norm: norm, seed: hash(name), offset: offset) }
-      } else {
-        fills.append { storage.fillBlocks(range, type: type, seed: hash(name)) }
-      }
-      tensors[name] = CheckpointTensor(name: name, dtype: type, shape: shape, storage: .memory(storage), range: range)
+      let norm = name.hasSuffix("norm.weight") ? 1 - configuration.normWeightOffset : nil
+      contents.append(Content(range: range, type: type, seed: hash(name), constant: norm))
+      places.append((name, type, shape, range))
       offset = (range.upperBound + 63) / 64 * 64
     }
-    let all = fills
-    DispatchQueue.concurrentPerform(iterations: all.count) { all[$0]() }
+    let storage = try RandomWeights(count: total, contents: contents)
+    var tensors: [String: CheckpointTensor] = [:]
+    for place in places {
+      tensors[place.name] = CheckpointTensor(
+        name: place.name, dtype: place.type, shape: place.shape, storage: .memory(storage), range: place.range)
+    }
     return tensors
   }
 
@@ -109,16 +134,26 @@ import MartletCore
     name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
-  private func fill(_ range: Range<Int>, type: CheckpointDType, norm: Bool, seed: UInt64, offset: Float) {
-    let elements = range.count / type.block.bytes
-    var random = SplitMix64(seed: seed)
-    for index in 0..<elements {
+  /// In pieces of whole blocks, each from where its numbers begin.
+  private func make(_ content: Content) {
+    let blocks = content.range.count / content.type.block.bytes, piece = 1 << 16
+    DispatchQueue.concurrentPerform(iterations: (blocks + piece - 1) / piece) { index in
+      let part = index * piece..<min(blocks, (index + 1) * piece)
+      if content.type.block.elements == 1 { fill(content, part) } else { fillBlocks(content, part) }
+    }
+  }
+
+  private func fill(_ content: Content, _ elements: Range<Int>) {
+    let size = content.type.block.bytes
+    var random = SplitMix64(seed: content.seed)
+    random.skip(elements.lowerBound)
+    for index in elements {
       // The sum of four uniform shares of a draw is close to normal with deviation 0.02.
       let z = random.next()
       let sum = Float(z & 0xffff) + Float((z >> 16) & 0xffff) + Float((z >> 32) & 0xffff) + Float(z >> 48)
-      let value = norm ? 1 - offset : (sum / 65_536 - 2) * 0.0346
-      let place = unsafe base + range.lowerBound + index * type.block.bytes
-      switch type {
+      let value = content.constant ?? (sum / 65_536 - 2) * 0.0346
+      let place = unsafe base + content.range.lowerBound + index * size
+      switch content.type {
       case .f32: unsafe place.storeBytes(of: value.bitPattern, as: UInt32.self)
       case .f16: unsafe place.storeBytes(of: Float16(value).bitPattern, as: UInt16.self)
       default:
@@ -128,10 +163,10 @@ import MartletCore
   }
 
   /// Random codes and sub-scales; the block's half-precision scale and minimum give a deviation near 0.02 around zero.
-  private func fillBlocks(_ range: Range<Int>, type: CheckpointDType, seed: UInt64) {
-    let size = type.block.bytes
+  private func fillBlocks(_ content: Content, _ blocks: Range<Int>) {
+    let size = content.type.block.bytes
     let (halves, scale, minimum): ([Int], Float, Float) =
-      switch type {
+      switch content.type {
       case .q4_0: ([0], 0.0043, 0)
       case .q4_1: ([0, 2], 0.0043, -7.5 * 0.0043)
       case .q5_0: ([0], 0.0022, 0)
@@ -143,9 +178,10 @@ import MartletCore
       case .q5K: ([0, 2], 0.000_044, 0.000_68)
       default: ([208], 0.000_015, 0)
       }
-    var random = SplitMix64(seed: seed)
-    for start in stride(from: range.lowerBound, to: range.upperBound, by: size) {
-      let block = unsafe base + start
+    var random = SplitMix64(seed: content.seed)
+    random.skip(blocks.lowerBound * (size / 2))
+    for index in blocks {
+      let block = unsafe base + content.range.lowerBound + index * size
       for place in stride(from: 0, to: size, by: 2) {
         unsafe block.storeBytes(of: UInt16(truncatingIfNeeded: random.next()), toByteOffset: place, as: UInt16.self)
       }

@@ -15,6 +15,8 @@ package struct MemoryPlan: Sendable, Equatable {
     package var cacheType = DType.f16
     /// Weights are converted to float32.
     package var dequantizes = false
+    /// What the matrices of layers are quantised to; the table must do that.
+    package var quantizes: DType?
     package init() {}
   }
 
@@ -42,6 +44,7 @@ package struct MemoryPlan: Sendable, Equatable {
   package let pageSize: Int
   package let cacheType: DType
   package let dequantizes: Bool
+  package let quantizes: DType?
   package let contextLength: Int
   package let maxRunningRequests: Int
   package let maxBatchedTokens: Int
@@ -58,7 +61,9 @@ package struct MemoryPlan: Sendable, Equatable {
     }
     let context = options.contextLength ?? c.contextLength
     dequantizes = options.dequantizes
-    weightBytes = checkpoint.residentBytes(on: table, dequantizes: options.dequantizes)
+    quantizes = options.quantizes
+    weightBytes = checkpoint.residentBytes(
+      on: table, dequantizes: options.dequantizes, quantizes: options.quantizes)
     let running = options.maxRunningRequests ?? 64
     workspaceBytes = BatchLayout.bytes(c, table: table, maxRows: options.maxBatchedTokens, maxSequences: running)
     let perPage = KVLayer.bytes(

@@ -7,18 +7,21 @@ package final class WeightLoader {
   let checkpoint: Checkpoint
   /// Every matrix is converted to float32 first: the exact reference of a quantised file.
   private let dequantizes: Bool
+  /// What the matrices of layers are quantised to.
+  private let quantizes: DType?
   private let progress: (Double) -> Void
   private var doneBytes = 0
   /// Bytes of packed copies so far.
   package private(set) var packedBytes = 0
 
   package init(
-    device: Device, checkpoint: Checkpoint, dequantizes: Bool = false,
+    device: Device, checkpoint: Checkpoint, dequantizes: Bool = false, quantizes: DType? = nil,
     progress: @escaping (Double) -> Void = { _ in }
   ) {
     self.device = device
     self.checkpoint = checkpoint
     self.dequantizes = dequantizes
+    self.quantizes = quantizes
     self.progress = progress
   }
 
@@ -87,6 +90,39 @@ package final class WeightLoader {
     return matrices
   }
 
+  /// Matrices quantised side by side in one piece of device memory, where a device can run them as one.
+  private func quantized(
+    _ parts: [(name: String, rows: Int)], columns: Int, to dtype: DType
+  ) throws(ModelError) -> [Matrix] {
+    var sources: [Source] = []
+    for part in parts {
+      let source = try source(part.name + ".weight", part.rows, columns)
+      guard source.dtype.elementSize > 0 else {
+        throw .checkpoint(
+          CheckpointError(
+            file: checkpoint.path, field: part.name, problem: "is quantised already",
+            remedy: "give a checkpoint in F32, F16 or BF16"))
+      }
+      sources.append(source)
+    }
+    let rows = parts.reduce(0) { $0 + $1.rows }
+    var matrices: [Matrix] = []
+    do throws(KernelError) {
+      let bytes = try Matrix.packedBytes(on: device.table, dtype: dtype, rows: rows, columns: columns)
+      let memory = try device.allocate(bytes: bytes)
+      var first = 0
+      for source in sources {
+        matrices.append(
+          try source.matrix.quantized(on: device, to: dtype, into: memory, allRows: rows, firstRow: first))
+        first += source.matrix.rows
+        source.tensor.storage.release(source.tensor.range)
+        advance(source.tensor)
+      }
+      packedBytes += bytes
+    } catch { throw .kernel(error) }
+    return matrices
+  }
+
   /// A vector as float32 on the device, with `offset` added.
   func vector(_ name: String, _ count: Int, offset: Float = 0) throws(ModelError) -> DeviceArray<Float> {
     let values = try hostVector(name, count).map { $0 + offset }
@@ -131,9 +167,18 @@ package final class WeightLoader {
   }
 
   /// Weight matrices that share their input, run as one op; their biases are added where the checkpoint has them.
-  func linear(_ parts: [(name: String, rows: Int)], columns: Int) throws(ModelError) -> Linear {
+  /// - Parameter keepsType: they are none of a layer's: not quantised.
+  func linear(
+    _ parts: [(name: String, rows: Int)], columns: Int, keepsType: Bool = false
+  ) throws(ModelError) -> Linear {
+    let matrices =
+      if let quantizes, !keepsType {
+        try quantized(parts, columns: columns, to: quantizes)
+      } else {
+        try neighbours(parts, columns: columns)
+      }
     var segments: [LinearSegments.Segment] = []
-    for (part, matrix) in zip(parts, try neighbours(parts, columns: columns)) {
+    for (part, matrix) in zip(parts, matrices) {
       let bias = checkpoint.has(part.name + ".bias") ? try vector(part.name + ".bias", part.rows) : nil
       segments.append(LinearSegments.Segment(matrix: matrix, bias: bias))
     }

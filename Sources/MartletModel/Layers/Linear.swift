@@ -21,7 +21,7 @@ struct Linear {
       try self(ProjectionInput(x), into: batch.branch, rows: batch.rows, batch)
       return try next.inputAfterBranch(batch)
     }
-    guard let deferred = batch.deferredNorm, next.isDeferrable, segments.isBFloat16 else {
+    guard let deferred = batch.deferredNorm, next.isDeferrable, segments.passesNorms else {
       try self(ProjectionInput(x), into: batch.residual, rows: batch.rows, output: .add, batch)
       return ProjectionInput(batch.residual, norm: next)
     }

@@ -13,7 +13,7 @@ struct LogitsHead {
     projection =
       c.tiedEmbeddings
       ? Linear(segments: LinearSegments([.init(matrix: embedding.table, bias: nil)]))
-      : try loader.linear([("lm_head", c.vocabularySize)], columns: c.hiddenSize)
+      : try loader.linear([("lm_head", c.vocabularySize)], columns: c.hiddenSize, keepsType: true)
   }
 
   /// logits[count, vocabulary] of `count` hidden rows.

@@ -18,7 +18,7 @@ struct Norm {
   /// This norm, as one that nothing but `projection` reads.
   func before(_ projection: Linear) -> Norm {
     var norm = self
-    norm.isDeferrable = projection.segments.isBFloat16
+    norm.isDeferrable = projection.segments.passesNorms
     return norm
   }
 
