@@ -311,9 +311,19 @@ mk_status multiply_fp8(mk_stream *stream, const linear_work &work, const mk_line
     ready->x_stride = stride;
     ready->norm_weight = nullptr;
   }
-  const dense_product dense = {ready->x,     matrix->data, y,      MK_F8_E4M3,   work.y_dtype,
-                               work.output == MK_OUTPUT_ADD, work.rows, matrix->rows, stride, stride,
-                               work.y_stride, x_scales,     fp8_scales(*matrix)};
+  dense_product dense = {};
+  dense.x = ready->x;
+  dense.w = matrix->data;
+  dense.y = y;
+  dense.dtype = MK_F8_E4M3;
+  dense.y_dtype = work.y_dtype;
+  dense.adds = work.output == MK_OUTPUT_ADD;
+  dense.rows = work.rows;
+  dense.outputs = matrix->rows;
+  dense.cols = dense.x_stride = stride; // the zeros behind the columns too
+  dense.y_stride = work.y_stride;
+  dense.x_scales = x_scales;
+  dense.w_scales = fp8_scales(*matrix);
   const mk_status status = cublaslt_multiply(stream, &dense);
   if (status != MK_OK || !segment.bias) return status;
   return add_bias(stream, y, work.y_dtype, segment.bias, work.rows, matrix->rows, work.y_stride);
@@ -331,12 +341,21 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
     part.segment_count = 1;
     uint32_t s = 0, offset = 0;
     const product p = next_product(part, &s, &offset);
-    const bool fits =
-        matrix->dtype == MK_F8_E4M3 ? streaming_product_fits(&p) : work.rows <= most_quantized_rows;
+    const bool fits = matrix->dtype == MK_F8_E4M3 ? streaming_product_fits(&p) : work.rows <= most_quantized_rows;
     if (fits) return multiply_few(stream, &p);
   }
-  dense_product dense = {work.x,       matrix->data,  y,       work.x_dtype, work.y_dtype, work.output == MK_OUTPUT_ADD,
-                         work.rows,    matrix->rows,  work.cols, work.x_stride, work.y_stride, nullptr, nullptr};
+  dense_product dense = {};
+  dense.x = work.x;
+  dense.w = matrix->data;
+  dense.y = y;
+  dense.dtype = work.x_dtype;
+  dense.y_dtype = work.y_dtype;
+  dense.adds = work.output == MK_OUTPUT_ADD;
+  dense.rows = work.rows;
+  dense.outputs = matrix->rows;
+  dense.cols = work.cols;
+  dense.x_stride = work.x_stride;
+  dense.y_stride = work.y_stride;
   const bool is_converted = work.y_dtype == MK_BF16 && work.x_dtype != MK_BF16;
   if (!is_packed && !is_converted) return multiply_dense(stream, dense, segment.bias);
   const uint64_t each = is_packed ? (uint64_t)matrix->cols * 2 : (uint64_t)work.rows * 4;
