@@ -277,30 +277,30 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
   const auto take_turn = [&] { named_barrier(turn_barrier + group, 256); };
   const auto pass_turn = [&] { asm volatile("bar.arrive %0, 256;" ::"r"(next_turn) : "memory"); };
   if (group == L::groups - 1) pass_turn();
-  prompt_work work;
   // What a warpgroup without rows does: it keeps the others' order, and reads nothing.
-  const auto pass_by = [&] {
-    for (uint32_t left = work.tiles;; left--) {
+  const auto pass_by = [&](uint32_t tiles) {
+    for (uint32_t left = tiles;; left--) {
       if (left > 0) barrier_wait(full + key_place.stage * 8, key_place.parity);
-      if (left < work.tiles) barrier_wait(full + (stages + value_place.stage) * 8, value_place.parity);
+      if (left < tiles) barrier_wait(full + (stages + value_place.stage) * 8, value_place.parity);
       if (left > 0) {
         take_turn();
         pass_turn();
         release(0, key_place);
         key_place.next();
       }
-      if (left < work.tiles) {
+      if (left < tiles) {
         release(1, value_place);
         value_place.next();
       }
       if (left == 0) break;
     }
   };
+  prompt_work work;
   for (uint32_t round = 0; find_work<dim>(p, round, &work); round++) {
     const uint64_t rows = (uint64_t)work.sequence.row_count * (p.heads / p.kv.kv_heads);
     const uint32_t group_row = work.first_row + group * 64;
     if (group_row >= rows) {
-      pass_by();
+      pass_by(work.tiles);
       continue;
     }
     load_queries<dim>(p, work, shared, group);
