@@ -108,33 +108,16 @@ template <int tile_tokens> using tile_sums = float[warps][tile_tokens][tile_rows
 /// What a deferred norm multiplies the results of each token with.
 template <int tile_tokens> using token_factors = float[tile_tokens];
 
-/// The norm's parts of one token, on their way while the weights are multiplied: a warp has a token, and a lane the
-/// first eight of its own eight parts in turn.
-struct squares_on_their_way {
-  float4 parts[2];
-
-  __device__ __forceinline__ void load(const product &p, uint32_t token) {
-    const uint32_t count = square_parts(p.cols), first = threadIdx.x % 32 * 8;
-    const float *from = p.squares + (size_t)token * count + first;
-#pragma unroll
-    for (int i = 0; i < 2; i++) {
-      parts[i] = make_float4(0, 0, 0, 0);
-      if (first + i * 4 >= count) continue;
-      // Volatile, so that it stays ahead of the weights.
-      asm volatile("ld.global.v4.f32 {%0,%1,%2,%3}, [%4];"
-                   : "=f"(parts[i].x), "=f"(parts[i].y), "=f"(parts[i].z), "=f"(parts[i].w)
-                   : "l"(from + i * 4));
-    }
+/// The factor of a token, by a warp. Its reads come behind those of the weights: ahead they would take registers.
+__device__ __forceinline__ float factor_of(const product &p, uint32_t token) {
+  const uint32_t count = square_parts(p.cols);
+  float sum = 0;
+  for (uint32_t i = threadIdx.x % 32 * 4; i < count; i += 128) {
+    const float4 four = *reinterpret_cast<const float4 *>(p.squares + (size_t)token * count + i);
+    sum += four.x + four.y + four.z + four.w;
   }
-  __device__ __forceinline__ float factor(const product &p, uint32_t token) const {
-    const uint32_t count = square_parts(p.cols);
-    float sum = 0;
-#pragma unroll
-    for (int i = 0; i < 2; i++) sum += parts[i].x + parts[i].y + parts[i].z + parts[i].w;
-    for (uint32_t i = 256 + threadIdx.x % 32; i < count; i += 32) sum += p.squares[(size_t)token * count + i];
-    return 1.0f / sqrtf(warp_sum(sum) / p.cols + p.epsilon);
-  }
-};
+  return 1.0f / sqrtf(warp_sum(sum) / p.cols + p.epsilon);
+}
 
 /// Adds the warps' sums and stores the tile.
 template <typename W, int tile_tokens>
@@ -178,7 +161,7 @@ template <typename W, typename X, int token_tiles> struct streams {
   static constexpr uint32_t columns = columns_of<W>;
   const W *w[2];           ///< the thread's row of each half tile
   const X *x[token_tiles]; ///< NULL past the last row of x
-  uint32_t cols;
+  uint32_t cols, weight_cols;
 
   struct weights {
     uint4 rows[2];
@@ -186,9 +169,15 @@ template <typename W, typename X, int token_tiles> struct streams {
   struct activations {
     eight<X> parts[token_tiles][columns / 8];
   };
+  /// From here on weights are those of the tile, or none.
+  __device__ __forceinline__ void set_tile(const product &p, tile_place place, bool is_there) {
+    w[0] = row_of<W>(p, place, 0);
+    w[1] = row_of<W>(p, place, 1);
+    weight_cols = is_there ? p.cols : 0;
+  }
   __device__ __forceinline__ void load(uint32_t k, weights &step) const {
 #pragma unroll
-    for (int i = 0; i < 2; i++) step.rows[i] = k < cols ? load_once(w[i] + k) : make_uint4(0, 0, 0, 0);
+    for (int i = 0; i < 2; i++) step.rows[i] = k < weight_cols ? load_once(w[i] + k) : make_uint4(0, 0, 0, 0);
   }
   __device__ __forceinline__ void load(uint32_t k, activations &step) const {
 #pragma unroll
@@ -221,70 +210,87 @@ template <typename W, typename X, int token_tiles> struct streams {
   }
 };
 
-/// `blocks` of them share a multiprocessor. Weights are loaded `steps` steps ahead, x `x_steps`.
+template <typename W, int blocks> constexpr bool takes_several = sizeof(W) == 1 && blocks < 3;
+
+/// `blocks` of them share a multiprocessor. Weights are loaded `steps` steps ahead, x `x_steps`. Tiles of FP8 weights are
+/// short: a block takes several, and the next one's weights are on their way before the last one's sums are added. Three
+/// blocks have no registers for that.
 template <typename W, typename X, int token_tiles, int x_steps, int blocks>
-__global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const product p) {
+__global__ void __launch_bounds__(warps * 32, blocks) streaming_kernel(const product p, uint32_t tiles) {
   using source = streams<W, X, token_tiles>;
   constexpr uint32_t step_columns = 4 * columns_of<W>, chunk_columns = steps * step_columns;
+  constexpr bool takes_more = takes_several<W, blocks>;
   static_assert(steps % x_steps == 0);
-  __shared__ tile_sums<8 * token_tiles> partial;
+  __shared__ tile_sums<8 * token_tiles> partial[takes_more ? 2 : 1];
   __shared__ token_factors<8 * token_tiles> factors;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, quad = lane % 4;
-  const tile_place place = place_of(p, blockIdx.x);
+  tile_place place = place_of(p, blockIdx.x);
   source from;
-  from.cols = p.cols;
-  from.w[0] = row_of<W>(p, place, 0);
-  from.w[1] = row_of<W>(p, place, 1);
+  from.set_tile(p, place, true);
 #pragma unroll
   for (int t = 0; t < token_tiles; t++) {
     const uint32_t row = t * 8 + group;
     from.x[t] = row < p.rows ? static_cast<const X *>(p.x) + (size_t)row * p.x_stride : nullptr;
   }
+  from.cols = p.cols;
   // A warp's chunks of columns; each step is loaded again as soon as it is used.
-  uint32_t column = warp * chunk_columns + quad * columns_of<W>;
+  const uint32_t first_column = warp * chunk_columns + quad * columns_of<W>;
   const uint32_t chunks = (p.cols + chunk_columns - 1) / chunk_columns;
   typename source::weights w[steps];
   typename source::activations x[x_steps];
   if (p.weights_are_fresh) wait_for_predecessor();
   // Constant weights are on their way while the predecessor drains.
 #pragma unroll
-  for (int i = 0; i < steps; i++) from.load(column + i * step_columns, w[i]);
+  for (int i = 0; i < steps; i++) from.load(first_column + i * step_columns, w[i]);
   wait_for_predecessor();
-  release_successor();
+  if (!takes_more) release_successor();
 #pragma unroll
-  for (int i = 0; i < x_steps; i++) from.load(column + i * step_columns, x[i]);
-  // Only products that defer have squares: eight tokens in bf16, one to a warp. Three blocks have no registers for them
-  // until the weights are through.
+  for (int i = 0; i < x_steps; i++) from.load(first_column + i * step_columns, x[i]);
+  // Only products that defer have squares: eight tokens in bf16, one to a warp.
   constexpr bool may_defer = token_tiles == 1 && std::is_same_v<X, bf16> && !std::is_same_v<W, __half>;
-  squares_on_their_way squares;
-  const bool has_squares = may_defer && p.squares && warp < p.rows;
-  if (blocks < 3 && has_squares) squares.load(p, warp);
-  float sums[token_tiles][4] = {};
-  for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
-    const uint32_t next = column + warps * chunk_columns;
+  bool has_squares = may_defer && p.squares && warp < p.rows;
+  uint32_t buffer = 0;
+  for (uint32_t tile = blockIdx.x;;) {
+    float sums[token_tiles][4] = {};
+    const tile_place here = place;
+    tile += gridDim.x;
+    if (takes_more && tile < tiles) place = place_of(p, tile);
+    // Blocks of the next kernel would crowd on the multiprocessors that are free first.
+    if (takes_more && tile >= tiles) release_successor();
+    uint32_t column = first_column;
+    for (uint32_t chunk = warp; chunk < chunks; chunk += warps) {
+      uint32_t next = column + warps * chunk_columns;
+      if (takes_more && chunk + warps >= chunks) {
+        from.set_tile(p, place, tile < tiles);
+        next = first_column;
+      }
 #pragma unroll
-    for (int i = 0; i < steps; i++) {
-      source::multiply(sums, w[i], x[i % x_steps]);
-      from.load(next + i * step_columns, w[i]);
-      const int ahead = i + x_steps;
-      from.load(ahead < steps ? column + ahead * step_columns : next + (ahead - steps) * step_columns, x[i % x_steps]);
+      for (int i = 0; i < steps; i++) {
+        source::multiply(sums, w[i], x[i % x_steps]);
+        from.load(next + i * step_columns, w[i]);
+        const int ahead = i + x_steps;
+        from.load(ahead < steps ? column + ahead * step_columns : next + (ahead - steps) * step_columns,
+                  x[i % x_steps]);
+      }
+      column = next;
     }
-    column = next;
-  }
 #pragma unroll
-  for (int t = 0; t < token_tiles; t++) {
+    for (int t = 0; t < token_tiles; t++) {
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      partial[warp][t * 8 + quad * 2 + i % 2][group + i / 2 * 8] = sums[t][i];
+      for (int i = 0; i < 4; i++) {
+        partial[buffer][warp][t * 8 + quad * 2 + i % 2][group + i / 2 * 8] = sums[t][i];
+      }
     }
+    if (has_squares) {
+      const float factor = factor_of(p, warp);
+      if (lane == 0) factors[warp] = factor;
+      has_squares = false;
+    }
+    __syncthreads();
+    store_tile<W, 8 * token_tiles>(p, here, partial[buffer], factors);
+    if (!takes_more || tile >= tiles) return;
+    buffer ^= 1;
   }
-  if (blocks == 3 && has_squares) squares.load(p, warp);
-  if (has_squares) {
-    const float factor = squares.factor(p, warp);
-    if (lane == 0) factors[warp] = factor;
-  }
-  __syncthreads();
-  store_tile<W, 8 * token_tiles>(p, place, partial, factors);
 }
 
 uint32_t tiles_of(const product *p) {
@@ -298,12 +304,14 @@ template <typename W, typename X> mk_status run(mk_stream *stream, const product
   const uint32_t tiles = tiles_of(p), slots = (uint32_t)stream->multiprocessors;
   // A step of FP8 weights has twice the columns: all its x would leave too few registers.
   constexpr int few_steps = sizeof(W) == 1 ? 2 : steps;
-  if (p->rows > 8) return launch(stream, streaming_kernel<W, X, 2, few_steps, 2>, tiles, warps * 32, 0, *p);
+  const uint32_t blocks = takes_several<W, 2> && tiles > 2 * slots ? 2 * slots : tiles;
+  if (p->rows > 8) return launch(stream, streaming_kernel<W, X, 2, few_steps, 2>, blocks, warps * 32, 0, *p, tiles);
   // Three blocks to a multiprocessor save a second wave, also beside blocks of the predecessor; x in floats leaves them
   // few registers for loads in flight.
-  const bool is_crowded = tiles <= 3 * slots && tiles > (sizeof(X) == 2 ? slots : 2 * slots);
-  return launch(stream, is_crowded ? streaming_kernel<W, X, 1, few_steps, 3> : streaming_kernel<W, X, 1, steps, 2>,
-                tiles, warps * 32, 0, *p);
+  if (tiles <= 3 * slots && tiles > (sizeof(X) == 2 ? slots : 2 * slots)) {
+    return launch(stream, streaming_kernel<W, X, 1, few_steps, 3>, tiles, warps * 32, 0, *p, tiles);
+  }
+  return launch(stream, streaming_kernel<W, X, 1, steps, 2>, blocks, warps * 32, 0, *p, tiles);
 }
 
 template <typename T> mk_status choose(mk_stream *stream, const product *p) {

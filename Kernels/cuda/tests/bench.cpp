@@ -261,11 +261,11 @@ void bench_layer(harness &h, const char *name, uint32_t hidden, uint32_t wide, u
                            nullptr,
                            1e-5f,
                            output};
-    if (output == MK_OUTPUT_ADD && defers) {
+    if (i == 3 && defers) {
       args.next_norm_weight = norm.pointer();
       args.next_x = normed.pointer();
       args.next_squares = squares.pointer();
-    } else if (output != MK_OUTPUT_ADD && defers) {
+    } else if (i == 0 && defers) {
       args.x = normed.pointer();
       args.squares = squares.pointer();
     } else if (output != MK_OUTPUT_ADD) {
