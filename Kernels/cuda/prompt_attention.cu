@@ -277,8 +277,32 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
   const auto take_turn = [&] { named_barrier(turn_barrier + group, 256); };
   const auto pass_turn = [&] { asm volatile("bar.arrive %0, 256;" ::"r"(next_turn) : "memory"); };
   if (group == L::groups - 1) pass_turn();
+  // What a warpgroup without rows does: it keeps the others' order, and reads nothing.
+  const auto pass_by = [&](uint32_t tiles) {
+    for (uint32_t left = tiles;; left--) {
+      if (left > 0) barrier_wait(full + key_place.stage * 8, key_place.parity);
+      if (left < tiles) barrier_wait(full + (stages + value_place.stage) * 8, value_place.parity);
+      if (left > 0) {
+        take_turn();
+        pass_turn();
+        release(0, key_place);
+        key_place.next();
+      }
+      if (left < tiles) {
+        release(1, value_place);
+        value_place.next();
+      }
+      if (left == 0) break;
+    }
+  };
   prompt_work work;
   for (uint32_t round = 0; find_work<dim>(p, round, &work); round++) {
+    const uint64_t rows = (uint64_t)work.sequence.row_count * (p.heads / p.kv.kv_heads);
+    const uint32_t group_row = work.first_row + group * 64;
+    if (group_row >= rows) {
+      pass_by(work.tiles);
+      continue;
+    }
     load_queries<dim>(p, work, shared, group);
     fence_shared();
     named_barrier(group_barrier + group, 128);
@@ -287,20 +311,21 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
     for (int i = 0; i < dim / 2; i++) state.output[i] = 0;
 #pragma unroll
     for (int h = 0; h < 2; h++) {
-      const uint32_t row = work.first_row + group * 64 + threadIdx.x % 128 / 32 * 16 + lane / 4 + 8 * h;
+      const uint32_t row = group_row + threadIdx.x % 128 / 32 * 16 + lane / 4 + 8 * h;
       state.largest[h] = -CUDART_INF_F;
       state.total[h] = 0;
       state.last[h] = position_of(p, work.sequence, row);
       state.first[h] = first_visible(p.window, state.last[h]);
     }
     // Between these all of the warpgroup's rows see every position.
-    const uint32_t lowest = position_of(p, work.sequence, work.first_row + group * 64),
-                   open_begin =
-                       first_visible(p.window, position_of(p, work.sequence, work.first_row + group * 64 + 63)),
+    const uint32_t lowest = position_of(p, work.sequence, group_row),
+                   open_begin = first_visible(p.window, position_of(p, work.sequence, group_row + 63)),
                    open_end = lowest + 1;
     const auto is_masked = [&](uint32_t start) { return start < open_begin || start + tile > open_end; };
     float scores[tile / 2];
-    uint32_t weights[tile / 4];
+    uint32_t weights[tile / 4] = {};
+    // A warp without rows keeps weights of 0.
+    const bool has_rows = __shfl_sync(~0u, group_row + threadIdx.x % 128 / 32 * 16, 0) < rows;
     uint32_t start = work.begin + (work.tiles - 1) * tile;
 #pragma unroll
     for (uint32_t i = 0; i < tile / 2; i++) scores[i] = 0;
@@ -315,8 +340,10 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
     pin(scores);
     release(0, key_place);
     key_place.next();
-    weigh<dim>(scores, state, start, is_masked(start), factor);
-    pack(scores, weights);
+    if (has_rows) {
+      weigh<dim>(scores, state, start, is_masked(start), factor);
+      pack(scores, weights);
+    }
     for (uint32_t left = work.tiles - 1;; left--) {
       const uint32_t value_barrier = full + (stages + value_place.stage) * 8;
       if (left > 0) barrier_wait(full + key_place.stage * 8, key_place.parity);
@@ -339,7 +366,8 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
       release(0, key_place);
       key_place.next();
       start -= tile;
-      const float2 shrink = weigh<dim>(scores, state, start, is_masked(start), factor);
+      float2 shrink = {1, 1};
+      if (has_rows) shrink = weigh<dim>(scores, state, start, is_masked(start), factor);
       products_wait<0>();
       pin(state.output);
       release(1, value_place);
@@ -348,7 +376,7 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
 #pragma unroll
         for (int i = 0; i < dim / 2; i++) state.output[i] *= i / 2 % 2 ? shrink.y : shrink.x;
       }
-      pack(scores, weights);
+      if (has_rows) pack(scores, weights);
     }
     pin(state.output);
     products_begin();

@@ -288,6 +288,8 @@ attend(const attention_parameters &p, const block_work &work, uint8_t *shared, a
   const uint32_t lowest = position_of(p, work.sequence, work.first_row);
   const uint32_t highest = position_of(p, work.sequence, work.first_row + S::rows - 1);
   const uint32_t open_begin = max(first_visible(p.window, highest), work.begin), open_end = min(lowest + 1, work.end);
+  const uint32_t per_kv = p.heads / p.kv.kv_heads;
+  const bool has_rows = work.first_row + warp_row < (uint64_t)work.sequence.row_count * per_kv;
   uint32_t start = work.begin / S::tile * S::tile, stage = 0;
   copy_tile<E, dim, false>(p, work, start, base, base + S::stage_bytes);
   for (; start < work.end; start += S::tile, stage ^= 1) {
@@ -300,9 +302,11 @@ attend(const attention_parameters &p, const block_work &work, uint8_t *shared, a
     }
     __syncthreads();
     const bool is_masked = start < open_begin || start + S::tile > open_end;
-    attend_tile<E, dim, S::positions>(
-        p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<S::pieces>(row, piece); }, S::stage_bytes,
-        start, is_masked, first, last, acc);
+    if (has_rows) {
+      attend_tile<E, dim, S::positions>(
+          p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<S::pieces>(row, piece); }, S::stage_bytes,
+          start, is_masked, first, last, acc);
+    }
     __syncthreads();
   }
 #pragma unroll

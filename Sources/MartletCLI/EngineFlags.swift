@@ -74,8 +74,9 @@ struct EngineFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "KV cache element type: auto, float32, float16 or bfloat16; on a GPU also fp8_e4m3, in half the memory.",
-      valueName: "type"), transform: EngineOptions.KVCacheType.init(named:))
+      "KV cache element type: auto, float32, float16 or bfloat16; on a GPU also fp8_e4m3, in half the memory. Default: auto.",
+      valueName: "type"), completion: .list(EngineOptions.KVCacheType.allCases.map(\.rawValue)),
+    transform: EngineOptions.KVCacheType.init(named:))
   var kvCacheDtype = EngineOptions.KVCacheType.auto
 
   @Option(help: "Worker threads. Default: one for each core this process may use.")

@@ -81,7 +81,8 @@ import Testing
               var arguments = unsafe mk_linear_args(
                 x: x.baseAddress, rows: UInt32(rows), x_stride: UInt32(format.columns), segments: segment,
                 segment_count: 1, y: y.baseAddress, y_stride: UInt32(outputs), workspace: workspace,
-                workspace_bytes: max(64, space), x_dtype: 0, y_dtype: 0, norm_weight: nil, norm_epsilon: 0, output: 0)
+                workspace_bytes: max(64, space), x_dtype: 0, y_dtype: 0, norm_weight: nil, norm_epsilon: 0, output: 0,
+                next_norm_weight: nil, next_x: nil, next_squares: nil, squares: nil)
               return unsafe stream.table.linear(stream.stream, &arguments)
             }
           }

@@ -32,8 +32,8 @@ enum QuantizingTable {
     }
     unsafe copy.pointee.kv_layer_bytes = { layer in
       guard let kv = unsafe layer?.pointee else { return 0 }
-      let size = kv.dtype == UInt32(MK_F8_E4M3) ? 1 : kv.dtype == UInt32(MK_F32) ? 4 : 2
-      return size * 2 * Int(kv.pages) * Int(kv.page_size) * Int(kv.kv_heads) * Int(kv.head_dim)
+      let size = unsafe kv.dtype == UInt32(MK_F8_E4M3) ? 1 : kv.dtype == UInt32(MK_F32) ? 4 : 2
+      return unsafe size * 2 * Int(kv.pages) * Int(kv.page_size) * Int(kv.kv_heads) * Int(kv.head_dim)
     }
     unsafe copy.pointee.matrix_pack = { _, source, _, out in
       guard let source = unsafe source?.pointee else { return 1 }

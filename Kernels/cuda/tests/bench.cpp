@@ -36,7 +36,8 @@ void report(const char *op, const std::string &shape, double microseconds, doubl
 }
 
 void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, const std::vector<uint32_t> &outputs,
-                  const std::vector<uint32_t> &rows_list, bool has_norm = false, uint32_t output = MK_OUTPUT_STORE) {
+                  const std::vector<uint32_t> &rows_list, bool has_norm = false, uint32_t output = MK_OUTPUT_STORE,
+                  bool defers = false) {
   uint32_t total = 0;
   for (uint32_t n : outputs) total += n;
   const size_t bytes = mk_row_bytes(dtype, cols) * total;
@@ -81,29 +82,37 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
     const size_t workspace = h.device->linear_workspace_bytes(rows, cols, total);
     std::vector<float> values = h.normals((size_t)rows * cols);
     const mk_dtype x_dtype = has_norm ? MK_F32 : MK_BF16, y_dtype = output == MK_OUTPUT_ADD ? MK_F32 : MK_BF16;
-    activation x(h, x_dtype, values), y(h, y_dtype, (size_t)rows * total);
-    buffer<float> norm(h, h.normals(cols));
+    activation x(h, x_dtype, values), y(h, y_dtype, (size_t)rows * total), next(h, MK_BF16, (size_t)rows * total);
+    buffer<float> norm(h, h.normals(std::max(cols, total))),
+        squares(h, std::vector<float>((size_t)rows * mk_square_parts(std::max(cols, total)), 1));
     if (output == MK_OUTPUT_ADD)
       h.device->memory_upload(h.stream, y.pointer(), h.normals((size_t)rows * total).data(), 4ull * rows * total);
     buffer<uint8_t> space(h, workspace);
     for (mk_stream *stream : {h.stream, h.deterministic_stream}) {
-      if (stream != h.stream && (dtype != MK_BF16 || rows > 256)) continue;
+      if (stream != h.stream && (dtype != MK_BF16 || rows > 256 || defers)) continue;
       const double time = time_calls(h, stream, [&](int i) {
         const auto &list = segments[i % copies];
-        const mk_linear_args args = {x.pointer(),
-                                     rows,
-                                     cols,
-                                     list.data(),
-                                     (uint32_t)list.size(),
-                                     y.pointer(),
-                                     total,
-                                     space.pointer(),
-                                     workspace,
-                                     x_dtype,
-                                     y_dtype,
-                                     has_norm ? norm.pointer() : nullptr,
-                                     1e-5f,
-                                     output};
+        mk_linear_args args = {x.pointer(),
+                               rows,
+                               cols,
+                               list.data(),
+                               (uint32_t)list.size(),
+                               y.pointer(),
+                               total,
+                               space.pointer(),
+                               workspace,
+                               x_dtype,
+                               y_dtype,
+                               has_norm ? norm.pointer() : nullptr,
+                               1e-5f,
+                               output};
+        if (defers && output == MK_OUTPUT_ADD) {
+          args.next_norm_weight = norm.pointer();
+          args.next_x = next.pointer();
+          args.next_squares = squares.pointer();
+        } else if (defers) {
+          args.squares = squares.pointer();
+        }
         return h.device->linear(stream, &args);
       });
       report(stream == h.stream ? "linear" : "invariant",
@@ -111,7 +120,7 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
                  (output == MK_OUTPUT_ADD ? " add"
                   : output                ? " gate"
                                           : "") +
-                 " rows " + std::to_string(rows),
+                 (defers ? " deferred norm" : "") + " rows " + std::to_string(rows),
              time, (double)bytes, 2.0 * rows * cols * total);
     }
   }
@@ -119,7 +128,7 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
 }
 
 void bench_attention(harness &h, mk_dtype dtype, uint32_t sequences, uint32_t rows, uint32_t length, uint32_t heads,
-                     uint32_t kv_heads, uint32_t dim) {
+                     uint32_t kv_heads, uint32_t dim, bool is_deterministic = false) {
   const uint32_t page_size = 16, pages = (length + page_size - 1) / page_size, layers = 4;
   std::vector<mk_attention_sequence> list;
   std::vector<int32_t> table(sequences * pages);
@@ -155,7 +164,8 @@ void bench_attention(harness &h, mk_dtype dtype, uint32_t sequences, uint32_t ro
                                 MK_BF16};
   const size_t workspace = h.device->attention_workspace_bytes(sequences * rows, heads, dim);
   buffer<uint8_t> space(h, workspace);
-  const double time = time_calls(h, [&](int i) {
+  mk_stream *stream = is_deterministic ? h.deterministic_stream : h.stream;
+  const double time = time_calls(h, stream, [&](int i) {
     layer.data = memory[i % layers]->pointer();
     const mk_attention_args args = {q.pointer(),
                                     stride,
@@ -174,10 +184,10 @@ void bench_attention(harness &h, mk_dtype dtype, uint32_t sequences, uint32_t ro
                                     MK_BF16,
                                     rows,
                                     rows == 1 ? &turn : nullptr};
-    return h.device->attention(h.stream, &args);
+    return h.device->attention(stream, &args);
   });
   const double seen = rows == 1 ? length : length - rows / 2.0;
-  report("attention",
+  report(is_deterministic ? "invariant" : "attention",
          std::to_string(sequences) + " x " + std::to_string(rows) + " rows at " + std::to_string(length) + ", " +
              std::to_string(heads) + "/" + std::to_string(kv_heads) + " heads of " + std::to_string(dim) +
              (dtype == MK_F8_E4M3 ? ", FP8" : ""),
@@ -392,6 +402,11 @@ void bench(harness &h, const std::string &only) {
     bench_linear(h, MK_BF16, "8B o", 4096, {4096}, rows, false, MK_OUTPUT_ADD);
     bench_linear(h, MK_BF16, "8B gate+up", 4096, {14336, 14336}, rows, true, MK_OUTPUT_SILU);
     bench_linear(h, MK_BF16, "8B down", 14336, {4096}, rows, false, MK_OUTPUT_ADD);
+    const std::vector<uint32_t> few = {1, 8};
+    bench_linear(h, MK_BF16, "8B qkv", 4096, {4096, 1024, 1024}, few, false, MK_OUTPUT_STORE, true);
+    bench_linear(h, MK_BF16, "8B o", 4096, {4096}, few, false, MK_OUTPUT_ADD, true);
+    bench_linear(h, MK_BF16, "8B gate+up", 4096, {14336, 14336}, few, false, MK_OUTPUT_SILU, true);
+    bench_linear(h, MK_BF16, "8B down", 14336, {4096}, few, false, MK_OUTPUT_ADD, true);
     bench_linear(h, MK_BF16, "1B qkv", 2048, {2048, 512, 512}, rows, true);
     bench_linear(h, MK_BF16, "1B o", 2048, {2048}, rows, false, MK_OUTPUT_ADD);
     bench_linear(h, MK_BF16, "1B gate+up", 2048, {8192, 8192}, rows, true, MK_OUTPUT_SILU);
@@ -422,6 +437,7 @@ void bench(harness &h, const std::string &only) {
         for (uint32_t sequences : {8u, 32u, 64u, 128u, 256u}) {
           bench_attention(h, dtype, sequences, 1, 256, 32, 8, dim);
         }
+        bench_attention(h, dtype, 64, 1, 256, 32, 8, dim, true);
         bench_attention(h, dtype, 64, 1, 1024, 32, 8, dim);
         bench_attention(h, dtype, 256, 1, 1024, 32, 8, dim);
       }

@@ -16,9 +16,8 @@ struct LlamaBlock: TransformerBlock {
       parts.loader, prefix: prefix + "self_attn.", layer: layer, rope: parts.globalRope, cache: parts.cache[layer],
       headNorms: headNorms)
     self.inputNorm = inputNorm.before(attention.qkv)
-    let postNorm = try parts.loader.norm(prefix + "post_attention_layernorm.weight", hidden)
+    postNorm = try parts.loader.norm(prefix + "post_attention_layernorm.weight", hidden)
     mlp = try GatedMLP(parts.loader, prefix: prefix + "mlp.")
-    self.postNorm = postNorm.before(mlp.gateUp)
   }
 
   /// h = x + attention(norm(x)); y = h + mlp(norm(h))
