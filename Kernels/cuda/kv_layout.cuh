@@ -1,5 +1,5 @@
 /// The backend's KV layout: [page][kv head][key, value][offset][dim], so that one head's keys of a page are contiguous.
-/// FP8 ones have no scale.
+/// FP8 elements have no scale.
 #pragma once
 #include "e4m3.cuh"
 
