@@ -4,7 +4,7 @@
 /// share of it, so that the grid depends on the device only. A share is cut into runs, one for each sequence and head
 /// it touches. Where a share would be a few tiles, heads are cut into pieces of a few instead, one for a block. A run
 /// that is all of its head is stored; the others leave their outputs in the workspace, and the block that arrives last
-/// merges them in order. Each warp of a block takes a quarter of a tile.
+/// merges them in order. Each warp of a block copies and scores a quarter of a tile, apart from the others.
 ///
 /// Sequences, pages and keys older than the step are read ahead of the predecessor's end. The step's own keys and
 /// values are turned and written first by the block whose run holds them.
@@ -276,13 +276,15 @@ __device__ __forceinline__ void attend_run(const attention_parameters &p, const 
     } else {
       await_copies<0>();
     }
-    __syncthreads();
+    __syncwarp();
     const bool is_masked = start < open_begin || start + S::tile > open_end;
     attend_tile<E, dim, S::positions>(
         p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<S::pieces>(stage_row + row, piece); },
         S::stage_bytes, start + stage_row, is_masked, first, last, acc);
-    __syncthreads();
+    __syncwarp();
   }
+  // What a warp leaves of the run lies where others' tiles were.
+  __syncthreads();
 #pragma unroll
   for (int h = 0; h < 2; h++) {
     acc.total[h] += __shfl_xor_sync(~0u, acc.total[h], 1);

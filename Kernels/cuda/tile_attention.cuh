@@ -63,27 +63,24 @@ template <int dim> struct accumulator {
   float output[dim / 8][4], largest[2], total[2];
 };
 
+/// Starts copies of a tile's keys and values. Each warp brings its share of the positions: in decode those that it scores.
 template <typename E, int dim, bool is_decode> __device__ __forceinline__ void
 copy_tile(const attention_parameters &p, const block_work &work, uint32_t start, uint32_t keys, uint32_t values) {
   using S = shape<E, dim, is_decode>;
-  constexpr int pieces = S::pieces;
+  constexpr uint32_t pieces = S::pieces, share = S::tile / warps, step = 32 / pieces;
+  static_assert(16 % share == 0 && share % step == 0 && 32 % pieces == 0);
   const E *data = static_cast<const E *>(p.kv.data);
   const int32_t *pages = p.page_table + work.sequence.page_offset;
-  const uint32_t piece = threadIdx.x % pieces;
-  // Rows that the block copies at once: a part of a group of 16 positions, or some groups.
-  constexpr int step = threads / pieces, per_group = step < 16 ? 16 / step : 1;
-  static_assert(step * per_group % 16 == 0 && S::tile % (step * per_group) == 0);
-  const E *group_keys = data;
+  const uint32_t lane = threadIdx.x % 32, first = threadIdx.x / 32 * share, piece = lane % pieces;
+  // A page holds whole groups of 16 positions. A group outside the work reads nothing, at any address.
+  const uint32_t group = start + first / 16 * 16,
+                 position = group < work.end && group + 16 > work.begin ? group : work.end - 1;
+  const uint32_t offset = position % p.kv.page_size / 16 * 16;
+  const E *group_keys =
+      data + key_index(p.kv, page_of(p, pages, position), offset, work.kv_head) + piece * (16 / sizeof(E));
 #pragma unroll
-  for (int i = 0; i < S::tile / step; i++) {
-    const uint32_t row = threadIdx.x / pieces + i * step;
-    if (i % per_group == 0) {
-      // A page holds whole groups of 16 positions. A group outside the work reads nothing, at any address.
-      const uint32_t group = start + (step > 16 ? row / 16 : (uint32_t)(i / per_group)) * 16,
-                     position = group < work.end && group + 16 > work.begin ? group : work.end - 1;
-      const uint32_t offset = position % p.kv.page_size / 16 * 16;
-      group_keys = data + key_index(p.kv, page_of(p, pages, position), offset, work.kv_head) + piece * (16 / sizeof(E));
-    }
+  for (uint32_t i = 0; i < share; i += step) {
+    const uint32_t row = first + i + lane / pieces;
     const bool is_there = start + row < work.end && start + row >= work.begin;
     const E *key = group_keys + row % 16 * dim;
     const uint32_t at = piece_at<pieces>(row, piece);
