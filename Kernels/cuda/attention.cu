@@ -71,5 +71,6 @@ mk_status cuda_attention(mk_stream *stream, const mk_attention_args *args) {
   status = MK_UNSUPPORTED;
   if (is_tiled && kv->dtype == MK_BF16) status = tile_attention_bf16(stream, &p, turns);
   if (is_tiled && kv->dtype == MK_F16) status = tile_attention_f16(stream, &p, turns);
+  if (is_tiled && kv->dtype == MK_F8_E4M3) status = tile_attention_fp8(stream, &p, turns);
   return status == MK_UNSUPPORTED && !turns ? plain_attention(stream, &p) : status;
 }

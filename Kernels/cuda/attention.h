@@ -29,10 +29,11 @@ constexpr size_t most_decode_workers = 1280;
 
 struct rope_parameters;
 
-/// Tensor-core attention for 16-bit KV and head dims 64, 128 and 256, in `dtype`'s own file. With `rope` nothing but
-/// decoding sequences, whose rows are turned and stored first.
+/// Tensor-core attention for 16-bit and FP8 KV and head dims 64, 128 and 256, in `dtype`'s own file. With `rope` nothing
+/// but decoding sequences, whose rows are turned and stored first.
 mk_status tile_attention_bf16(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope);
 mk_status tile_attention_f16(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope);
+mk_status tile_attention_fp8(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope);
 /// Prompts on Hopper over a bf16 KV with head dims 64 and 128; MK_UNSUPPORTED for anything else.
 mk_status prompt_attention(mk_stream *stream, const attention_parameters *p);
 /// Any dtype and head dim, in float.

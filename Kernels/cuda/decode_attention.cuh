@@ -1,10 +1,10 @@
-/// Attention of decoding sequences in one launch, over a 16-bit paged KV, where the kernels for Hopper do not do.
+/// Attention of decoding sequences in one launch, over a 16-bit or FP8 paged KV, where the kernels for Hopper do not do.
 ///
 /// The work is the list of all tiles of 64 positions, by sequence, KV head and position, and every block takes an equal
 /// share of it, so that the grid depends on the device only. A share is cut into runs, one for each sequence and head
 /// it touches. Where a share would be a few tiles, heads are cut into pieces of a few instead, one for a block. A run
 /// that is all of its head is stored; the others leave their outputs in the workspace, and the block that arrives last
-/// merges them in order. Each warp of a block takes a quarter of a tile.
+/// merges them in order. Each warp of a block copies and scores a quarter of a tile, apart from the others.
 ///
 /// Sequences, pages and keys older than the step are read ahead of the predecessor's end. The step's own keys and
 /// values are turned and written first by the block whose run holds them.
@@ -16,9 +16,11 @@ namespace tile_attention {
 
 constexpr uint32_t decode_positions = 64;
 
-template <int dim> struct decode_layout {
-  static constexpr size_t stages = shape<dim, true>::shared_bytes;
-  static constexpr size_t queries = stages;                                ///< 16-bit [decode_tile][dim]
+template <typename E, int dim> struct decode_layout {
+  /// The stages' place, where what the warps leave of a run lies afterwards: outputs, maxima and sums of 16 rows each.
+  static constexpr size_t stages = shape<E, dim, true>::shared_bytes;
+  static constexpr size_t left = (size_t)warps * 16 * (dim + 2) * sizeof(float);
+  static constexpr size_t queries = stages > left ? stages : left;         ///< 16-bit [decode_tile][dim]
   static constexpr size_t heads = queries + (size_t)decode_tile * dim * 2; ///< float [warps][dim]
   static constexpr size_t ends = heads + (size_t)warps * dim * 4;          ///< running number of tiles [sequences]
 };
@@ -67,23 +69,30 @@ struct shares {
   }
 };
 
-template <typename T, int dim>
-__device__ __forceinline__ void load_turned_queries(const T *queries, uint32_t q[dim / 16][4]) {
+template <typename E, int dim>
+__device__ __forceinline__ void load_turned_queries(const operand<E> *queries, uint32_t q[dim / 16][4]) {
   const uint32_t group = threadIdx.x % 32 / 4, quad = threadIdx.x % 4;
 #pragma unroll
   for (int h = 0; h < 2; h++) {
-    const T *from = queries + (group + 8 * h) * dim + quad * 2;
+    const operand<E> *from = queries + (group + 8 * h) * dim + quad * (sizeof(E) == 1 ? 4 : 2);
 #pragma unroll
     for (int k = 0; k < dim / 16; k++) {
-      q[k][h] = *reinterpret_cast<const uint32_t *>(from + k * 16);
-      q[k][2 + h] = *reinterpret_cast<const uint32_t *>(from + k * 16 + 8);
+      if constexpr (sizeof(E) == 1) {
+        const uint2 four = *reinterpret_cast<const uint2 *>(from + k * 16);
+        q[k][h] = __byte_perm(four.x, four.y, 0x5410);
+        q[k][2 + h] = __byte_perm(four.x, four.y, 0x7632);
+      } else {
+        q[k][h] = *reinterpret_cast<const uint32_t *>(from + k * 16);
+        q[k][2 + h] = *reinterpret_cast<const uint32_t *>(from + k * 16 + 8);
+      }
     }
   }
 }
 
 /// The queries of the run in shared memory, and the run's share of the step's keys and values in the cache.
-template <typename T, int dim>
-__device__ __forceinline__ void turn(const decode_parameters &d, const block_work &work, T *queries, float *heads) {
+template <typename E, int dim> __device__ __forceinline__ void turn(const decode_parameters &d, const block_work &work,
+                                                                    operand<E> *queries, float *heads) {
+  using T = operand<E>;
   const attention_parameters &p = d.attention;
   const mk_attention_sequence &s = work.sequence;
   const uint32_t warp = threadIdx.x / 32, per_kv = p.heads / p.kv.kv_heads;
@@ -105,11 +114,11 @@ __device__ __forceinline__ void turn(const decode_parameters &d, const block_wor
       if (d.turns_whole) {
         const uint32_t head = p.heads + (is_value ? p.kv.kv_heads : 0) + work.kv_head;
         const whole_head<dim / 32> whole(d.rope, row, head);
-        T *to = slot_of<T>(d.rope, row, work.kv_head, is_value);
+        E *to = slot_of<E>(d.rope, row, work.kv_head, is_value);
         const auto turned = whole.turned(d.rope, row, head);
-        if (to) store_pairs<T, dim / 32>(to + threadIdx.x % 32 * (dim / 32), turned.x);
+        if (to) store_pairs<E, dim / 32>(to + threadIdx.x % 32 * (dim / 32), turned.x);
       } else {
-        write_key_and_value<T>(d.rope, row, work.kv_head, is_value, x);
+        write_key_and_value<E>(d.rope, row, work.kv_head, is_value, x);
       }
     }
   }
@@ -135,18 +144,16 @@ template <int dim> struct merged_run {
   }
 };
 
-template <int dim> __device__ __forceinline__ void leave(const accumulator<dim> &acc, float *shared) {
-  static_assert(warps * 16 * (dim + 2) * sizeof(float) <= shape<dim, true>::shared_bytes);
+template <typename E, int dim> __device__ __forceinline__ void leave(const accumulator<dim> &acc, float *shared) {
   float *outputs = shared, *maxima = outputs + warps * 16 * dim, *totals = maxima + warps * 16;
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
 #pragma unroll
   for (int h = 0; h < 2; h++) {
     const uint32_t row = lane / 4 + 8 * h;
-    float *to = outputs + (warp * 16 + row) * dim + lane % 4 * 2;
-#pragma unroll
-    for (int n = 0; n < dim / 8; n++) {
-      *reinterpret_cast<float2 *>(to + n * 8) = make_float2(acc.output[n][2 * h], acc.output[n][2 * h + 1]);
-    }
+    float *to = outputs + (warp * 16 + row) * dim;
+    for_pairs<E>(acc, h, [&](uint32_t column, float low, float high) {
+      *reinterpret_cast<float2 *>(to + column) = make_float2(low, high);
+    });
     if (lane % 4 == 0) {
       maxima[warp * 16 + row] = acc.largest[h];
       totals[warp * 16 + row] = acc.total[h];
@@ -234,11 +241,11 @@ template <int dim> __device__ __forceinline__ void finish_run(const decode_param
 }
 
 /// The tile loop of a run. The first tile is on its way when `is_started`.
-template <typename T, int dim>
+template <typename E, int dim>
 __device__ __forceinline__ void attend_run(const attention_parameters &p, const block_work &work,
                                            const uint32_t q[dim / 16][4], uint8_t *shared, bool is_started,
                                            accumulator<dim> &acc) {
-  using S = shape<dim, true>;
+  using S = shape<E, dim, true>;
   static_assert(S::tile == decode_positions);
   const uint32_t warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4, stage_row = warp * S::positions;
   const uint32_t base = (uint32_t)__cvta_generic_to_shared(shared);
@@ -260,22 +267,24 @@ __device__ __forceinline__ void attend_run(const attention_parameters &p, const 
   const uint32_t lowest = position_of(p, work.sequence, 0), highest = position_of(p, work.sequence, decode_tile - 1);
   const uint32_t open_begin = max(first_visible(p.window, highest), work.begin), open_end = min(lowest + 1, work.end);
   uint32_t start = work.begin / S::tile * S::tile, stage = 0;
-  if (!is_started) copy_tile<T, dim, true>(p, work, start, base, base + S::stage_bytes);
+  if (!is_started) copy_tile<E, dim, true>(p, work, start, base, base + S::stage_bytes);
   for (; start < work.end; start += S::tile, stage ^= 1) {
     const uint32_t keys = base + stage * 2 * S::stage_bytes, other = base + (stage ^ 1) * 2 * S::stage_bytes;
     if (start + S::tile < work.end) {
-      copy_tile<T, dim, true>(p, work, start + S::tile, other, other + S::stage_bytes);
+      copy_tile<E, dim, true>(p, work, start + S::tile, other, other + S::stage_bytes);
       await_copies<1>();
     } else {
       await_copies<0>();
     }
-    __syncthreads();
+    __syncwarp();
     const bool is_masked = start < open_begin || start + S::tile > open_end;
-    attend_tile<T, dim, S::positions>(
-        p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<dim>(stage_row + row, piece); },
+    attend_tile<E, dim, S::positions>(
+        p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<S::pieces>(stage_row + row, piece); },
         S::stage_bytes, start + stage_row, is_masked, first, last, acc);
-    __syncthreads();
+    __syncwarp();
   }
+  // What a warp leaves of the run lies where others' tiles were.
+  __syncthreads();
 #pragma unroll
   for (int h = 0; h < 2; h++) {
     acc.total[h] += __shfl_xor_sync(~0u, acc.total[h], 1);
@@ -283,11 +292,11 @@ __device__ __forceinline__ void attend_run(const attention_parameters &p, const 
   }
 }
 
-template <typename T, int dim> __global__ void __launch_bounds__(threads)
+template <typename E, int dim> __global__ void __launch_bounds__(threads)
     decode_kernel(const __grid_constant__ decode_parameters d) {
-  using L = decode_layout<dim>;
+  using L = decode_layout<E, dim>;
   extern __shared__ __align__(128) uint8_t shared[];
-  T *queries = reinterpret_cast<T *>(shared + L::queries);
+  auto *queries = reinterpret_cast<operand<E> *>(shared + L::queries);
   float *heads = reinterpret_cast<float *>(shared + L::heads);
   uint32_t *ends = reinterpret_cast<uint32_t *>(shared + L::ends);
   const attention_parameters &p = d.attention;
@@ -316,7 +325,7 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads)
     const bool is_started = start + decode_positions <= oldest;
     if (is_started) {
       const uint32_t base = (uint32_t)__cvta_generic_to_shared(shared);
-      copy_tile<T, dim, true>(p, work, start, base, base + shape<dim, true>::stage_bytes);
+      copy_tile<E, dim, true>(p, work, start, base, base + shape<E, dim, true>::stage_bytes);
     }
     if (is_first) {
       wait_for_predecessor();
@@ -325,15 +334,15 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads)
     }
     uint32_t q[dim / 16][4];
     if (d.turns) {
-      turn<T, dim>(d, work, queries, heads);
+      turn<E, dim>(d, work, queries, heads);
       __syncthreads();
-      load_turned_queries<T, dim>(queries, q);
+      load_turned_queries<E, dim>(queries, q);
     } else {
-      load_queries<T, dim>(p, work, 0, q);
+      load_queries<E, dim>(p, work, 0, q);
     }
     accumulator<dim> acc;
-    attend_run<T, dim>(p, work, q, shared, is_started, acc);
-    leave<dim>(acc, reinterpret_cast<float *>(shared));
+    attend_run<E, dim>(p, work, q, shared, is_started, acc);
+    leave<E, dim>(acc, reinterpret_cast<float *>(shared));
     __syncthreads();
     finish_run<dim>(d, work, shared, all, unit - first_unit, head_units, first_unit, run_units,
                     s * kv_heads + work.kv_head);
@@ -350,32 +359,32 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads)
 /// Sequences in one launch, whose running numbers of tiles lie in shared memory.
 constexpr uint32_t most_sequences = 4096;
 
-template <typename T, int dim> mk_status decode(mk_stream *stream, decode_parameters d, uint64_t blocks_with_room) {
+template <typename E, int dim> mk_status decode(mk_stream *stream, decode_parameters d, uint64_t blocks_with_room) {
   const uint32_t count = d.attention.sequence_count;
   if (count > most_sequences) return MK_UNSUPPORTED;
   static const cudaError_t prepared =
-      cudaFuncSetAttribute(decode_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           (int)(decode_layout<dim>::ends + most_sequences * 4));
+      cudaFuncSetAttribute(decode_kernel<E, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           (int)(decode_layout<E, dim>::ends + most_sequences * 4));
   if (prepared != cudaSuccess) return status_of(prepared);
   static const int per_multiprocessor = [] {
     int blocks = 1;
-    cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, decode_kernel<T, dim>, threads,
-                                                  decode_layout<dim>::ends + 1024);
+    cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, decode_kernel<E, dim>, threads,
+                                                  decode_layout<E, dim>::ends + 1024);
     return blocks < 1 ? 1 : blocks;
   }();
   uint64_t blocks = (uint64_t)stream->multiprocessors * per_multiprocessor;
   if (blocks > blocks_with_room) blocks = blocks_with_room;
-  return launch(stream, decode_kernel<T, dim>, (uint32_t)blocks, threads, decode_layout<dim>::ends + (size_t)count * 4,
-                d);
+  return launch(stream, decode_kernel<E, dim>, (uint32_t)blocks, threads,
+                decode_layout<E, dim>::ends + (size_t)count * 4, d);
 }
 
 /// Prompts and what decodes, in up to two launches. What `rope` does, if anything, is done before by decoding
 /// sequences: there must be no others then.
-template <typename T, int dim>
+template <typename E, int dim>
 mk_status run(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope) {
   mk_status status = MK_OK;
   if (p->has_prompts) status = prompt_attention(stream, p);
-  if (status == MK_UNSUPPORTED) status = prefill<T, dim>(stream, p);
+  if (status == MK_UNSUPPORTED) status = prefill<E, dim>(stream, p);
   if (status != MK_OK || p->is_deterministic) return status;
   decode_parameters d = {};
   d.attention = *p;
@@ -388,24 +397,24 @@ mk_status run(mk_stream *stream, const attention_parameters *p, const rope_param
   if ((uint64_t)p->sequence_count * p->kv.kv_heads * 4 > counter_bytes) return MK_UNSUPPORTED;
   const uint64_t runs = p->partial_bytes / (decode_tile * (dim + 2) * sizeof(float));
   if (runs < 2) return MK_INVALID_ARGUMENT;
-  if constexpr (dim <= 128 && std::is_same_v<T, bf16>) {
+  if constexpr (dim <= 128 && std::is_same_v<E, bf16>) {
     // So many dims of keys per position keep single warps busy, and blocks would pay for their merging.
     constexpr uint64_t many = 64 * 8 * 128;
     const bool has_many = (uint64_t)p->sequence_count * p->kv.kv_heads * dim >= many;
     decode_runs::parameters t = {};
     if (decode_runs::prepare<dim>(stream, d, &t)) {
-      status = has_many ? warp_decode::run<T, dim>(stream, t, runs) : cluster_decode::run<T, dim>(stream, t, runs);
+      status = has_many ? warp_decode::run<E, dim>(stream, t, runs) : cluster_decode::run<E, dim>(stream, t, runs);
       if (status != MK_UNSUPPORTED) return status;
     }
   }
-  return decode<T, dim>(stream, d, runs / 2);
+  return decode<E, dim>(stream, d, runs / 2);
 }
 
-template <typename T> mk_status run(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope) {
+template <typename E> mk_status run(mk_stream *stream, const attention_parameters *p, const rope_parameters *rope) {
   switch (p->kv.head_dim) {
-  case 64: return run<T, 64>(stream, p, rope);
-  case 128: return run<T, 128>(stream, p, rope);
-  case 256: return run<T, 256>(stream, p, rope);
+  case 64: return run<E, 64>(stream, p, rope);
+  case 128: return run<E, 128>(stream, p, rope);
+  case 256: return run<E, 256>(stream, p, rope);
   default: return MK_UNSUPPORTED;
   }
 }

@@ -8,9 +8,8 @@
 /// Matrices in one piece of memory have their codes and their scales side by side, and can be multiplied as one. `layout`
 /// of such a matrix is the distance from its codes to its scales, in floats.
 #pragma once
+#include "e4m3.cuh"
 #include "formats.cuh"
-
-#include <cuda_fp8.h>
 
 constexpr float largest_fp8 = 448;
 
@@ -28,20 +27,6 @@ inline uint64_t fp8_layout(uint32_t all_rows, uint32_t first_row, uint32_t cols)
 }
 inline const float *fp8_scales(const mk_matrix &matrix) {
   return static_cast<const float *>(matrix.data) + matrix.layout;
-}
-
-/// Four codes, as they lie in memory, as two pairs of bf16, exactly: moved to where bf16 has its exponent and mantissa
-/// they are 2^120 too small, subnormal ones too.
-__device__ __forceinline__ uint2 widen_codes(uint32_t word) {
-  constexpr uint32_t signs = 0x80008000, magnitudes = 0x07f007f0;
-  const auto grown = [](uint32_t pair) {
-    const uint32_t factor = 0x7b807b80; // 2^120
-    const __nv_bfloat162 product = __hmul2(*reinterpret_cast<const __nv_bfloat162 *>(&pair),
-                                           *reinterpret_cast<const __nv_bfloat162 *>(&factor));
-    return *reinterpret_cast<const uint32_t *>(&product);
-  };
-  return make_uint2(grown((word << 8 & signs) | (word << 4 & magnitudes)),
-                    grown((word & signs) | (word >> 4 & magnitudes)));
 }
 
 /// codes[rows][fp8_stride(cols)] and scales[rows] of x [rows, cols] of MK_F32, MK_F16 or MK_BF16. Where there is a norm, x

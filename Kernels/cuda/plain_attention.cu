@@ -64,6 +64,7 @@ mk_status plain_attention(mk_stream *stream, const attention_parameters *p) {
   switch (p->kv.dtype) {
   case MK_F32: return launch(stream, plain_attention_kernel<float>, grid, warps * 32, 0, *p);
   case MK_F16: return launch(stream, plain_attention_kernel<__half>, grid, warps * 32, 0, *p);
+  case MK_F8_E4M3: return launch(stream, plain_attention_kernel<e4m3>, grid, warps * 32, 0, *p);
   default: return launch(stream, plain_attention_kernel<bf16>, grid, warps * 32, 0, *p);
   }
 }

@@ -2,6 +2,8 @@
 #pragma once
 #include "kv_layout.cuh"
 
+#include <type_traits>
+
 struct rope_parameters {
   void *qkv;
   mk_dtype qkv_dtype;
@@ -125,7 +127,14 @@ inline bool turns_whole(const rope_parameters &p) {
 
 template <typename T, int per> __device__ __forceinline__ void store_pairs(T *to, const float (&x)[per]) {
 #pragma unroll
-  for (int j = 0; j < per; j += 2) *reinterpret_cast<uint32_t *>(to + j) = pack_pair<T>(x[j], x[j + 1]);
+  for (int j = 0; j < per; j += 2) {
+    if constexpr (std::is_same_v<T, e4m3>) {
+      *reinterpret_cast<__nv_fp8x2_storage_t *>(to + j) =
+          __nv_cvt_float2_to_fp8x2(make_float2(x[j], x[j + 1]), __NV_SATFINITE, __NV_E4M3);
+    } else {
+      *reinterpret_cast<uint32_t *>(to + j) = pack_pair<T>(x[j], x[j + 1]);
+    }
+  }
 }
 
 /// Turns key `kv_head` of a row and writes it and its value to the row's slot; a slot of -1 is left out.

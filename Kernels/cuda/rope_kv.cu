@@ -1,4 +1,5 @@
 /// Head norms, rotation and the write to the paged KV, in one kernel: a warp per head of a row.
+#include "formats.cuh"
 #include "ops.h"
 #include "rope.cuh"
 
@@ -62,7 +63,7 @@ template <typename T, int per> mk_status run_whole(mk_stream *stream, const rope
 
 template <typename T> mk_status run(mk_stream *stream, const rope_parameters &p) {
   const uint32_t dim = p.kv.head_dim;
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (sizeof(T) <= 2) {
     if (turns_whole(p)) {
       return dim == 64    ? run_whole<T, 2>(stream, p)
              : dim == 128 ? run_whole<T, 4>(stream, p)
@@ -76,7 +77,8 @@ template <typename T> mk_status run(mk_stream *stream, const rope_parameters &p)
 } // namespace
 
 size_t cuda_kv_layer_bytes(const mk_kv_layer *kv) {
-  return (size_t)kv->pages * kv->kv_heads * 2 * kv->page_size * kv->head_dim * (kv->dtype == MK_F32 ? 4 : 2);
+  if (kv->dtype > MK_F8_E4M3) return 0;
+  return (size_t)kv->pages * kv->kv_heads * 2 * kv->page_size * row_bytes_of(kv->dtype, kv->head_dim);
 }
 
 mk_status rope_parameters_of(mk_stream *stream, const mk_rope_kv_args *args, rope_parameters *out) {
@@ -103,6 +105,7 @@ mk_status cuda_rope_kv(mk_stream *stream, const mk_rope_kv_args *args) {
   switch (p.kv.dtype) {
   case MK_F32: return run<float>(stream, p);
   case MK_F16: return run<__half>(stream, p);
+  case MK_F8_E4M3: return run<e4m3>(stream, p);
   default: return run<bf16>(stream, p);
   }
 }

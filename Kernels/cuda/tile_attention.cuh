@@ -5,16 +5,23 @@
 #pragma once
 #include "sequences.cuh"
 
+#include <type_traits>
+
 namespace tile_attention {
 
 constexpr int warps = 4, threads = warps * 32;
 
-template <int dim, bool is_decode> struct shape {
+/// What elements of the KV are multiplied as: codes of 8 bits pass through shared memory as they are, and a warp widens
+/// those that it loads to bf16.
+template <typename E> using operand = std::conditional_t<sizeof(E) == 1, bf16, E>;
+
+template <typename E, int dim, bool is_decode> struct shape {
   /// Positions of a stage. Prefill of wide heads is short of registers for more scores.
   static constexpr int tile = dim == 256 && !is_decode ? 32 : 64;
   static constexpr int positions = is_decode ? tile / warps : tile; ///< that one warp scores
   static constexpr int rows = is_decode ? 16 : 16 * warps;
-  static constexpr size_t stage_bytes = (size_t)tile * dim * 2; ///< of keys, or of values
+  static constexpr int pieces = dim * sizeof(E) / 16; ///< of 16 bytes in a row
+  static constexpr size_t stage_bytes = (size_t)tile * pieces * 16; ///< of keys, or of values
   static constexpr size_t shared_bytes = 4 * stage_bytes;
 };
 
@@ -38,9 +45,11 @@ __device__ __forceinline__ void load_transposed(uint32_t address, uint32_t r[4])
                : "r"(address));
 }
 
-/// Byte offset of 16-byte piece `piece` of row `row` of a stage.
-template <int dim> __device__ __forceinline__ uint32_t piece_at(uint32_t row, uint32_t piece) {
-  return (row * (dim / 8) + (piece ^ (row & 7))) * 16;
+/// Byte offset of piece `piece` of row `row` of a stage, in whose rows are `pieces`: those of eight rows, one of each,
+/// lie in different banks.
+template <int pieces> __device__ __forceinline__ uint32_t piece_at(uint32_t row, uint32_t piece) {
+  static_assert(pieces == 4 || pieces % 8 == 0);
+  return (row * pieces + (piece ^ (pieces == 4 ? row / 2 & 3 : row & 7))) * 16;
 }
 
 /// What a block works on: packed rows [first_row, first_row + rows) of a sequence, positions [begin, end).
@@ -54,29 +63,27 @@ template <int dim> struct accumulator {
   float output[dim / 8][4], largest[2], total[2];
 };
 
-template <typename T, int dim, bool is_decode> __device__ __forceinline__ void
+/// Starts copies of a tile's keys and values. Each warp brings its share of the positions: in decode those that it scores.
+template <typename E, int dim, bool is_decode> __device__ __forceinline__ void
 copy_tile(const attention_parameters &p, const block_work &work, uint32_t start, uint32_t keys, uint32_t values) {
-  using S = shape<dim, is_decode>;
-  constexpr int pieces = dim / 8;
-  const T *data = static_cast<const T *>(p.kv.data);
+  using S = shape<E, dim, is_decode>;
+  constexpr uint32_t pieces = S::pieces, share = S::tile / warps, step = 32 / pieces;
+  static_assert(16 % share == 0 && share % step == 0 && 32 % pieces == 0);
+  const E *data = static_cast<const E *>(p.kv.data);
   const int32_t *pages = p.page_table + work.sequence.page_offset;
-  const uint32_t piece = threadIdx.x % pieces;
-  constexpr int step = threads / pieces, per_page = 16 / step;
-  static_assert(step * per_page == 16 && S::tile % 16 == 0);
-  const T *group_keys = data;
+  const uint32_t lane = threadIdx.x % 32, first = threadIdx.x / 32 * share, piece = lane % pieces;
+  // A page holds whole groups of 16 positions. A group outside the work reads nothing, at any address.
+  const uint32_t group = start + first / 16 * 16,
+                 position = group < work.end && group + 16 > work.begin ? group : work.end - 1;
+  const uint32_t offset = position % p.kv.page_size / 16 * 16;
+  const E *group_keys =
+      data + key_index(p.kv, page_of(p, pages, position), offset, work.kv_head) + piece * (16 / sizeof(E));
 #pragma unroll
-  for (int i = 0; i < S::tile / step; i++) {
-    const uint32_t row = threadIdx.x / pieces + i * step;
-    if (i % per_page == 0) {
-      // A page holds whole groups of 16 positions. A group outside the work reads nothing, at any address.
-      const uint32_t group = start + i / per_page * 16,
-                     position = group < work.end && group + 16 > work.begin ? group : work.end - 1;
-      const uint32_t offset = position % p.kv.page_size / 16 * 16;
-      group_keys = data + key_index(p.kv, page_of(p, pages, position), offset, work.kv_head) + piece * 8;
-    }
+  for (uint32_t i = 0; i < share; i += step) {
+    const uint32_t row = first + i + lane / pieces;
     const bool is_there = start + row < work.end && start + row >= work.begin;
-    const T *key = group_keys + row % 16 * dim;
-    const uint32_t at = piece_at<dim>(row, piece);
+    const E *key = group_keys + row % 16 * dim;
+    const uint32_t at = piece_at<pieces>(row, piece);
     copy_async(keys + at, key, is_there);
     copy_async(values + at, key + value_offset(p.kv), is_there);
   }
@@ -90,43 +97,111 @@ __device__ __forceinline__ uint32_t position_of(const attention_parameters &p, c
   return s.kv_length - s.row_count + min(token, s.row_count - 1);
 }
 
-template <typename T, int dim> __device__ __forceinline__ void
+/// Queries as fragments. Their 16 dims at a time are in the order in which `multiply_keys` finds keys.
+template <typename E, int dim> __device__ __forceinline__ void
 load_queries(const attention_parameters &p, const block_work &work, uint32_t warp_row, uint32_t q[dim / 16][4]) {
+  using T = operand<E>;
   const uint32_t group = threadIdx.x % 32 / 4, quad = threadIdx.x % 4, per_kv = p.heads / p.kv.kv_heads;
 #pragma unroll
   for (int h = 0; h < 2; h++) {
     const uint32_t row = work.first_row + warp_row + group + 8 * h, token = row / per_kv;
     const bool is_there = token < work.sequence.row_count;
     const uint32_t head = work.kv_head * per_kv + row % per_kv;
-    const size_t from =
-        (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim + quad * 2;
+    const size_t from = (size_t)(work.sequence.row_start + (is_there ? token : 0)) * p.q_stride + (size_t)head * dim +
+                        quad * (sizeof(E) == 1 ? 4 : 2);
 #pragma unroll
     for (int k = 0; k < dim / 16; k++) {
       const float2 low = load_activation_pair(p.q, p.q_dtype, from + k * 16),
-                   high = load_activation_pair(p.q, p.q_dtype, from + k * 16 + 8);
-      q[k][h] = pack_pair<T>(low.x, low.y);
-      q[k][2 + h] = pack_pair<T>(high.x, high.y);
+                   high = load_activation_pair(p.q, p.q_dtype, from + k * 16 + (sizeof(E) == 1 ? 2 : 8));
+      q[k][h] = sizeof(E) == 1 ? pack_pair<T>(low.x, high.x) : pack_pair<T>(low.x, low.y);
+      q[k][2 + h] = sizeof(E) == 1 ? pack_pair<T>(low.y, high.y) : pack_pair<T>(high.x, high.y);
+    }
+  }
+}
+
+/// scores += queries * keys, for a warp's 16 rows: place(row, piece) is where 16 bytes of keys lie in shared memory.
+///
+/// Four 8-bit keys of a word, which a thread gets of each 16, widen to the first and third and the second and fourth: a
+/// fragment's dims 2 quad, 2 quad + 1, 2 quad + 8, 2 quad + 9 are the keys' 4 quad + 0, 2, 1, 3.
+template <typename E, int dim, int positions, typename Place> __device__ __forceinline__ void
+multiply_keys(const uint32_t q[dim / 16][4], Place place, float (&scores)[positions / 8][4]) {
+  using T = operand<E>;
+  const uint32_t lane = threadIdx.x % 32;
+#pragma unroll
+  for (int k = 0; k < shape<E, dim, false>::pieces; k += 2) {
+#pragma unroll
+    for (int j = 0; j < positions / 16; j++) {
+      // Of positions 0 to 7 of 16 piece k, then k + 1; then of the others.
+      uint32_t b[4];
+      load_matrices(place(j * 16 + lane / 16 * 8 + lane % 8, k + lane / 8 % 2), b);
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        float *of = scores[2 * j + i];
+        if constexpr (sizeof(E) == 1) {
+          const uint2 first = widen_codes(b[2 * i]), second = widen_codes(b[2 * i + 1]);
+          multiply_tile<T>(of, q[k][0], q[k][1], q[k][2], q[k][3], first.x, first.y);
+          multiply_tile<T>(of, q[k + 1][0], q[k + 1][1], q[k + 1][2], q[k + 1][3], second.x, second.y);
+        } else {
+          multiply_tile<T>(of, q[k / 2][0], q[k / 2][1], q[k / 2][2], q[k / 2][3], b[2 * i], b[2 * i + 1]);
+        }
+      }
+    }
+  }
+}
+
+/// output += weights * values, for 16 positions whose values begin with row `row` of `place`.
+///
+/// A word of 8-bit values has two dims of two positions, which widen to a pair of positions of each: of 16 dims the even
+/// ones come first. `for_pairs` knows.
+template <typename E, int dim, typename Place> __device__ __forceinline__ void
+multiply_values(const uint32_t (&weights)[4], Place place, uint32_t row, float (&output)[dim / 8][4]) {
+  using T = operand<E>;
+  const uint32_t lane = threadIdx.x % 32;
+  const auto multiply = [&](float (&of)[4], uint32_t b0, uint32_t b1) {
+    multiply_tile<T>(of, weights[0], weights[1], weights[2], weights[3], b0, b1);
+  };
+#pragma unroll
+  for (int n = 0; n < shape<E, dim, false>::pieces; n += 2) {
+    // Of piece n positions 0 to 7, then the others; then of piece n + 1.
+    uint32_t b[4];
+    load_transposed(place(row + lane / 8 % 2 * 8 + lane % 8, n + lane / 16), b);
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      if constexpr (sizeof(E) == 1) {
+        const uint2 low = widen_codes(b[2 * i]), high = widen_codes(b[2 * i + 1]);
+        multiply(output[2 * (n + i)], low.x, high.x);
+        multiply(output[2 * (n + i) + 1], low.y, high.y);
+      } else {
+        multiply(output[n + i], b[2 * i], b[2 * i + 1]);
+      }
+    }
+  }
+}
+
+/// Calls action(column, x, y) with a thread's outputs in `column` and `column` + 1 of row `group` + 8 h, pair by pair.
+template <typename E, int dim, typename Action>
+__device__ __forceinline__ void for_pairs(const accumulator<dim> &acc, int h, Action action) {
+  const uint32_t quad = threadIdx.x % 4;
+#pragma unroll
+  for (int n = 0; n < dim / 8; n++) {
+    if constexpr (sizeof(E) == 1) {
+      const int even = n / 2 * 2, of = 2 * h + n % 2;
+      action(even * 8 + quad * 4 + n % 2 * 2, acc.output[even][of], acc.output[even + 1][of]);
+    } else {
+      action(n * 8 + quad * 2, acc.output[n][2 * h], acc.output[n][2 * h + 1]);
     }
   }
 }
 
 /// Scores, their softmax so far, and their part of the output, for a warp's 16 rows and `positions` from `start` on:
 /// place(row, piece) is where 16 bytes of keys lie in shared memory, the values' `values` bytes further.
-template <typename T, int dim, int positions, typename Place> __device__ __forceinline__ void
+template <typename E, int dim, int positions, typename Place> __device__ __forceinline__ void
 attend_tile(const attention_parameters &p, const uint32_t q[dim / 16][4], Place place, uint32_t values, uint32_t start,
             bool is_masked, const uint32_t first[2], const uint32_t last[2], accumulator<dim> &acc) {
-  const uint32_t lane = threadIdx.x % 32, quad = lane % 4;
+  using T = operand<E>;
+  const uint32_t quad = threadIdx.x % 4;
   float scores[positions / 8][4] = {};
-#pragma unroll
-  for (int k = 0; k < dim / 16; k++) {
-#pragma unroll
-    for (int j = 0; j < positions / 16; j++) {
-      uint32_t b[4];
-      load_matrices(place(j * 16 + lane / 16 * 8 + lane % 8, k * 2 + lane / 8 % 2), b);
-      multiply_tile<T>(scores[2 * j], q[k][0], q[k][1], q[k][2], q[k][3], b[0], b[1]);
-      multiply_tile<T>(scores[2 * j + 1], q[k][0], q[k][1], q[k][2], q[k][3], b[2], b[3]);
-    }
-  }
+  multiply_keys<E, dim, positions>(q, place, scores);
   constexpr float log2e = 1.44269504f;
   const float factor = p.soft_cap > 0 ? p.scale / p.soft_cap : p.scale * log2e, cap = p.soft_cap * log2e;
   float largest[2] = {acc.largest[0], acc.largest[1]};
@@ -179,25 +254,20 @@ attend_tile(const attention_parameters &p, const uint32_t q[dim / 16][4], Place 
                            pack_pair<T>(scores[2 * j][2], scores[2 * j][3]),
                            pack_pair<T>(scores[2 * j + 1][0], scores[2 * j + 1][1]),
                            pack_pair<T>(scores[2 * j + 1][2], scores[2 * j + 1][3])};
-#pragma unroll
-    for (int n = 0; n < dim / 16; n++) {
-      uint32_t b[4];
-      load_transposed(place(j * 16 + lane / 8 % 2 * 8 + lane % 8, n * 2 + lane / 16) + values, b);
-      multiply_tile<T>(acc.output[2 * n], a[0], a[1], a[2], a[3], b[0], b[1]);
-      multiply_tile<T>(acc.output[2 * n + 1], a[0], a[1], a[2], a[3], b[2], b[3]);
-    }
+    multiply_values<E, dim>(
+        a, [=](uint32_t row, uint32_t piece) { return place(row, piece) + values; }, j * 16, acc.output);
   }
 }
 
 /// The tile loop over [work.begin, work.end).
-template <typename T, int dim> __device__ __forceinline__ void
+template <typename E, int dim> __device__ __forceinline__ void
 attend(const attention_parameters &p, const block_work &work, uint8_t *shared, accumulator<dim> &acc) {
-  using S = shape<dim, false>;
+  using S = shape<E, dim, false>;
   const uint32_t warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4;
   const uint32_t warp_row = warp * 16;
   const uint32_t base = (uint32_t)__cvta_generic_to_shared(shared);
   uint32_t q[dim / 16][4], first[2], last[2];
-  load_queries<T, dim>(p, work, warp_row, q);
+  load_queries<E, dim>(p, work, warp_row, q);
 #pragma unroll
   for (int h = 0; h < 2; h++) {
     const uint32_t position = position_of(p, work.sequence, work.first_row + warp_row + group + 8 * h);
@@ -215,21 +285,25 @@ attend(const attention_parameters &p, const block_work &work, uint8_t *shared, a
   const uint32_t lowest = position_of(p, work.sequence, work.first_row);
   const uint32_t highest = position_of(p, work.sequence, work.first_row + S::rows - 1);
   const uint32_t open_begin = max(first_visible(p.window, highest), work.begin), open_end = min(lowest + 1, work.end);
+  const uint32_t per_kv = p.heads / p.kv.kv_heads;
+  const bool has_rows = work.first_row + warp_row < (uint64_t)work.sequence.row_count * per_kv;
   uint32_t start = work.begin / S::tile * S::tile, stage = 0;
-  copy_tile<T, dim, false>(p, work, start, base, base + S::stage_bytes);
+  copy_tile<E, dim, false>(p, work, start, base, base + S::stage_bytes);
   for (; start < work.end; start += S::tile, stage ^= 1) {
     const uint32_t keys = base + stage * 2 * S::stage_bytes, other = base + (stage ^ 1) * 2 * S::stage_bytes;
     if (start + S::tile < work.end) {
-      copy_tile<T, dim, false>(p, work, start + S::tile, other, other + S::stage_bytes);
+      copy_tile<E, dim, false>(p, work, start + S::tile, other, other + S::stage_bytes);
       await_copies<1>();
     } else {
       await_copies<0>();
     }
     __syncthreads();
     const bool is_masked = start < open_begin || start + S::tile > open_end;
-    attend_tile<T, dim, S::positions>(
-        p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<dim>(row, piece); }, S::stage_bytes, start,
-        is_masked, first, last, acc);
+    if (has_rows) {
+      attend_tile<E, dim, S::positions>(
+          p, q, [=](uint32_t row, uint32_t piece) { return keys + piece_at<S::pieces>(row, piece); }, S::stage_bytes,
+          start, is_masked, first, last, acc);
+    }
     __syncthreads();
   }
 #pragma unroll
@@ -251,8 +325,8 @@ __device__ __forceinline__ bool is_decoding(const attention_parameters &p, const
   return !p.is_deterministic && (uint64_t)s.row_count * (p.heads / p.kv.kv_heads) <= decode_tile;
 }
 
-template <typename T, int dim> __global__ void __launch_bounds__(threads) prefill_kernel(const attention_parameters p) {
-  using S = shape<dim, false>;
+template <typename E, int dim> __global__ void __launch_bounds__(threads) prefill_kernel(const attention_parameters p) {
+  using S = shape<E, dim, false>;
   extern __shared__ __align__(128) uint8_t shared[];
   wait_for_predecessor();
   release_successor();
@@ -273,28 +347,26 @@ template <typename T, int dim> __global__ void __launch_bounds__(threads) prefil
     work.begin = first_visible(p.window, position_of(p, work.sequence, work.first_row));
     work.end = position_of(p, work.sequence, work.first_row + S::rows - 1) + 1;
     accumulator<dim> acc;
-    attend<T, dim>(p, work, shared, acc);
+    attend<E, dim>(p, work, shared, acc);
     const uint32_t lane = threadIdx.x % 32;
 #pragma unroll
     for (int h = 0; h < 2; h++) {
       const size_t y = output_of(p, work, work.first_row + threadIdx.x / 32 * 16 + lane / 4 + 8 * h);
       if (y == no_output) continue;
       const float inverse = 1 / acc.total[h];
-#pragma unroll
-      for (int n = 0; n < dim / 8; n++) {
-        store_activation_pair(p.y, p.y_dtype, y + n * 8 + lane % 4 * 2, acc.output[n][2 * h] * inverse,
-                              acc.output[n][2 * h + 1] * inverse);
-      }
+      for_pairs<E>(acc, h, [&](uint32_t column, float low, float high) {
+        store_activation_pair(p.y, p.y_dtype, y + column, low * inverse, high * inverse);
+      });
     }
   }
 }
 
-template <typename T, int dim> mk_status prefill(mk_stream *stream, const attention_parameters *p) {
-  constexpr size_t bytes = shape<dim, false>::shared_bytes;
+template <typename E, int dim> mk_status prefill(mk_stream *stream, const attention_parameters *p) {
+  constexpr size_t bytes = shape<E, dim, false>::shared_bytes;
   static const cudaError_t prepared =
-      cudaFuncSetAttribute(prefill_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
+      cudaFuncSetAttribute(prefill_kernel<E, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
   if (prepared != cudaSuccess) return status_of(prepared);
-  return launch(stream, prefill_kernel<T, dim>, stream->multiprocessors * 2, threads, bytes, *p);
+  return launch(stream, prefill_kernel<E, dim>, stream->multiprocessors * 2, threads, bytes, *p);
 }
 
 } // namespace tile_attention

@@ -16,6 +16,8 @@ public struct EngineOptions: Sendable {
     case float32
     case float16
     case bfloat16
+    /// E4M3 without scales, on GPUs: what is beyond 448 becomes that.
+    case fp8E4M3 = "fp8_e4m3"
   }
 
   /// Element type of the weights in memory.

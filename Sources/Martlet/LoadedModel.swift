@@ -125,16 +125,30 @@ package struct LoadedModel: Sendable {
     wishes.pageSize = options.pageSize
     wishes.dequantizes = options.weightType == .float32
     wishes.quantizes = try quantization(checkpoint, device: device, options: options)
-    switch options.kvCacheType {
-    case .auto: wishes.cacheType = device.isGPU ? .bf16 : .f16
-    case .float16: wishes.cacheType = .f16
-    case .float32: wishes.cacheType = .f32
-    case .bfloat16: wishes.cacheType = .bf16
-    }
+    wishes.cacheType = try cacheType(device: device, options: options)
     do {
       return try MemoryPlan(
         configuration: checkpoint.configuration, checkpoint: checkpoint, table: device.table, options: wishes)
     } catch { throw MartletError(.machine, error.description) }
+  }
+
+  /// What keys and values are kept as; refused where the device has no such cache.
+  private static func cacheType(device: DeviceSelection, options: EngineOptions) throws -> DType {
+    let type: DType =
+      switch options.kvCacheType {
+      case .auto: device.isGPU ? .bf16 : .f16
+      case .float16: .f16
+      case .float32: .f32
+      case .bfloat16: .bf16
+      case .fp8E4M3: .f8E4M3
+      }
+    guard KVLayer.isKept(type, on: device.table) else {
+      throw MartletError(
+        .machine,
+        "--kv-cache-dtype \(options.kvCacheType.rawValue): \(device.table.name) keeps no such keys and values; use --device cuda, or choose auto"
+      )
+    }
+    return type
   }
 
   /// What the weights are to be quantised to; refused where the checkpoint, another option or the device forbids it.

@@ -72,7 +72,11 @@ struct EngineFlags: ParsableArguments {
   @Flag(help: "Write text that a schema or grammar forces without asking the model; what follows can differ.")
   var enableJumpForward = false
 
-  @Option(help: "KV cache element type: auto, float32, float16 or bfloat16.")
+  @Option(
+    help: ArgumentHelp(
+      "KV cache element type: auto, float32, float16 or bfloat16; on a GPU also fp8_e4m3, in half the memory. Default: auto.",
+      valueName: "type"), completion: .list(EngineOptions.KVCacheType.allCases.map(\.rawValue)),
+    transform: EngineOptions.KVCacheType.init(named:))
   var kvCacheDtype = EngineOptions.KVCacheType.auto
 
   @Option(help: "Worker threads. Default: one for each core this process may use.")
@@ -147,5 +151,4 @@ extension EngineOptions.LoadFormat: ExpressibleByArgument {}
 extension EngineOptions.SpeculativeAlgorithm: ExpressibleByArgument {}
 extension EngineOptions.WeightType: ExpressibleByArgument {}
 extension EngineOptions.Quantization: ExpressibleByArgument {}
-extension EngineOptions.KVCacheType: ExpressibleByArgument {}
 extension EngineOptions.SchedulePolicy: ExpressibleByArgument {}

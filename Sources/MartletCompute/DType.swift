@@ -3,7 +3,7 @@ import CMartletKernels
 /// Element formats of the kernel table.
 package enum DType: Sendable, Equatable, CaseIterable {
   case f32, f16, bf16
-  /// With matrices, a float scale for each row.
+  /// With a float scale for each row of a matrix, without any in a KV cache.
   case f8E4M3
   case q4_0, q4_1, q5_0, q5_1, q8_0
   case q2K, q3K, q4K, q5K, q6K

@@ -60,6 +60,14 @@ import Testing
     #expect(plan.contextLength == 64)
   }
 
+  @Test func aCacheOfBytesHoldsTwiceTheTokens() throws {
+    let table = try #require(QuantizingTable.table)
+    let wide = try Self.plan(on: table) { $0.cacheType = .bf16 }
+    let narrow = try Self.plan(on: table) { $0.cacheType = .f8E4M3 }
+    #expect(2 * narrow.pageBytes == wide.pageBytes && narrow.pageBytes > 0)
+    #expect(narrow.cacheType == .f8E4M3)
+  }
+
   @Test func quantisedLayersTakeAByteAWeightAndAScaleARow() throws {
     let table = try #require(QuantizingTable.table)
     let plain = try Self.plan(on: table, dtype: .bf16) { _ in }

@@ -2,7 +2,8 @@ import CMartletKernels
 import MartletCompute
 import Synchronization
 
-/// A device that says it quantises: it notes what it is asked to quantise. Its matrices are not to be used.
+/// A device that says it quantises weights and keeps FP8 keys and values: it notes what it is asked to quantise. Its
+/// matrices and its cache are not to be used.
 enum QuantizingTable {
   struct Request: Equatable {
     let dtype: UInt32
@@ -28,6 +29,11 @@ enum QuantizingTable {
       let all = Int(rows) * mk_row_bytes(dtype, columns)
       unsafe bytes?.pointee = dtype == UInt32(MK_F8_E4M3) ? all + 4 * Int(rows) : all
       return 0
+    }
+    unsafe copy.pointee.kv_layer_bytes = { layer in
+      guard let kv = unsafe layer?.pointee else { return 0 }
+      let size = unsafe kv.dtype == UInt32(MK_F8_E4M3) ? 1 : kv.dtype == UInt32(MK_F32) ? 4 : 2
+      return unsafe size * 2 * Int(kv.pages) * Int(kv.page_size) * Int(kv.kv_heads) * Int(kv.head_dim)
     }
     unsafe copy.pointee.matrix_pack = { _, source, _, out in
       guard let source = unsafe source?.pointee else { return 1 }

@@ -127,18 +127,20 @@ void bench_linear(harness &h, mk_dtype dtype, const char *name, uint32_t cols, c
   for (auto *block : memory) delete block;
 }
 
-void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t length, uint32_t heads, uint32_t kv_heads,
-                     uint32_t dim, bool is_deterministic = false) {
+void bench_attention(harness &h, mk_dtype dtype, uint32_t sequences, uint32_t rows, uint32_t length, uint32_t heads,
+                     uint32_t kv_heads, uint32_t dim, bool is_deterministic = false) {
   const uint32_t page_size = 16, pages = (length + page_size - 1) / page_size, layers = 4;
   std::vector<mk_attention_sequence> list;
   std::vector<int32_t> table(sequences * pages);
   for (uint32_t i = 0; i < table.size(); i++) table[i] = (int32_t)i;
   std::shuffle(table.begin(), table.end(), h.random);
   for (uint32_t s = 0; s < sequences; s++) list.push_back({s * rows, rows, length, s * pages});
-  mk_kv_layer layer = {nullptr, MK_BF16, sequences * pages, page_size, kv_heads, dim};
+  mk_kv_layer layer = {nullptr, dtype, sequences * pages, page_size, kv_heads, dim};
   const size_t bytes = h.device->kv_layer_bytes(&layer);
+  // Of either dtype values of at least 0.5 and less than 2, or two such codes.
+  const uint32_t least = dtype == MK_BF16 ? 0x3f00 : 0x3030, changed = dtype == MK_BF16 ? 0x80ff : 0x8f8f;
   std::vector<uint16_t> noise(bytes / 2);
-  for (uint16_t &value : noise) value = (uint16_t)(0x3f00 + (h.random() & 0x80ff));
+  for (uint16_t &value : noise) value = (uint16_t)(least + (h.random() & changed));
   std::vector<buffer<uint8_t> *> memory;
   for (uint32_t i = 0; i < layers; i++) {
     memory.push_back(new buffer<uint8_t>(h, bytes));
@@ -187,7 +189,8 @@ void bench_attention(harness &h, uint32_t sequences, uint32_t rows, uint32_t len
   const double seen = rows == 1 ? length : length - rows / 2.0;
   report(is_deterministic ? "invariant" : "attention",
          std::to_string(sequences) + " x " + std::to_string(rows) + " rows at " + std::to_string(length) + ", " +
-             std::to_string(heads) + "/" + std::to_string(kv_heads) + " heads of " + std::to_string(dim),
+             std::to_string(heads) + "/" + std::to_string(kv_heads) + " heads of " + std::to_string(dim) +
+             (dtype == MK_F8_E4M3 ? ", FP8" : ""),
          time, (double)bytes, 4.0 * sequences * rows * seen * heads * dim);
   for (auto *block : memory) delete block;
 }
@@ -426,24 +429,24 @@ void bench(harness &h, const std::string &only) {
       bench_linear(h, format.dtype, (std::string("down ") + format.name).c_str(), 14336, {4096}, {1, 8, 16, 32, 64});
     }
   }
-  if (wants("decode")) {
+  for (mk_dtype dtype : {MK_BF16, MK_F8_E4M3}) {
     for (uint32_t dim : {64u, 128u}) {
-      bench_attention(h, 1, 1, 256, 32, 8, dim);
-      bench_attention(h, 1, 1, 16384, 32, 8, dim);
-      for (uint32_t sequences : {8u, 32u, 64u, 128u, 256u}) {
-        bench_attention(h, sequences, 1, 256, 32, 8, dim);
+      if (wants("decode")) {
+        bench_attention(h, dtype, 1, 1, 256, 32, 8, dim);
+        bench_attention(h, dtype, 1, 1, 16384, 32, 8, dim);
+        for (uint32_t sequences : {8u, 32u, 64u, 128u, 256u}) {
+          bench_attention(h, dtype, sequences, 1, 256, 32, 8, dim);
+        }
+        bench_attention(h, dtype, 64, 1, 256, 32, 8, dim, true);
+        bench_attention(h, dtype, 64, 1, 1024, 32, 8, dim);
+        bench_attention(h, dtype, 256, 1, 1024, 32, 8, dim);
       }
-      bench_attention(h, 64, 1, 256, 32, 8, dim, true);
-      bench_attention(h, 64, 1, 1024, 32, 8, dim);
-      bench_attention(h, 256, 1, 1024, 32, 8, dim);
-    }
-  }
-  if (wants("prompt")) {
-    for (uint32_t dim : {64u, 128u}) {
-      bench_attention(h, 1, 4096, 4096, 32, 8, dim);
-      bench_attention(h, 8, 1024, 4096, 32, 8, dim);
-      bench_attention(h, 8, 512, 512, 32, 8, dim);
-      bench_attention(h, 32, 128, 2176, 32, 8, dim);
+      if (wants("prompt")) {
+        bench_attention(h, dtype, 1, 4096, 4096, 32, 8, dim);
+        bench_attention(h, dtype, 8, 1024, 4096, 32, 8, dim);
+        bench_attention(h, dtype, 8, 512, 512, 32, 8, dim);
+        bench_attention(h, dtype, 32, 128, 2176, 32, 8, dim);
+      }
     }
   }
   if (wants("layer")) {

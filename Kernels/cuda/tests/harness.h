@@ -133,6 +133,15 @@ inline std::vector<float> floats(const std::vector<uint16_t> &bits) {
   return values;
 }
 
+/// The nearest value of E4M3, ties to even, at most 448.
+inline float nearest_fp8(float x) {
+  const float magnitude = std::fabs(x);
+  if (magnitude >= 448) return std::copysign(448.0f, x);
+  // Eight values to a power of two; below 2^-6 they stay as far apart.
+  const float step = std::ldexp(1.0f, (magnitude < 0x1p-6f ? -6 : std::ilogb(magnitude)) - 3);
+  return std::copysign(std::nearbyint(magnitude / step) * step, x);
+}
+
 /// An activation on the device, in either dtype. Values of a bf16 one are rounded in `values` too.
 struct activation {
   mk_dtype dtype;

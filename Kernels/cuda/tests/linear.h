@@ -15,15 +15,6 @@ inline std::vector<float> dequantized(harness &h, const mk_matrix &matrix) {
   return values;
 }
 
-/// The nearest value of E4M3, ties to even, at most 448.
-inline float nearest_fp8(float x) {
-  const float magnitude = std::fabs(x);
-  if (magnitude >= 448) return std::copysign(448.0f, x);
-  // Eight values to a power of two; below 2^-6 they stay as far apart.
-  const float step = std::ldexp(1.0f, (magnitude < 0x1p-6f ? -6 : std::ilogb(magnitude)) - 3);
-  return std::copysign(std::nearbyint(magnitude / step) * step, x);
-}
-
 /// Rows of values [rows, stride] as they are once quantised to FP8 with a scale for each.
 inline void round_to_fp8(std::vector<float> &values, uint32_t rows, uint32_t cols, uint32_t stride) {
   for (uint32_t row = 0; row < rows; row++) {

@@ -24,7 +24,8 @@ typedef int32_t mk_status;
 enum { MK_OK = 0, MK_INVALID_ARGUMENT = 1, MK_OUT_OF_MEMORY = 2, MK_UNSUPPORTED = 3, MK_DEVICE_LOST = 4 };
 
 /// Element formats. Block formats have the bit layout of the GGUF type of the same name. MK_F8_E4M3 exists on devices
-/// that make it themselves: as a matrix (`matrix_quantize`) it is codes with a float scale for each row.
+/// that make it themselves: as a matrix (`matrix_quantize`) it is codes with a float scale for each row, as KV codes
+/// alone, of the nearest values up to the format's largest.
 typedef uint32_t mk_dtype;
 enum {
   MK_F32 = 0, MK_F16 = 1, MK_BF16 = 2, MK_F8_E4M3 = 3,
@@ -129,10 +130,11 @@ typedef struct mk_rope_table_args {
   float *table; ///< [rows, 2 * half]
 } mk_rope_table_args;
 
-/// One layer's paged KV. Keys and values have a private layout; sizes come from `kv_layer_bytes`.
+/// One layer's paged KV. Keys and values have a private layout; sizes come from `kv_layer_bytes`: 0 for a dtype that the
+/// table's ops do not keep.
 typedef struct mk_kv_layer {
   void *data;
-  mk_dtype dtype; ///< MK_F32, MK_F16 or MK_BF16
+  mk_dtype dtype; ///< MK_F32, MK_F16 or MK_BF16; MK_F8_E4M3 where there are bytes for it
   uint32_t pages, page_size, kv_heads, head_dim;
 } mk_kv_layer;
 

@@ -526,6 +526,7 @@ size_t MK_NAME(attention_workspace_bytes)(uint32_t max_rows, uint32_t heads, uin
 }
 
 size_t MK_NAME(kv_layer_bytes)(const mk_kv_layer *kv) {
+  if (kv->dtype > MK_BF16) return 0;
   const size_t slots = (size_t)kv->pages * kv->page_size;
   return (slots / MK_KV_CHUNK + (slots % MK_KV_CHUNK != 0)) * mk_kv_shape_of(kv).chunk;
 }

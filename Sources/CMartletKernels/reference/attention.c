@@ -68,5 +68,6 @@ size_t mk_reference_attention_workspace_bytes(uint32_t max_rows, uint32_t heads,
 }
 
 size_t mk_reference_kv_layer_bytes(const mk_kv_layer *kv) {
+  if (kv->dtype > MK_BF16) return 0;
   return (size_t)kv->pages * kv->kv_heads * 2 * kv->page_size * kv->head_dim * (kv->dtype == MK_F32 ? 4 : 2);
 }
