@@ -2,11 +2,23 @@
 #include "../team.h"
 #include "strips.h"
 
-/// Pieces aim at this much time: short enough that a preempted helper delays little, long enough to claim cheaply.
-enum { PIECE_MAX_NANOSECONDS = 40000, PIECE_MIN_NANOSECONDS = 4000, PIECES_PER_WORKER = 4, STRIPS_PER_PIECE = 4 };
+/// Pieces aim at this much time: short enough that a preempted helper delays little, long enough to claim cheaply. Pieces of
+/// panels may take longer, so that a panel meets many groups: making it takes as long as two or three of them.
+enum {
+  PIECE_MAX_NANOSECONDS = 40000,
+  PANEL_PIECE_MAX_NANOSECONDS = 100000,
+  PIECE_MIN_NANOSECONDS = 4000,
+  PIECES_PER_WORKER = 4,
+  STRIPS_PER_PIECE = 4,
+};
 
-/// From so many groups on a panel pays.
+/// From so many groups on panels pay.
 enum { GROUPS_FOR_PANELS = 8 };
+
+/// Blocks of a panel, of which the first-level cache holds most, and groups whose partial sums fit the scratch.
+enum { PANEL_BLOCKS = 20, PANEL_GROUPS = 128, PANEL_BYTES = 48 << 10 };
+_Static_assert(PANEL_BYTES + PANEL_GROUPS * MK_GROUP_MAX * MK_PAIR * MK_STRIP * sizeof(float) <= MK_SCRATCH_BYTES,
+               "a worker has room for a panel and for partial sums");
 
 typedef struct {
   const mk_stream *stream;
@@ -41,53 +53,84 @@ static void quantize_piece(void *opaque, uint32_t piece, uint32_t worker) {
   }
 }
 
-/// One strip, or its panel, times one group; `output` is the segment's first column of y.
-static void multiply_tile(const strips_context *context, const mk_linear_segment *segment, uint32_t output,
-                          uint32_t strip, uint32_t group, const uint8_t *panel) {
-  const mk_linear_args *args = context->args;
+/// Whether a matrix is multiplied by panels.
+static bool takes_panels(const strips_context *context, const mk_matrix *matrix) {
+  return context->variant->expand[matrix->dtype] && context->groups >= GROUPS_FOR_PANELS;
+}
+
+typedef struct {
+  uint32_t first, end;
+} range;
+
+/// A strip of a segment whose first column of y is `output`.
+static mk_tile_strip strip_of(const strips_context *context, const mk_linear_segment *segment, uint32_t output,
+                              uint32_t strip) {
   const mk_matrix *matrix = &segment->matrix;
-  const mk_format *format = mk_format_of(matrix->dtype);
-  const uint32_t token = group * context->variant->group, row = strip * MK_STRIP;
-  const mk_tile tile = {
-      .strip = panel ? panel : (const uint8_t *)matrix->data + strip * mk_strip_shape_of(format, matrix->cols).bytes,
-      .group = (const uint8_t *)args->workspace +
-               (mk_is_coded(matrix->dtype)
-                    ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
-                    : mk_activation_bytes(token, context->cols)),
-      .x = args->x + (size_t)token * args->x_stride,
-      .x_stride = args->x_stride,
-      .cols = context->cols,
-      .lanes = smaller(MK_STRIP, matrix->rows - row),
+  const uint32_t row = strip * MK_STRIP;
+  return (mk_tile_strip){
+      .data = (const uint8_t *)matrix->data + strip * mk_strip_shape_of(mk_format_of(matrix->dtype), matrix->cols).bytes,
       .bias = segment->bias ? segment->bias + row : NULL,
-      .y = args->y + (size_t)token * args->y_stride + output + row,
-      .y_stride = args->y_stride,
+      .y = context->args->y + output + row,
+      .lanes = smaller(MK_STRIP, matrix->rows - row),
   };
-  const mk_tile_kernel *kernels = panel ? context->variant->panel_kernels[format->sub_blocks - 1][format->minimum]
-                                        : context->variant->kernels[matrix->dtype];
+}
+
+/// Multiplies a tile that strip_of has left at the first group with a group.
+static void multiply_group(const strips_context *context, mk_tile tile, mk_dtype dtype, const mk_tile_kernel *kernels,
+                           uint32_t group) {
+  const mk_linear_args *args = context->args;
+  const uint32_t token = group * context->variant->group;
+  const size_t before = mk_is_coded(dtype)
+                            ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
+                            : mk_activation_bytes(token, context->cols);
+  tile.group = (const uint8_t *)args->workspace + before;
+  tile.x = args->x + (size_t)token * args->x_stride;
+  tile.x_stride = args->x_stride;
+  tile.y_stride = args->y_stride;
+  tile.cols = context->cols;
+  for (int s = 0; s < MK_PAIR && tile.strips[s].data; s++) tile.strips[s].y += (size_t)token * args->y_stride;
   kernels[tokens_in_group(context, group) - 1](&tile);
 }
 
-/// Multiplies strips [first, end) of a segment with groups [group_first, group_end). With few groups, one's activations
-/// stay in the first-level cache while the strips stream past; with many, a strip's panel does.
-static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t output, uint32_t first,
-                     uint32_t end, uint32_t group_first, uint32_t group_end, uint8_t *scratch) {
-  const mk_matrix *matrix = &segment->matrix;
-  const mk_format *format = mk_format_of(matrix->dtype);
-  if (!context->variant->expand[matrix->dtype] || group_end - group_first < GROUPS_FOR_PANELS ||
-      context->cols / MK_BLOCK * mk_panel_block_bytes(format) > MK_SCRATCH_BYTES) {
-    for (uint32_t group = group_first; group < group_end; group++) {
-      for (uint32_t strip = first; strip < end; strip++) {
-        multiply_tile(context, segment, output, strip, group, NULL);
-      }
+static void multiply_strips(const strips_context *context, const mk_linear_segment *segment, uint32_t output, range strips,
+                            range groups) {
+  const mk_dtype dtype = segment->matrix.dtype;
+  for (uint32_t group = groups.first; group < groups.end; group++) {
+    for (uint32_t strip = strips.first; strip < strips.end; strip++) {
+      const mk_tile tile = {.strips = {strip_of(context, segment, output, strip)}};
+      multiply_group(context, tile, dtype, context->variant->kernels[dtype], group);
     }
+  }
+}
+
+/// Multiplies the two strips of `tile`, blocks by blocks.
+static void multiply_panels(const strips_context *context, mk_tile tile, mk_dtype dtype, range groups, uint8_t *scratch) {
+  const uint32_t blocks = context->cols / MK_BLOCK, panels = quotient_up(blocks, PANEL_BLOCKS);
+  for (tile.first = 0; tile.first < blocks; tile.first = tile.end) {
+    tile.end = smaller(tile.first + quotient_up(blocks, panels), blocks);
+    context->variant->expand[dtype](&tile, scratch);
+    tile.panel = scratch;
+    tile.partial = (float *)(void *)(scratch + PANEL_BYTES);
+    for (uint32_t group = groups.first; group < groups.end; group++) {
+      multiply_group(context, tile, dtype, context->variant->panel_kernels[dtype], group);
+      tile.partial += MK_GROUP_MAX * MK_PAIR * MK_STRIP;
+    }
+  }
+}
+
+static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t output, range strips,
+                     range groups, uint8_t *scratch) {
+  if (!takes_panels(context, &segment->matrix)) {
+    multiply_strips(context, segment, output, strips, groups);
     return;
   }
-  const size_t bytes = mk_strip_shape_of(format, matrix->cols).bytes;
-  for (uint32_t strip = first; strip < end; strip++) {
-    context->variant->expand[matrix->dtype]((const uint8_t *)matrix->data + strip * bytes, context->cols, scratch);
-    for (uint32_t group = group_first; group < group_end; group++) {
-      multiply_tile(context, segment, output, strip, group, scratch);
-    }
+  for (uint32_t strip = strips.first; strip < strips.end; strip += MK_PAIR) {
+    mk_tile tile = {.strips = {strip_of(context, segment, output, strip)}};
+    // A strip that is left alone is its own partner, which stores nothing.
+    tile.strips[1] = tile.strips[0];
+    tile.strips[1].lanes = 0;
+    if (strip + 1 < strips.end) tile.strips[1] = strip_of(context, segment, output, strip + 1);
+    multiply_panels(context, tile, segment->matrix.dtype, groups, scratch);
   }
 }
 
@@ -95,15 +138,15 @@ static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
   const strips_context *context = opaque;
   uint32_t first = piece / context->group_chunks * context->strips_per_piece;
   uint32_t left = smaller(context->strips_per_piece, context->strips - first);
-  const uint32_t group_first = piece % context->group_chunks * context->groups_per_piece;
-  const uint32_t group_end = smaller(group_first + context->groups_per_piece, context->groups);
+  range groups = {.first = piece % context->group_chunks * context->groups_per_piece};
+  groups.end = smaller(groups.first + context->groups_per_piece, context->groups);
   uint32_t offset = 0;
   const mk_linear_segment *segment = context->args->segments;
   for (; left > 0; segment++) {
     const uint32_t strips = mk_strip_count(segment->matrix.rows);
     if (first < strips) {
       const uint32_t count = smaller(left, strips - first);
-      multiply(context, segment, offset, first, first + count, group_first, group_end,
+      multiply(context, segment, offset, (range){first, first + count}, groups,
                mk_stream_scratch(context->stream, worker));
       left -= count;
       first = 0;
@@ -136,12 +179,12 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
   }
   const uint64_t tile = total / context->strips, all_groups = tile * context->groups;
   uint64_t target = total * context->groups / ((uint64_t)workers * PIECES_PER_WORKER);
-  if (target > PIECE_MAX_NANOSECONDS) target = PIECE_MAX_NANOSECONDS;
+  const bool panels = takes_panels(context, &args->segments[0].matrix);
+  const uint64_t most = panels ? PANEL_PIECE_MAX_NANOSECONDS : PIECE_MAX_NANOSECONDS;
+  if (target > most) target = most;
   if (target < PIECE_MIN_NANOSECONDS) target = PIECE_MIN_NANOSECONDS;
-  // One strip's panel meets as many groups as the piece has time for.
-  const bool expands =
-      context->variant->expand[args->segments[0].matrix.dtype] && context->groups >= GROUPS_FOR_PANELS;
-  const uint32_t strips = expands ? 1 : STRIPS_PER_PIECE, groups = expands ? GROUPS_FOR_PANELS : 1;
+  // A panel meets as many groups as the piece has time for.
+  const uint32_t strips = panels ? MK_PAIR : STRIPS_PER_PIECE, groups = panels ? GROUPS_FOR_PANELS : 1;
   if (all_groups * strips <= target) {
     context->groups_per_piece = context->groups;
     context->strips_per_piece = (uint32_t)(target / all_groups);
@@ -150,6 +193,9 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
     const uint64_t fitting = target / (tile * context->strips_per_piece);
     context->groups_per_piece = smaller(context->groups, fitting > groups ? (uint32_t)fitting : groups);
   }
+  if (panels) context->strips_per_piece = quotient_up(context->strips_per_piece, MK_PAIR) * MK_PAIR;
+  // A segment behind the first may take panels too.
+  context->groups_per_piece = smaller(context->groups_per_piece, PANEL_GROUPS);
   context->group_chunks = quotient_up(context->groups, context->groups_per_piece);
   context->groups_per_piece = quotient_up(context->groups, context->group_chunks);
   return quotient_up(context->strips, context->strips_per_piece) * context->group_chunks;

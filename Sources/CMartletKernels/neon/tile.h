@@ -103,12 +103,12 @@ static __attribute__((noinline)) void store_part(float *y, float32x4_t sums, con
 
 INLINE void store_quarter(const mk_tile *tile, uint32_t n, int quarter, const float32x4_t *sums) {
   const uint32_t first = 4 * (uint32_t)quarter;
-  if (tile->lanes <= first) return;
-  const float *bias = tile->bias ? tile->bias + first : NULL;
+  if (tile->strips[0].lanes <= first) return;
+  const float *bias = tile->strips[0].bias ? tile->strips[0].bias + first : NULL;
   UNROLL for (uint32_t t = 0; t < n; t++) {
-    float *y = tile->y + (size_t)t * tile->y_stride + first;
-    if (tile->lanes - first < 4) {
-      store_part(y, sums[t], bias, tile->lanes - first);
+    float *y = tile->strips[0].y + (size_t)t * tile->y_stride + first;
+    if (tile->strips[0].lanes - first < 4) {
+      store_part(y, sums[t], bias, tile->strips[0].lanes - first);
     } else {
       vst1q_f32(y, bias ? vaddq_f32(sums[t], vld1q_f32(bias)) : sums[t]);
     }
