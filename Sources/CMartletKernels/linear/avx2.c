@@ -19,15 +19,14 @@ mk_status mk_avx2_matrix_pack(mk_stream *stream, const mk_matrix *source, void *
 
 enum { GROUP = 4 };
 
-static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
-                           uint8_t *out) {
-  mk_quantize_group(x, stride, cols, first, count, out);
+static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_quantize_group(x, stride, cols, count, out);
 }
 
 #include "../ops/codes.h"
 
-static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
-  mk_encode_group(x, stride, cols, first, count, out);
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, count, out);
 }
 
 INLINE __m256i load_bytes(const uint8_t *from) { return _mm256_loadu_si256((const __m256i *)(const void *)from); }
@@ -198,7 +197,9 @@ INLINE void store_half(const mk_tile *tile, uint32_t n, int half, const __m256 *
   UNROLL for (uint32_t t = 0; t < n; t++) {
     __m256 sum = sums[t];
     if (tile->strips[0].bias) sum = _mm256_add_ps(sum, _mm256_maskload_ps(tile->strips[0].bias + 8 * half, lanes));
-    _mm256_maskstore_ps(tile->strips[0].y + (size_t)t * tile->y_stride + 8 * half, lanes, sum);
+    float *y = tile->strips[0].y + (size_t)t * tile->y_stride + 8 * half;
+    if (tile->adds) sum = _mm256_add_ps(_mm256_maskload_ps(y, lanes), sum);
+    _mm256_maskstore_ps(y, lanes, sum);
   }
 }
 
@@ -289,6 +290,7 @@ KERNELS(Q6_K, quantized)
 mk_status mk_avx2_linear(mk_stream *stream, const mk_linear_args *args) {
   static const mk_strip_variant variant = {
       .group = GROUP,
+      .fused = &mk_avx2_fused_ops,
       .quantize_group = quantize_group,
       .encode_group = encode_group,
       .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),

@@ -25,18 +25,16 @@ enum { TOKENS = 4 };
 
 #include "activations_avx512.h"
 
-static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
-                           uint8_t *out) {
-  const float *rows = x + (size_t)first * stride;
+static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
   for (uint32_t b = 0; b < cols / MK_BLOCK; b++, out += (size_t)count * MK_TOKEN_BLOCK_BYTES) {
-    quantize_block_of_group(rows + (size_t)b * MK_BLOCK, stride, count, out);
+    quantize_block_of_group(x + (size_t)b * MK_BLOCK, stride, count, out);
   }
 }
 
 #include "../ops/codes.h"
 
-static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
-  mk_encode_group(x, stride, cols, first, count, out);
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, count, out);
 }
 
 /// Planes of a block to eight vectors of unsigned bytes; see packed.h.
@@ -193,16 +191,20 @@ INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, cons
   }
 }
 
-/// Adds the bias, if any, and stores the sums of one token.
-INLINE void store(const mk_tile_strip *strip, size_t offset, __m512 sums) {
+/// Adds the bias, if any, and stores the sums of one token, or adds them to what is there.
+INLINE void store(const mk_tile_strip *strip, size_t offset, bool adds, __m512 sums) {
   const __mmask16 lanes = (__mmask16)((1u << strip->lanes) - 1);
   if (strip->bias) sums = _mm512_add_ps(sums, _mm512_maskz_loadu_ps(lanes, strip->bias));
+  if (adds) sums = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, strip->y + offset), sums);
   _mm512_mask_storeu_ps(strip->y + offset, lanes, sums);
 }
 
 INLINE void store_all(const mk_tile *tile, uint32_t n, const __m512 *sums) {
+  // Stores to y might else change them.
   const mk_tile_strip strip = tile->strips[0];
-  UNROLL for (uint32_t t = 0; t < n; t++) store(&strip, (size_t)t * tile->y_stride, sums[t]);
+  const size_t stride = tile->y_stride;
+  const bool adds = tile->adds;
+  UNROLL for (uint32_t t = 0; t < n; t++) store(&strip, t * stride, adds, sums[t]);
 }
 
 /// Vectors of weights are read once and meet n tokens.
@@ -265,10 +267,10 @@ INLINE void end_panel(const mk_tile *tile, uint32_t first, uint32_t count, const
     return;
   }
   UNROLL for (int s = 0; s < MK_PAIR; s++) {
-    // Stores to y might else change it.
     const mk_tile_strip strip = tile->strips[s];
     const size_t stride = tile->y_stride;
-    UNROLL for (uint32_t t = 0; t < count; t++) store(&strip, (first + t) * stride, sums[MK_PAIR * t + s]);
+    const bool adds = tile->adds;
+    UNROLL for (uint32_t t = 0; t < count; t++) store(&strip, (first + t) * stride, adds, sums[MK_PAIR * t + s]);
   }
 }
 
@@ -407,6 +409,7 @@ PANELS(2, 1)
 mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
   static const mk_strip_variant variant = {
       .group = 8,
+      .fused = &mk_avx512_fused_ops,
       .quantize_group = quantize_group,
       .encode_group = encode_group,
       .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),

@@ -1,5 +1,6 @@
 /// What a vector variant adds to the shared `linear` over packed strips: its quantisers and micro-kernels.
 #pragma once
+#include "../ops/fused_ops.h"
 #include "arguments.h"
 
 enum { MK_GROUP_MAX = 8, MK_PAIR = 2 };
@@ -24,6 +25,7 @@ typedef struct mk_tile_strip {
 typedef struct mk_tile {
   mk_tile_strip strips[MK_PAIR];
   uint32_t y_stride;
+  bool adds;            ///< to what y holds
   const uint8_t *group; ///< the group's activations in 8 or 16 bits
   const float *x;       ///< the group's first row, for float32
   uint32_t x_stride, cols;
@@ -38,8 +40,9 @@ typedef void (*mk_tile_kernel)(const mk_tile *tile);
 /// rest. `expand[dtype]`, where there is one, makes the panel of a tile, which `panel_kernels[dtype]` multiply likewise.
 typedef struct mk_strip_variant {
   uint32_t group;
-  void (*quantize_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out);
-  void (*encode_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out);
+  const mk_fused_ops *fused;
+  void (*quantize_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
+  void (*encode_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
   mk_tile_kernel kernels[MK_FORMAT_COUNT][MK_GROUP_MAX];
   void (*expand[MK_FORMAT_COUNT])(const mk_tile *tile, uint8_t *panel);
   const mk_tile_kernel *panel_kernels[MK_FORMAT_COUNT];

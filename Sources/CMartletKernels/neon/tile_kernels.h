@@ -3,8 +3,8 @@
 /// dots[t] the products of its rows with token t.
 #include "tile.h"
 
-static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
-  mk_encode_group(x, stride, cols, first, count, out);
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, count, out);
 }
 
 /// sums[t] gains the block's share, in the order of operations of the reference.
@@ -157,6 +157,7 @@ KERNELS(Q6_K, quantized)
 
 static const mk_strip_variant strip_variant = {
     .group = MK_GROUP_MAX,
+    .fused = &mk_neon_fused_ops,
     .quantize_group = quantize_group,
     .encode_group = encode_group,
     .kernels = {ENTRY(F32), ENTRY(F16), [MK_BF16] = TILES(F16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
