@@ -4,11 +4,11 @@
 #include "plain.h"
 #include "team.h"
 
-/// `V` is the op set, `L` the one that `linear` is taken from.
-#define MK_CPU_TABLE(V, L, NAME, DESCRIPTION)                                                                 \
+/// `V` is the op set, `L` the one that `linear` is taken from; FUSED says whether that takes other ops in.
+#define MK_CPU_TABLE(V, L, FUSED, NAME, DESCRIPTION)                                                               \
   {                                                                                                          \
       .abi_version = MK_ABI_VERSION, .name = NAME, .description = DESCRIPTION,                                 \
-      .activation_dtype = MK_F32, .fused_linear = 0,                                                           \
+      .activation_dtype = MK_F32, .fused_linear = FUSED,                                                       \
       .stream_create = mk_cpu_stream_create, .stream_destroy = mk_cpu_stream_destroy,                          \
       .stream_synchronize = mk_cpu_stream_synchronize, .stream_statistics = mk_cpu_stream_statistics,          \
       .memory_allocate = mk_cpu_memory_allocate, .memory_free = mk_cpu_memory_free,                            \
@@ -24,12 +24,12 @@
       .feed_tokens = mk_plain_feed_tokens, .keep_tokens = mk_plain_keep_tokens,                                \
   }
 
-static const mk_table reference_table = MK_CPU_TABLE(reference, reference, "cpu-reference", "scalar C on any processor");
+static const mk_table reference_table = MK_CPU_TABLE(reference, reference, 0, "cpu-reference", "scalar C on any processor");
 
 #if defined(__x86_64__)
-static const mk_table avx2_table = MK_CPU_TABLE(avx2, avx2, "cpu-avx2", "AVX2, FMA and F16C");
+static const mk_table avx2_table = MK_CPU_TABLE(avx2, avx2, 1, "cpu-avx2", "AVX2, FMA and F16C");
 static const mk_table avx512_table =
-    MK_CPU_TABLE(avx512, avx512, "cpu-avx512", "AVX-512 with VNNI integer dot products");
+    MK_CPU_TABLE(avx512, avx512, 1, "cpu-avx512", "AVX-512 with VNNI integer dot products");
 
 static int has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
@@ -53,10 +53,10 @@ const mk_table *mk_cpu_table(mk_cpu_variant variant) {
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 
-static const mk_table neon_table = MK_CPU_TABLE(neon, neon, "cpu-neon", "NEON");
-static const mk_table neon_dot_table = MK_CPU_TABLE(neon, neon_dot, "cpu-neon", "NEON with dot products of bytes");
+static const mk_table neon_table = MK_CPU_TABLE(neon, neon, 1, "cpu-neon", "NEON");
+static const mk_table neon_dot_table = MK_CPU_TABLE(neon, neon_dot, 1, "cpu-neon", "NEON with dot products of bytes");
 static const mk_table neon_matrix_table =
-    MK_CPU_TABLE(neon, neon_matrix, "cpu-neon", "NEON with matrix products of bytes");
+    MK_CPU_TABLE(neon, neon_matrix, 1, "cpu-neon", "NEON with matrix products of bytes");
 
 /// NEON itself is part of the architecture as Linux has it.
 static const mk_table *best_neon_table(void) {

@@ -50,3 +50,4 @@ void test_attention(const pair *p);
 void test_rows(const pair *p);
 void test_logits(const pair *p);
 void test_team(const pair *p);
+void test_fused(const pair *p);

@@ -19,7 +19,7 @@ static void test_variant(const mk_table *table, const mk_table *reference) {
     const char *name;
     void (*run)(const pair *);
   } suites[] = {{"team", test_team}, {"linear", test_linear}, {"attention", test_attention}, {"rows", test_rows},
-                {"logits", test_logits}};
+                {"logits", test_logits}, {"fused", test_fused}};
   for (uint32_t threads = 1; threads <= 4; threads++) {
     pair p = {.table = table, .reference = reference, .threads = threads};
     p.stream = make_stream(table, threads);

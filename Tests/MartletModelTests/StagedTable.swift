@@ -59,6 +59,8 @@ enum StagedTable {
     let copy = UnsafeMutablePointer<mk_table>.allocate(capacity: 1)
     unsafe copy.initialize(to: cpu.pointee)
     unsafe copy.pointee.separate_memory = 1
+    // Matrices stay in the file's layout here, with which products take no other ops in.
+    unsafe copy.pointee.fused_linear = 0
     unsafe setMemory(copy)
     unsafe setOps(copy)
     return unsafe KernelTable(copy)

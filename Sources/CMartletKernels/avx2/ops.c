@@ -23,6 +23,7 @@ MK_INLINE mk_i32x16 mk_dot_pairs(mk_i32x16 sums, mk_i32x16 a, mk_i32x16 b) {
 
 #include "../ops/norm.h"
 #include "../ops/gated.h"
+#include "../ops/fused.h"
 #include "../ops/rope.h"
 #include "../ops/attention.h"
 #include "../ops/adjust_logits.h"

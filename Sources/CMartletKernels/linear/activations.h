@@ -88,11 +88,11 @@ static inline __attribute__((always_inline)) void mk_quantize_block(const float 
   for (uint32_t i = 0; i < 3; i++) memcpy(fields + (size_t)4 * width * (2 + i), &pairs[i], 4);
 }
 
-/// Quantises tokens [first, first + count), one group, of x to `out`, the group's place in the workspace.
+/// Quantises a group of `count` tokens, rows of x, to `out`, the group's place in the workspace.
 static inline __attribute__((always_inline)) void mk_quantize_group(const float *x, uint32_t stride, uint32_t cols,
-                                                                    uint32_t first, uint32_t count, uint8_t *out) {
+                                                                    uint32_t count, uint8_t *out) {
   for (uint32_t token = 0; token < count; token++) {
-    const float *row = x + (size_t)(first + token) * stride;
+    const float *row = x + (size_t)token * stride;
     for (uint32_t b = 0; b < cols / MK_BLOCK; b++) {
       mk_quantize_block(row + (size_t)b * MK_BLOCK, out + (size_t)b * count * MK_TOKEN_BLOCK_BYTES, count, token);
     }

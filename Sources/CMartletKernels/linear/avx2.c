@@ -19,15 +19,14 @@ mk_status mk_avx2_matrix_pack(mk_stream *stream, const mk_matrix *source, void *
 
 enum { GROUP = 4 };
 
-static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
-                           uint8_t *out) {
-  mk_quantize_group(x, stride, cols, first, count, out);
+static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_quantize_group(x, stride, cols, count, out);
 }
 
 #include "../ops/codes.h"
 
-static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
-  mk_encode_group(x, stride, cols, first, count, out);
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, count, out);
 }
 
 INLINE __m256i load_bytes(const uint8_t *from) { return _mm256_loadu_si256((const __m256i *)(const void *)from); }
@@ -192,13 +191,15 @@ INLINE void add_block(const mk_format format, uint32_t n, const __m256i *w, cons
 
 INLINE void store_half(const mk_tile *tile, uint32_t n, int half, const __m256 *sums) {
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  const int32_t rest = (int32_t)tile->lanes - 8 * half;
+  const int32_t rest = (int32_t)tile->strips[0].lanes - 8 * half;
   if (rest <= 0) return;
   const __m256i lanes = _mm256_cmpgt_epi32(_mm256_set1_epi32(rest), index);
   UNROLL for (uint32_t t = 0; t < n; t++) {
     __m256 sum = sums[t];
-    if (tile->bias) sum = _mm256_add_ps(sum, _mm256_maskload_ps(tile->bias + 8 * half, lanes));
-    _mm256_maskstore_ps(tile->y + (size_t)t * tile->y_stride + 8 * half, lanes, sum);
+    if (tile->strips[0].bias) sum = _mm256_add_ps(sum, _mm256_maskload_ps(tile->strips[0].bias + 8 * half, lanes));
+    float *y = tile->strips[0].y + (size_t)t * tile->y_stride + 8 * half;
+    if (tile->adds) sum = _mm256_add_ps(_mm256_maskload_ps(y, lanes), sum);
+    _mm256_maskstore_ps(y, lanes, sum);
   }
 }
 
@@ -206,7 +207,7 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   const mk_format format = mk_formats[dtype];
   const mk_strip_shape shape = mk_strip_shape_of(&format, 256);
   const uint32_t blocks = tile->cols / MK_BLOCK, per_unit = format.super ? 8 : 1;
-  const uint8_t *at = tile->strip, *x = tile->group;
+  const uint8_t *at = tile->strips[0].data, *x = tile->group;
   __m256 sums[2][GROUP];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = _mm256_setzero_ps();
   for (uint32_t first = 0; first < blocks; first += per_unit) {
@@ -225,7 +226,7 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
 
 INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   (void)dtype;
-  const float *strip = (const float *)(const void *)tile->strip;
+  const float *strip = (const float *)(const void *)tile->strips[0].data;
   __m256 sums[2][GROUP];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = _mm256_setzero_ps();
   for (uint32_t k = 0; k < tile->cols; k++, strip += MK_STRIP) {
@@ -243,7 +244,7 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
 INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   (void)dtype;
   UNROLL for (int half = 0; half < 2; half++) {
-    const uint8_t *at = tile->strip + MK_CODED_SCALES + 32 * half, *x = tile->group;
+    const uint8_t *at = tile->strips[0].data + MK_CODED_SCALES + 32 * half, *x = tile->group;
     __m256 sums[GROUP];
     UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm256_setzero_ps();
     for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
@@ -259,7 +260,7 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
         sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[t]), broadcast_float(x + 64 * n + 4 * t), sums[t]);
       }
     }
-    const __m256 scale = _mm256_loadu_ps((const float *)(const void *)tile->strip + 8 * half);
+    const __m256 scale = _mm256_loadu_ps((const float *)(const void *)tile->strips[0].data + 8 * half);
     UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm256_mul_ps(sums[t], scale);
     store_half(tile, n, half, sums);
   }
@@ -289,6 +290,7 @@ KERNELS(Q6_K, quantized)
 mk_status mk_avx2_linear(mk_stream *stream, const mk_linear_args *args) {
   static const mk_strip_variant variant = {
       .group = GROUP,
+      .fused = &mk_avx2_fused_ops,
       .quantize_group = quantize_group,
       .encode_group = encode_group,
       .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),

@@ -20,20 +20,21 @@ mk_status mk_avx512_matrix_pack(mk_stream *stream, const mk_matrix *source, void
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
+/// Tokens that meet a panel at a time, so that their sums stay in registers.
+enum { TOKENS = 4 };
+
 #include "activations_avx512.h"
 
-static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
-                           uint8_t *out) {
-  const float *rows = x + (size_t)first * stride;
+static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
   for (uint32_t b = 0; b < cols / MK_BLOCK; b++, out += (size_t)count * MK_TOKEN_BLOCK_BYTES) {
-    quantize_block_of_group(rows + (size_t)b * MK_BLOCK, stride, count, out);
+    quantize_block_of_group(x + (size_t)b * MK_BLOCK, stride, count, out);
   }
 }
 
 #include "../ops/codes.h"
 
-static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
-  mk_encode_group(x, stride, cols, first, count, out);
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, count, out);
 }
 
 /// Planes of a block to eight vectors of unsigned bytes; see packed.h.
@@ -159,6 +160,16 @@ INLINE void dot(uint32_t n, const __m512i *w, int first, int end, __m512i pair, 
   }
 }
 
+/// Sum of a token's values in a sub-block; `fields` are the token's in a block of a group of n.
+INLINE __m512 token_sum(uint8_t sub_blocks, uint32_t n, const uint8_t *fields, int h) {
+  if (sub_blocks == 1) return broadcast_float(fields + 4 * n);
+  int32_t pair;
+  float scale;
+  memcpy(&pair, fields + 4 * n * (3 + h), 4);
+  memcpy(&scale, fields, 4);
+  return _mm512_set1_ps(scale * (float)mk_pair_sum(pair, 16));
+}
+
 /// sums[t] gains the block's share, in the order of operations of the reference.
 INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, const block_header header,
                       const uint8_t *x, __m512 *sums) {
@@ -175,25 +186,25 @@ INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, cons
   if (!format.minimum) return;
   UNROLL for (int h = 0; h < format.sub_blocks; h++) {
     UNROLL for (uint32_t t = 0; t < n; t++) {
-      __m512 sum = broadcast_float(fields + 4 * n + 4 * t);
-      if (format.sub_blocks == 2) {
-        int32_t pair;
-        float scale;
-        memcpy(&pair, halves + 4 * (n * h + t), 4);
-        memcpy(&scale, fields + 4 * t, 4);
-        sum = _mm512_set1_ps(scale * (float)mk_pair_sum(pair, 16));
-      }
-      sums[t] = _mm512_fmadd_ps(header.minimum[h], sum, sums[t]);
+      sums[t] = _mm512_fmadd_ps(header.minimum[h], token_sum(format.sub_blocks, n, fields + 4 * t, h), sums[t]);
     }
   }
 }
 
-INLINE void store(const mk_tile *tile, uint32_t n, const __m512 *sums) {
-  const __mmask16 lanes = (__mmask16)((1u << tile->lanes) - 1);
-  UNROLL for (uint32_t t = 0; t < n; t++) {
-    const __m512 sum = tile->bias ? _mm512_add_ps(sums[t], _mm512_maskz_loadu_ps(lanes, tile->bias)) : sums[t];
-    _mm512_mask_storeu_ps(tile->y + (size_t)t * tile->y_stride, lanes, sum);
-  }
+/// Adds the bias, if any, and stores the sums of one token, or adds them to what is there.
+INLINE void store(const mk_tile_strip *strip, size_t offset, bool adds, __m512 sums) {
+  const __mmask16 lanes = (__mmask16)((1u << strip->lanes) - 1);
+  if (strip->bias) sums = _mm512_add_ps(sums, _mm512_maskz_loadu_ps(lanes, strip->bias));
+  if (adds) sums = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, strip->y + offset), sums);
+  _mm512_mask_storeu_ps(strip->y + offset, lanes, sums);
+}
+
+INLINE void store_all(const mk_tile *tile, uint32_t n, const __m512 *sums) {
+  // Stores to y might else change them.
+  const mk_tile_strip strip = tile->strips[0];
+  const size_t stride = tile->y_stride;
+  const bool adds = tile->adds;
+  UNROLL for (uint32_t t = 0; t < n; t++) store(&strip, t * stride, adds, sums[t]);
 }
 
 /// Vectors of weights are read once and meet n tokens.
@@ -201,7 +212,7 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   const mk_format format = mk_formats[dtype];
   const mk_strip_shape shape = mk_strip_shape_of(&format, 256);
   const uint32_t blocks = tile->cols / MK_BLOCK, per_unit = format.super ? 8 : 1;
-  const uint8_t *at = tile->strip, *x = tile->group;
+  const uint8_t *at = tile->strips[0].data, *x = tile->group;
   __m512 sums[MK_GROUP_MAX];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
   for (uint32_t first = 0; first < blocks; first += per_unit) {
@@ -213,49 +224,101 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
       add_block(format, n, w, make_header(format, w, halves, at, at + shape.code_sums), x, sums);
     }
   }
-  store(tile, n, sums);
+  store_all(tile, n, sums);
 }
 
-INLINE void expand(mk_dtype dtype, const uint8_t *strip, uint32_t cols, uint8_t *panel) {
+/// One strip after the other, since memory delivers one stream best.
+INLINE void expand(mk_dtype dtype, const mk_tile *tile, uint8_t *panel) {
+  enum { STEP = 64 * MK_PAIR };
   const mk_format format = mk_formats[dtype];
   const mk_strip_shape shape = mk_strip_shape_of(&format, 256);
-  for (uint32_t block = 0; block < cols / MK_BLOCK; block++) {
-    const uint8_t *at = strip + mk_strip_block(&shape, block);
-    __m512i w[8];
-    unpack(format.bits, at + shape.block_scales, w);
-    const block_header header =
-        make_header(format, w, strip + mk_strip_halves(&shape, block), at, at + shape.code_sums);
-    UNROLL for (int j = 0; j < 8; j++, panel += 64) _mm512_store_si512(panel, w[j]);
-    UNROLL for (int h = 0; h < format.sub_blocks; h++, panel += format.minimum ? 192 : 128) {
-      _mm512_store_ps(panel, header.scale[h]);
-      _mm512_store_si512(panel + 64, header.pair[h]);
-      if (format.minimum) _mm512_store_ps(panel + 128, header.minimum[h]);
+  for (int s = 0; s < MK_PAIR; s++) {
+    const uint8_t *strip = tile->strips[s].data;
+    uint8_t *to = panel + 64 * s;
+    for (uint32_t block = tile->first; block < tile->end; block++) {
+      const uint8_t *at = strip + mk_strip_block(&shape, block);
+      __m512i w[8];
+      unpack(format.bits, at + shape.block_scales, w);
+      const block_header header = make_header(format, w, strip + mk_strip_halves(&shape, block), at, at + shape.code_sums);
+      UNROLL for (int j = 0; j < 8; j++, to += STEP) _mm512_store_si512(to, w[j]);
+      UNROLL for (int h = 0; h < format.sub_blocks; h++, to += STEP * (format.minimum ? 3 : 2)) {
+        _mm512_store_ps(to, header.scale[h]);
+        _mm512_store_si512(to + STEP, header.pair[h]);
+        if (format.minimum) _mm512_store_ps(to + 2 * STEP, header.minimum[h]);
+      }
     }
   }
 }
 
-INLINE void panel_tile(uint8_t sub_blocks, bool minimum, uint32_t n, const mk_tile *tile) {
-  const mk_format format = {.sub_blocks = sub_blocks, .minimum = minimum};
-  const uint8_t *at = tile->strip, *x = tile->group;
-  __m512 sums[MK_GROUP_MAX];
-  UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
-  for (uint32_t block = 0; block < tile->cols / MK_BLOCK; block++, x += n * MK_TOKEN_BLOCK_BYTES) {
-    __m512i w[8];
-    block_header header;
-    UNROLL for (int j = 0; j < 8; j++, at += 64) w[j] = _mm512_load_si512(at);
-    UNROLL for (int h = 0; h < sub_blocks; h++, at += minimum ? 192 : 128) {
-      header.scale[h] = _mm512_load_ps(at);
-      header.pair[h] = _mm512_load_si512(at + 64);
-      if (minimum) header.minimum[h] = _mm512_load_ps(at + 128);
-    }
-    add_block(format, n, w, header, x, sums);
+/// Sums of `count` tokens from token `first` on times a pair of strips; a token's two vectors stand together.
+INLINE void begin_panel(const mk_tile *tile, uint32_t first, uint32_t count, __m512 *sums) {
+  UNROLL for (uint32_t i = 0; i < MK_PAIR * count; i++) {
+    sums[i] = _mm512_setzero_ps();
+    if (tile->first > 0) sums[i] = _mm512_loadu_ps(tile->partial + MK_STRIP * (MK_PAIR * first + i));
   }
-  store(tile, n, sums);
+}
+
+/// The last range of blocks stores products, earlier ones keep their sums.
+INLINE void end_panel(const mk_tile *tile, uint32_t first, uint32_t count, const __m512 *sums) {
+  if (tile->end < tile->cols / MK_BLOCK) {
+    UNROLL for (uint32_t i = 0; i < MK_PAIR * count; i++) {
+      _mm512_storeu_ps(tile->partial + MK_STRIP * (MK_PAIR * first + i), sums[i]);
+    }
+    return;
+  }
+  UNROLL for (int s = 0; s < MK_PAIR; s++) {
+    const mk_tile_strip strip = tile->strips[s];
+    const size_t stride = tile->y_stride;
+    const bool adds = tile->adds;
+    UNROLL for (uint32_t t = 0; t < count; t++) store(&strip, (first + t) * stride, adds, sums[MK_PAIR * t + s]);
+  }
+}
+
+/// A panel times tokens [first, first + count) of a group of n, in the order of operations of add_block.
+INLINE void panel_part(uint8_t sub_blocks, bool minimum, uint32_t n, uint32_t first, const uint32_t count,
+                       const mk_tile *tile) {
+  enum { S = MK_PAIR, STEP = 64 * S };
+  const mk_format format = {.sub_blocks = sub_blocks, .minimum = minimum};
+  const int vectors = 8 / sub_blocks;
+  const uint8_t *at = tile->panel, *x = tile->group + (size_t)tile->first * n * MK_TOKEN_BLOCK_BYTES + MK_BLOCK * first;
+  __m512 sums[S * TOKENS];
+  begin_panel(tile, first, count, sums);
+  for (uint32_t block = tile->first; block < tile->end; block++, x += n * MK_TOKEN_BLOCK_BYTES) {
+    const uint8_t *fields = x + MK_BLOCK * (n - first) + 4 * first, *headers = at + 8 * STEP;
+    UNROLL for (int h = 0; h < sub_blocks; h++) {
+      const uint8_t *header = headers + STEP * (minimum ? 3 * h : 2 * h);
+      const uint8_t *pairs = fields + 4 * n * (sub_blocks == 1 ? 2 : 3 + h);
+      __m512i dots[S * TOKENS];
+      UNROLL for (uint32_t i = 0; i < S * count; i++) {
+        const __m512i pair = _mm512_load_si512(header + STEP + 64 * (i % S));
+        dots[i] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), pair, broadcast_integer(pairs + 4 * (i / S)));
+      }
+      UNROLL for (int j = vectors * h; j < vectors * (h + 1); j++) {
+        UNROLL for (uint32_t i = 0; i < S * count; i++) {
+          const __m512i w = _mm512_load_si512(at + STEP * j + 64 * (i % S));
+          dots[i] = _mm512_dpbusd_epi32(dots[i], w, broadcast_integer(x + MK_BLOCK * (i / S) + 4 * j));
+        }
+      }
+      UNROLL for (uint32_t i = 0; i < S * count; i++) {
+        const __m512 scale = _mm512_mul_ps(_mm512_load_ps(header + 64 * (i % S)), broadcast_float(fields + 4 * (i / S)));
+        sums[i] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(dots[i]), sums[i]);
+      }
+    }
+    at += mk_panel_block_bytes(&format);
+    if (!minimum) continue;
+    UNROLL for (int h = 0; h < sub_blocks; h++) {
+      UNROLL for (uint32_t i = 0; i < S * count; i++) {
+        const __m512 sum = token_sum(sub_blocks, n, fields + 4 * (i / S), h);
+        sums[i] = _mm512_fmadd_ps(_mm512_load_ps(headers + STEP * (3 * h + 2) + 64 * (i % S)), sum, sums[i]);
+      }
+    }
+  }
+  end_panel(tile, first, count, sums);
 }
 
 INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   (void)dtype;
-  const uint8_t *strip = tile->strip;
+  const uint8_t *strip = tile->strips[0].data;
   __m512 sums[MK_GROUP_MAX];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
   for (uint32_t k = 0; k < tile->cols; k++, strip += 64) {
@@ -264,13 +327,13 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
       sums[t] = _mm512_fmadd_ps(w, _mm512_set1_ps(tile->x[(size_t)t * tile->x_stride + k]), sums[t]);
     }
   }
-  store(tile, n, sums);
+  store_all(tile, n, sums);
 }
 
 /// A block's products are exact; the blocks are added in order, each with its activations' scale.
 INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   (void)dtype;
-  const uint8_t *at = tile->strip + MK_CODED_SCALES, *x = tile->group;
+  const uint8_t *at = tile->strips[0].data + MK_CODED_SCALES, *x = tile->group;
   __m512 sums[MK_GROUP_MAX];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
   for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
@@ -286,9 +349,9 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
       sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), broadcast_float(x + 64 * n + 4 * t), sums[t]);
     }
   }
-  const __m512 scale = _mm512_loadu_ps(tile->strip);
+  const __m512 scale = _mm512_loadu_ps(tile->strips[0].data);
   UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_mul_ps(sums[t], scale);
-  store(tile, n, sums);
+  store_all(tile, n, sums);
 }
 
 #define KERNEL(D, N, KIND) \
@@ -297,15 +360,18 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   KERNEL(D, 1, KIND) KERNEL(D, 2, KIND) KERNEL(D, 3, KIND) KERNEL(D, 4, KIND) KERNEL(D, 5, KIND)    \
   KERNEL(D, 6, KIND) KERNEL(D, 7, KIND) KERNEL(D, 8, KIND)
 #define EXPAND(D) \
-  static void expand_##D(const uint8_t *strip, uint32_t cols, uint8_t *panel) { expand(MK_##D, strip, cols, panel); }
-#define PANEL(S, M, N) \
-  static void panel_##S##_##M##_##N(const mk_tile *tile) { panel_tile(S, M, N, tile); }
+  static void expand_##D(const mk_tile *tile, uint8_t *panel) { expand(MK_##D, tile, panel); }
+#define PANEL(S, M, N)                                                                             \
+  static void panel_##S##_##M##_##N(const mk_tile *tile) {                                         \
+    panel_part(S, M, N, 0, N < TOKENS ? N : TOKENS, tile);                                         \
+    if (N > TOKENS) panel_part(S, M, N, TOKENS, N > TOKENS ? N - TOKENS : 0, tile);                \
+  }
 #define PANELS(S, M)                                                                               \
   PANEL(S, M, 1) PANEL(S, M, 2) PANEL(S, M, 3) PANEL(S, M, 4) PANEL(S, M, 5) PANEL(S, M, 6)         \
-  PANEL(S, M, 7) PANEL(S, M, 8)
-#define PANEL_ENTRY(S, M)                                                                          \
-  {panel_##S##_##M##_1, panel_##S##_##M##_2, panel_##S##_##M##_3, panel_##S##_##M##_4,              \
-   panel_##S##_##M##_5, panel_##S##_##M##_6, panel_##S##_##M##_7, panel_##S##_##M##_8}
+  PANEL(S, M, 7) PANEL(S, M, 8)                                                                    \
+  static const mk_tile_kernel panels_##S##_##M[MK_GROUP_MAX] = {                                   \
+      panel_##S##_##M##_1, panel_##S##_##M##_2, panel_##S##_##M##_3, panel_##S##_##M##_4,           \
+      panel_##S##_##M##_5, panel_##S##_##M##_6, panel_##S##_##M##_7, panel_##S##_##M##_8};
 #define ENTRY(D)                                                                                   \
   [MK_##D] = {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4, tile_##D##_5, tile_##D##_6,   \
               tile_##D##_7, tile_##D##_8}
@@ -343,6 +409,7 @@ PANELS(2, 1)
 mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
   static const mk_strip_variant variant = {
       .group = 8,
+      .fused = &mk_avx512_fused_ops,
       .quantize_group = quantize_group,
       .encode_group = encode_group,
       .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
@@ -350,7 +417,9 @@ mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
       .expand = {[MK_Q4_0] = expand_Q4_0, [MK_Q4_1] = expand_Q4_1, [MK_Q5_0] = expand_Q5_0, [MK_Q5_1] = expand_Q5_1,
                  [MK_Q8_0] = expand_Q8_0, [MK_Q2_K] = expand_Q2_K, [MK_Q3_K] = expand_Q3_K, [MK_Q4_K] = expand_Q4_K,
                  [MK_Q5_K] = expand_Q5_K, [MK_Q6_K] = expand_Q6_K},
-      .panel_kernels = {{PANEL_ENTRY(1, 0), PANEL_ENTRY(1, 1)}, {PANEL_ENTRY(2, 0), PANEL_ENTRY(2, 1)}},
+      .panel_kernels = {[MK_Q4_0] = panels_1_0, [MK_Q4_1] = panels_1_1, [MK_Q5_0] = panels_1_0, [MK_Q5_1] = panels_1_1,
+                        [MK_Q8_0] = panels_1_0, [MK_Q2_K] = panels_2_1, [MK_Q3_K] = panels_2_0, [MK_Q4_K] = panels_1_1,
+                        [MK_Q5_K] = panels_1_1, [MK_Q6_K] = panels_2_0},
   };
   return mk_strips_linear(stream, args, &variant);
 }

@@ -22,7 +22,7 @@ static void quantize_row(void *opaque, uint32_t piece, uint32_t worker) {
   const linear_context *context = opaque;
   const mk_linear_args *args = context->args;
   uint8_t *out = (uint8_t *)args->workspace + mk_activation_bytes(piece, context->cols);
-  mk_quantize_group(args->x, args->x_stride, context->cols, piece, 1, out);
+  mk_quantize_group(args->x + (size_t)piece * args->x_stride, args->x_stride, context->cols, 1, out);
 }
 
 /// sum of (code - offset) * (x + zero) over 16 columns, exact.
@@ -105,7 +105,7 @@ static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
 
 mk_status mk_reference_linear(mk_stream *stream, const mk_linear_args *args) {
   mk_linear_needs needs;
-  const mk_status status = mk_check_linear(args, &needs);
+  const mk_status status = mk_check_linear(args, false, &needs);
   if (status != MK_OK || !needs.work) return status;
   if (!stream) return MK_INVALID_ARGUMENT;
   linear_context context = {args, needs.cols, 0};

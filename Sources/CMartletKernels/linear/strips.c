@@ -2,11 +2,23 @@
 #include "../team.h"
 #include "strips.h"
 
-/// Pieces aim at this much time: short enough that a preempted helper delays little, long enough to claim cheaply.
-enum { PIECE_MAX_NANOSECONDS = 40000, PIECE_MIN_NANOSECONDS = 4000, PIECES_PER_WORKER = 4, STRIPS_PER_PIECE = 4 };
+/// Pieces aim at this much time: short enough that a preempted helper delays little, long enough to claim cheaply. Pieces of
+/// panels may take longer, so that a panel meets many groups: making it takes as long as two or three of them.
+enum {
+  PIECE_MAX_NANOSECONDS = 40000,
+  PANEL_PIECE_MAX_NANOSECONDS = 100000,
+  PIECE_MIN_NANOSECONDS = 4000,
+  PIECES_PER_WORKER = 4,
+  STRIPS_PER_PIECE = 4,
+};
 
-/// From so many groups on a panel pays.
+/// From so many groups on panels pay.
 enum { GROUPS_FOR_PANELS = 8 };
+
+/// Blocks of a panel, of which the first-level cache holds most, and groups whose partial sums fit the scratch.
+enum { PANEL_BLOCKS = 20, PANEL_GROUPS = 128, PANEL_BYTES = 48 << 10 };
+_Static_assert(PANEL_BYTES + PANEL_GROUPS * MK_GROUP_MAX * MK_PAIR * MK_STRIP * sizeof(float) <= MK_SCRATCH_BYTES,
+               "a worker has room for a panel and for partial sums");
 
 typedef struct {
   const mk_stream *stream;
@@ -24,70 +36,197 @@ static uint32_t tokens_in_group(const strips_context *context, uint32_t group) {
   return smaller(context->variant->group, context->args->rows - group * context->variant->group);
 }
 
-static void quantize_piece(void *opaque, uint32_t piece, uint32_t worker) {
-  (void)worker;
-  const strips_context *context = opaque;
-  const mk_linear_args *args = context->args;
-  const uint32_t first = piece * context->variant->group;
-  const uint32_t count = tokens_in_group(context, piece);
-  uint8_t *out = args->workspace;
+/// Strips whose products of gate and up fit the scratch.
+enum { GATED_STRIPS = 128 };
+_Static_assert(GATED_STRIPS * MK_STRIP * 2 * MK_GROUP_MAX * sizeof(float) <= MK_SCRATCH_BYTES,
+               "a group's products fit the scratch");
+
+static bool is_gated(const strips_context *context) { return context->args->output >= MK_OUTPUT_SILU; }
+
+/// The normed rows of x, for segments that multiply them as they are.
+static float *normed_rows(const strips_context *context) {
+  return (float *)(void *)((uint8_t *)context->args->workspace + context->needs.normed_offset);
+}
+
+/// Columns that a group is normed by at a time, before they become codes.
+enum { NORM_COLUMNS = 512 };
+_Static_assert(NORM_COLUMNS % MK_BLOCK == 0 && NORM_COLUMNS * MK_GROUP_MAX * sizeof(float) <= MK_SCRATCH_BYTES,
+               "whole blocks of a group fit the scratch");
+
+/// Turns columns [start, start + width) of the group that begins at token `first` to codes; x begins at `start`.
+static void code_columns(const strips_context *context, const float *x, uint32_t stride, uint32_t start, uint32_t width,
+                         uint32_t first, uint32_t count) {
+  uint8_t *quantized = context->args->workspace, *coded = quantized + context->needs.coded_offset;
   if (context->needs.quantized) {
-    context->variant->quantize_group(args->x, args->x_stride, context->cols, first, count,
-                                     out + mk_activation_bytes(first, context->cols));
+    quantized += mk_activation_bytes(first, context->cols) + mk_activation_bytes(count, start);
+    context->variant->quantize_group(x, stride, width, count, quantized);
   }
   if (context->needs.coded) {
-    context->variant->encode_group(args->x, args->x_stride, context->cols, first, count,
-                                   out + context->needs.coded_offset + mk_coded_activation_bytes(first, context->cols));
+    coded += mk_coded_activation_bytes(first, context->cols) + mk_coded_activation_bytes(count, start);
+    context->variant->encode_group(x, stride, width, count, coded);
   }
 }
 
-/// One strip, or its panel, times one group; `output` is the segment's first column of y.
-static void multiply_tile(const strips_context *context, const mk_linear_segment *segment, uint32_t output,
-                          uint32_t strip, uint32_t group, const uint8_t *panel) {
+/// Norms a group, if the product does, and makes the codes that its segments multiply.
+static void prepare_piece(void *opaque, uint32_t piece, uint32_t worker) {
+  const strips_context *context = opaque;
   const mk_linear_args *args = context->args;
-  const mk_matrix *matrix = &segment->matrix;
-  const mk_format *format = mk_format_of(matrix->dtype);
-  const uint32_t token = group * context->variant->group, row = strip * MK_STRIP;
-  const mk_tile tile = {
-      .strip = panel ? panel : (const uint8_t *)matrix->data + strip * mk_strip_shape_of(format, matrix->cols).bytes,
-      .group = (const uint8_t *)args->workspace +
-               (mk_is_coded(matrix->dtype)
-                    ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
-                    : mk_activation_bytes(token, context->cols)),
-      .x = args->x + (size_t)token * args->x_stride,
-      .x_stride = args->x_stride,
-      .cols = context->cols,
-      .lanes = smaller(MK_STRIP, matrix->rows - row),
-      .bias = segment->bias ? segment->bias + row : NULL,
-      .y = args->y + (size_t)token * args->y_stride + output + row,
-      .y_stride = args->y_stride,
-  };
-  const mk_tile_kernel *kernels = panel ? context->variant->panel_kernels[format->sub_blocks - 1][format->minimum]
-                                        : context->variant->kernels[matrix->dtype];
-  kernels[tokens_in_group(context, group) - 1](&tile);
-}
-
-/// Multiplies strips [first, end) of a segment with groups [group_first, group_end). With few groups, one's activations
-/// stay in the first-level cache while the strips stream past; with many, a strip's panel does.
-static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t output, uint32_t first,
-                     uint32_t end, uint32_t group_first, uint32_t group_end, uint8_t *scratch) {
-  const mk_matrix *matrix = &segment->matrix;
-  const mk_format *format = mk_format_of(matrix->dtype);
-  if (!context->variant->expand[matrix->dtype] || group_end - group_first < GROUPS_FOR_PANELS ||
-      context->cols / MK_BLOCK * mk_panel_block_bytes(format) > MK_SCRATCH_BYTES) {
-    for (uint32_t group = group_first; group < group_end; group++) {
-      for (uint32_t strip = first; strip < end; strip++) {
-        multiply_tile(context, segment, output, strip, group, NULL);
-      }
-    }
+  const mk_fused_ops *fused = context->variant->fused;
+  const uint32_t first = piece * context->variant->group, count = tokens_in_group(context, piece), cols = context->cols;
+  const float *x = args->x + (size_t)first * args->x_stride;
+  if (!args->norm_weight) {
+    code_columns(context, x, args->x_stride, 0, cols, first, count);
     return;
   }
-  const size_t bytes = mk_strip_shape_of(format, matrix->cols).bytes;
-  for (uint32_t strip = first; strip < end; strip++) {
-    context->variant->expand[matrix->dtype]((const uint8_t *)matrix->data + strip * bytes, context->cols, scratch);
-    for (uint32_t group = group_first; group < group_end; group++) {
-      multiply_tile(context, segment, output, strip, group, scratch);
+  float factors[MK_GROUP_MAX];
+  fused->norm_factors(x, args->x_stride, cols, count, args->norm_epsilon, factors);
+  float *normed = context->needs.floats ? normed_rows(context) + (size_t)first * cols
+                                        : mk_stream_scratch(context->stream, worker);
+  const uint32_t stride = context->needs.floats ? cols : NORM_COLUMNS;
+  for (uint32_t start = 0; start < cols; start += NORM_COLUMNS) {
+    const uint32_t width = smaller(NORM_COLUMNS, cols - start);
+    float *to = context->needs.floats ? normed + start : normed;
+    fused->norm_columns(x + start, args->x_stride, width, count, args->norm_weight + start, factors, to, stride);
+    code_columns(context, to, stride, start, width, first, count);
+  }
+}
+
+/// Whether a matrix is multiplied by panels.
+static bool takes_panels(const strips_context *context, const mk_matrix *matrix) {
+  return context->variant->expand[matrix->dtype] && context->groups >= GROUPS_FOR_PANELS;
+}
+
+typedef struct {
+  uint32_t first, end;
+} range;
+
+/// A strip of a segment whose products go to column `output` of y on.
+static mk_tile_strip strip_of(const strips_context *context, const mk_linear_segment *segment, uint32_t output,
+                              uint32_t strip) {
+  const mk_matrix *matrix = &segment->matrix;
+  const uint32_t row = strip * MK_STRIP;
+  return (mk_tile_strip){
+      .data = (const uint8_t *)matrix->data + strip * mk_strip_shape_of(mk_format_of(matrix->dtype), matrix->cols).bytes,
+      .bias = segment->bias ? segment->bias + row : NULL,
+      .y = context->args->y + output + row,
+      .lanes = smaller(MK_STRIP, matrix->rows - row),
+  };
+}
+
+/// Gives a tile the activations of a group.
+static void place_group(const strips_context *context, mk_tile *tile, mk_dtype dtype, uint32_t group) {
+  const mk_linear_args *args = context->args;
+  const uint32_t token = group * context->variant->group;
+  const size_t before = mk_is_coded(dtype)
+                            ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
+                            : mk_activation_bytes(token, context->cols);
+  const bool normed = args->norm_weight && dtype == MK_F32;
+  tile->group = (const uint8_t *)args->workspace + before;
+  tile->x_stride = normed ? context->cols : args->x_stride;
+  tile->x = (normed ? normed_rows(context) : args->x) + (size_t)token * tile->x_stride;
+  tile->cols = context->cols;
+}
+
+/// Lets a strip that points to the first token's row of y point to a group's.
+static void move_to_group(const strips_context *context, mk_tile_strip *strip, uint32_t group) {
+  strip->y += (size_t)group * context->variant->group * context->args->y_stride;
+}
+
+static void multiply_strips(const strips_context *context, const mk_linear_segment *segment, uint32_t output, range strips,
+                            range groups) {
+  const mk_dtype dtype = segment->matrix.dtype;
+  mk_tile tile = {.y_stride = context->args->y_stride, .adds = context->args->output == MK_OUTPUT_ADD};
+  for (uint32_t group = groups.first; group < groups.end; group++) {
+    place_group(context, &tile, dtype, group);
+    for (uint32_t strip = strips.first; strip < strips.end; strip++) {
+      tile.strips[0] = strip_of(context, segment, output, strip);
+      move_to_group(context, &tile.strips[0], group);
+      context->variant->kernels[dtype][tokens_in_group(context, group) - 1](&tile);
     }
+  }
+}
+
+/// act(gate) * up of a group's products from column `output` of y on.
+static void gate_group(const strips_context *context, uint32_t group, const float *gate, const float *up, uint32_t stride,
+                       uint32_t output, uint32_t count) {
+  const mk_linear_args *args = context->args;
+  const uint32_t activation = args->output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH;
+  float *y = args->y + (size_t)group * context->variant->group * args->y_stride + output;
+  context->variant->fused->gate(activation, gate, up, stride, smaller(count, args->segments[0].matrix.rows - output),
+                                tokens_in_group(context, group), y, args->y_stride);
+}
+
+/// Multiplies the two strips of `tile`, blocks by blocks. Gated, they are a strip of gate and one of up.
+static void multiply_panels(const strips_context *context, mk_tile tile, mk_dtype dtype, range groups, uint8_t *scratch) {
+  enum { SUMS = MK_GROUP_MAX * MK_PAIR * MK_STRIP };
+  const uint32_t blocks = context->cols / MK_BLOCK, panels = quotient_up(blocks, PANEL_BLOCKS);
+  const mk_tile_strip strips[MK_PAIR] = {tile.strips[0], tile.strips[1]};
+  for (tile.first = 0; tile.first < blocks; tile.first = tile.end) {
+    tile.end = smaller(tile.first + quotient_up(blocks, panels), blocks);
+    context->variant->expand[dtype](&tile, scratch);
+    tile.panel = scratch;
+    for (uint32_t group = groups.first; group < groups.end; group++) {
+      tile.partial = (float *)(void *)(scratch + PANEL_BYTES) + (size_t)(group - groups.first) * SUMS;
+      place_group(context, &tile, dtype, group);
+      for (uint32_t s = 0; s < MK_PAIR; s++) {
+        tile.strips[s] = strips[s];
+        move_to_group(context, &tile.strips[s], group);
+        if (is_gated(context)) tile.strips[s].y = tile.partial + s * MK_STRIP;
+      }
+      context->variant->panel_kernels[dtype][tokens_in_group(context, group) - 1](&tile);
+      if (is_gated(context) && tile.end == blocks) {
+        const uint32_t output = (uint32_t)(strips[0].y - context->args->y);
+        gate_group(context, group, tile.partial, tile.partial + MK_STRIP, MK_PAIR * MK_STRIP, output, MK_STRIP);
+      }
+    }
+  }
+}
+
+static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t output, range strips,
+                     range groups, uint8_t *scratch) {
+  if (!takes_panels(context, &segment->matrix)) {
+    multiply_strips(context, segment, output, strips, groups);
+    return;
+  }
+  mk_tile tile = {.y_stride = context->args->y_stride, .adds = context->args->output == MK_OUTPUT_ADD};
+  for (uint32_t strip = strips.first; strip < strips.end; strip += MK_PAIR) {
+    tile.strips[0] = tile.strips[1] = strip_of(context, segment, output, strip);
+    // A strip that is left alone is its own partner, which stores nothing.
+    tile.strips[1].lanes = 0;
+    if (strip + 1 < strips.end) tile.strips[1] = strip_of(context, segment, output, strip + 1);
+    multiply_panels(context, tile, segment->matrix.dtype, groups, scratch);
+  }
+}
+
+/// Multiplies strips of gate and of up, each a long stream, with a group at a time and gates their products.
+static void multiply_gated_strips(const strips_context *context, range strips, range groups, float *products) {
+  const mk_linear_segment *segments = context->args->segments;
+  const uint32_t count = (strips.end - strips.first) * MK_STRIP;
+  mk_tile tile = {.y_stride = 2 * count};
+  for (uint32_t group = groups.first; group < groups.end; group++) {
+    for (uint32_t s = 0; s < 2; s++) {
+      const mk_dtype dtype = segments[s].matrix.dtype;
+      place_group(context, &tile, dtype, group);
+      for (uint32_t strip = strips.first; strip < strips.end; strip++) {
+        tile.strips[0] = strip_of(context, &segments[s], 0, strip);
+        tile.strips[0].y = products + s * count + (size_t)(strip - strips.first) * MK_STRIP;
+        context->variant->kernels[dtype][tokens_in_group(context, group) - 1](&tile);
+      }
+    }
+    gate_group(context, group, products, products + count, 2 * count, strips.first * MK_STRIP, count);
+  }
+}
+
+static void multiply_gated(const strips_context *context, range strips, range groups, uint8_t *scratch) {
+  const mk_linear_segment *gate = context->args->segments, *up = gate + 1;
+  if (gate->matrix.dtype != up->matrix.dtype || !takes_panels(context, &gate->matrix)) {
+    multiply_gated_strips(context, strips, groups, (float *)(void *)scratch);
+    return;
+  }
+  for (uint32_t strip = strips.first; strip < strips.end; strip++) {
+    const mk_tile tile = {
+        .strips = {strip_of(context, gate, 0, strip), strip_of(context, up, 0, strip)}, .y_stride = MK_PAIR * MK_STRIP};
+    multiply_panels(context, tile, gate->matrix.dtype, groups, scratch);
   }
 }
 
@@ -95,16 +234,20 @@ static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
   const strips_context *context = opaque;
   uint32_t first = piece / context->group_chunks * context->strips_per_piece;
   uint32_t left = smaller(context->strips_per_piece, context->strips - first);
-  const uint32_t group_first = piece % context->group_chunks * context->groups_per_piece;
-  const uint32_t group_end = smaller(group_first + context->groups_per_piece, context->groups);
+  range groups = {.first = piece % context->group_chunks * context->groups_per_piece};
+  groups.end = smaller(groups.first + context->groups_per_piece, context->groups);
+  uint8_t *scratch = mk_stream_scratch(context->stream, worker);
+  if (is_gated(context)) {
+    multiply_gated(context, (range){first, first + left}, groups, scratch);
+    return;
+  }
   uint32_t offset = 0;
   const mk_linear_segment *segment = context->args->segments;
   for (; left > 0; segment++) {
     const uint32_t strips = mk_strip_count(segment->matrix.rows);
     if (first < strips) {
       const uint32_t count = smaller(left, strips - first);
-      multiply(context, segment, offset, first, first + count, group_first, group_end,
-               mk_stream_scratch(context->stream, worker));
+      multiply(context, segment, offset, (range){first, first + count}, groups, scratch);
       left -= count;
       first = 0;
     } else {
@@ -131,17 +274,17 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
   const uint32_t tokens = smaller(args->rows, context->variant->group);
   for (uint32_t s = 0; s < args->segment_count; s++) {
     const uint32_t strips = mk_strip_count(args->segments[s].matrix.rows);
-    context->strips += strips;
+    if (s == 0 || !is_gated(context)) context->strips += strips;
     total += strips * tile_cost(context, &args->segments[s].matrix, tokens);
   }
   const uint64_t tile = total / context->strips, all_groups = tile * context->groups;
   uint64_t target = total * context->groups / ((uint64_t)workers * PIECES_PER_WORKER);
-  if (target > PIECE_MAX_NANOSECONDS) target = PIECE_MAX_NANOSECONDS;
+  const bool panels = takes_panels(context, &args->segments[0].matrix);
+  const uint64_t most = panels ? PANEL_PIECE_MAX_NANOSECONDS : PIECE_MAX_NANOSECONDS;
+  if (target > most) target = most;
   if (target < PIECE_MIN_NANOSECONDS) target = PIECE_MIN_NANOSECONDS;
-  // One strip's panel meets as many groups as the piece has time for.
-  const bool expands =
-      context->variant->expand[args->segments[0].matrix.dtype] && context->groups >= GROUPS_FOR_PANELS;
-  const uint32_t strips = expands ? 1 : STRIPS_PER_PIECE, groups = expands ? GROUPS_FOR_PANELS : 1;
+  // A panel meets as many groups as the piece has time for.
+  const uint32_t pair = is_gated(context) ? 1 : MK_PAIR, strips = panels ? pair : STRIPS_PER_PIECE, groups = panels ? GROUPS_FOR_PANELS : 1;
   if (all_groups * strips <= target) {
     context->groups_per_piece = context->groups;
     context->strips_per_piece = (uint32_t)(target / all_groups);
@@ -150,6 +293,10 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
     const uint64_t fitting = target / (tile * context->strips_per_piece);
     context->groups_per_piece = smaller(context->groups, fitting > groups ? (uint32_t)fitting : groups);
   }
+  if (panels) context->strips_per_piece = quotient_up(context->strips_per_piece, pair) * pair;
+  context->strips_per_piece = smaller(context->strips_per_piece, GATED_STRIPS);
+  // A segment behind the first may take panels too.
+  context->groups_per_piece = smaller(context->groups_per_piece, PANEL_GROUPS);
   context->group_chunks = quotient_up(context->groups, context->groups_per_piece);
   context->groups_per_piece = quotient_up(context->groups, context->group_chunks);
   return quotient_up(context->strips, context->strips_per_piece) * context->group_chunks;
@@ -157,18 +304,18 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
 
 mk_status mk_strips_linear(mk_stream *stream, const mk_linear_args *args, const mk_strip_variant *variant) {
   mk_linear_needs needs;
-  const mk_status status = mk_check_linear(args, &needs);
+  const mk_status status = mk_check_linear(args, true, &needs);
   if (status != MK_OK || !needs.work) return status;
   if (!stream) return MK_INVALID_ARGUMENT;
   if (needs.unpacked) return mk_reference_linear(stream, args);
   strips_context context = {.stream = stream, .args = args, .variant = variant, .needs = needs, .cols = needs.cols};
   context.groups = quotient_up(args->rows, variant->group);
   const uint32_t pieces = plan_pieces(&context, mk_stream_width(stream));
-  if (needs.quantized || needs.coded) {
+  if (needs.quantized || needs.coded || args->norm_weight) {
     if (context.groups == 1) {
-      quantize_piece(&context, 0, 0);
+      prepare_piece(&context, 0, 0);
     } else {
-      mk_parallel(stream, context.groups, quantize_piece, &context);
+      mk_parallel(stream, context.groups, prepare_piece, &context);
     }
   }
   mk_parallel(stream, pieces, linear_piece, &context);

@@ -10,9 +10,8 @@ mk_status mk_neon_matrix_pack(mk_stream *stream, const mk_matrix *source, void *
   return mk_strips_pack(stream, source, destination, out);
 }
 
-static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
-                           uint8_t *out) {
-  mk_quantize_group(x, stride, cols, first, count, out);
+static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_quantize_group(x, stride, cols, count, out);
 }
 
 INLINE int32x4_t code_sum(const int8x16_t *w, int first, int end) {

@@ -6,9 +6,8 @@
 
 #include "dot_products.h"
 
-static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
-                           uint8_t *out) {
-  mk_quantize_group(x, stride, cols, first, count, out);
+static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_quantize_group(x, stride, cols, count, out);
 }
 
 INLINE void add_products(uint8_t bits, uint32_t n, const int8x16_t *w, int first, int end, const uint8_t *x,

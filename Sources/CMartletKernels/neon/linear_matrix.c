@@ -10,9 +10,8 @@
 
 #include "dot_products.h"
 
-static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
-                           uint8_t *out) {
-  mk_quantize_group(x, stride, cols, first, count, out);
+static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_quantize_group(x, stride, cols, count, out);
   for (uint32_t b = 0; b < cols / MK_BLOCK; b++, out += (size_t)count * MK_TOKEN_BLOCK_BYTES) {
     for (uint32_t t = 0; t + 1 < count; t += 2) {
       uint8_t *pair = out + MK_BLOCK * t;

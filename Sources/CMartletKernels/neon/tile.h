@@ -95,22 +95,27 @@ INLINE vector_scales load_scales(const mk_format format, const uint8_t *halves, 
 }
 
 /// The first `count` values of a quarter that the matrix ends in.
-static __attribute__((noinline)) void store_part(float *y, float32x4_t sums, const float *bias, uint32_t count) {
+static __attribute__((noinline)) void store_part(float *y, float32x4_t sums, const float *bias, bool adds,
+                                                 uint32_t count) {
   float values[4];
   vst1q_f32(values, sums);
-  for (uint32_t i = 0; i < count; i++) y[i] = bias ? values[i] + bias[i] : values[i];
+  for (uint32_t i = 0; i < count; i++) {
+    const float sum = bias ? values[i] + bias[i] : values[i];
+    y[i] = adds ? y[i] + sum : sum;
+  }
 }
 
 INLINE void store_quarter(const mk_tile *tile, uint32_t n, int quarter, const float32x4_t *sums) {
   const uint32_t first = 4 * (uint32_t)quarter;
-  if (tile->lanes <= first) return;
-  const float *bias = tile->bias ? tile->bias + first : NULL;
+  if (tile->strips[0].lanes <= first) return;
+  const float *bias = tile->strips[0].bias ? tile->strips[0].bias + first : NULL;
   UNROLL for (uint32_t t = 0; t < n; t++) {
-    float *y = tile->y + (size_t)t * tile->y_stride + first;
-    if (tile->lanes - first < 4) {
-      store_part(y, sums[t], bias, tile->lanes - first);
+    float *y = tile->strips[0].y + (size_t)t * tile->y_stride + first;
+    if (tile->strips[0].lanes - first < 4) {
+      store_part(y, sums[t], bias, tile->adds, tile->strips[0].lanes - first);
     } else {
-      vst1q_f32(y, bias ? vaddq_f32(sums[t], vld1q_f32(bias)) : sums[t]);
+      const float32x4_t sum = bias ? vaddq_f32(sums[t], vld1q_f32(bias)) : sums[t];
+      vst1q_f32(y, tile->adds ? vaddq_f32(vld1q_f32(y), sum) : sum);
     }
   }
 }

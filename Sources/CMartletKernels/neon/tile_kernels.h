@@ -3,8 +3,8 @@
 /// dots[t] the products of its rows with token t.
 #include "tile.h"
 
-static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count, uint8_t *out) {
-  mk_encode_group(x, stride, cols, first, count, out);
+static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+  mk_encode_group(x, stride, cols, count, out);
 }
 
 /// sums[t] gains the block's share, in the order of operations of the reference.
@@ -48,7 +48,7 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   const uint32_t blocks = tile->cols / MK_BLOCK, per_unit = format.super ? 8 : 1;
   const int span = quarters_at_once(n);
   for (int base = 0; base < 4; base += span) {
-    const uint8_t *at = tile->strip, *x = tile->group;
+    const uint8_t *at = tile->strips[0].data, *x = tile->group;
     float32x4_t sums[4][MK_GROUP_MAX];
     UNROLL for (int q = 0; q < span; q++) {
       UNROLL for (uint32_t t = 0; t < n; t++) sums[q][t] = vdupq_n_f32(0);
@@ -72,7 +72,7 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   (void)dtype;
   const int span = quarters_at_once(n);
   for (int base = 0; base < 4; base += span) {
-    const float *column = (const float *)(const void *)tile->strip + 4 * base;
+    const float *column = (const float *)(const void *)tile->strips[0].data + 4 * base;
     float32x4_t sums[4][MK_GROUP_MAX];
     UNROLL for (int q = 0; q < span; q++) {
       UNROLL for (uint32_t t = 0; t < n; t++) sums[q][t] = vdupq_n_f32(0);
@@ -101,7 +101,7 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
 INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   (void)dtype;
   for (int half = 0; half < 2; half++) {
-    const uint8_t *at = tile->strip + MK_CODED_SCALES + 32 * half, *x = tile->group;
+    const uint8_t *at = tile->strips[0].data + MK_CODED_SCALES + 32 * half, *x = tile->group;
     float32x4_t sums[2][MK_GROUP_MAX];
     UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = vdupq_n_f32(0);
     for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
@@ -125,7 +125,7 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
       }
     }
     UNROLL for (int q = 0; q < 2; q++) {
-      const float32x4_t scale = vld1q_f32((const float *)(const void *)tile->strip + 4 * (2 * half + q));
+      const float32x4_t scale = vld1q_f32((const float *)(const void *)tile->strips[0].data + 4 * (2 * half + q));
       UNROLL for (uint32_t t = 0; t < n; t++) sums[q][t] = vmulq_f32(sums[q][t], scale);
       store_quarter(tile, n, 2 * half + q, sums[q]);
     }
@@ -157,6 +157,7 @@ KERNELS(Q6_K, quantized)
 
 static const mk_strip_variant strip_variant = {
     .group = MK_GROUP_MAX,
+    .fused = &mk_neon_fused_ops,
     .quantize_group = quantize_group,
     .encode_group = encode_group,
     .kernels = {ENTRY(F32), ENTRY(F16), [MK_BF16] = TILES(F16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),

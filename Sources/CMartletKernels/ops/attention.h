@@ -498,6 +498,12 @@ MK_INLINE uint32_t plan_attention(attention_context *context, uint32_t workers) 
 }
 
 mk_status MK_NAME(attention)(mk_stream *stream, const mk_attention_args *args) {
+  if (args && args->rope) {
+    mk_attention_args rest = *args;
+    rest.rope = NULL;
+    const mk_status written = MK_NAME(rope_kv)(stream, args->rope);
+    return written == MK_OK ? MK_NAME(attention)(stream, &rest) : written;
+  }
   const mk_status status = mk_check_attention(stream, args);
   if (status != MK_OK) return status;
   if (args->sequence_count == 0) return MK_OK;

@@ -61,11 +61,10 @@ MK_INLINE float mk_largest(const float *x, uint32_t dim) {
   return mk_max_lanes(most) + mk_sum_lanes(sum);
 }
 
-/// Encodes tokens [first, first + count), one group, of x for matrices of 16-bit codes; see activations.h.
-MK_INLINE void mk_encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t first, uint32_t count,
-                               uint8_t *out) {
+/// Encodes a group of `count` tokens, rows of x, for matrices of 16-bit codes; see activations.h.
+MK_INLINE void mk_encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
   for (uint32_t token = 0; token < count; token++) {
-    const float *row = x + (size_t)(first + token) * stride;
+    const float *row = x + (size_t)token * stride;
     uint8_t *block = out;
     for (uint32_t start = 0; start < cols; start += MK_BLOCK, block += (size_t)count * MK_CODED_TOKEN_BLOCK_BYTES) {
       const uint32_t width = cols - start < MK_BLOCK ? cols - start : MK_BLOCK;
