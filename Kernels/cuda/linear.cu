@@ -171,9 +171,20 @@ bool reads_codes(const mk_stream *stream, const linear_work &work) {
   return true;
 }
 
+/// Whether weights are in a quantised format of files.
+bool is_packed(mk_dtype dtype) { return is_quantized(dtype) && dtype != MK_F8_E4M3; }
+
+/// Whether tiles of quantised weights are turned to bf16 in the product itself.
+bool takes_packed_tiles(const mk_stream *stream, uint32_t rows) {
+  return stream->is_deterministic || (rows >= least_packed_rows && rows <= most_packed_rows);
+}
+
 /// Few rows without norm and gates.
 mk_status multiply_few(mk_stream *stream, const product *p) {
-  if (is_quantized(p->dtype) && p->dtype != MK_F8_E4M3) return quantized_product(stream, p);
+  if (is_packed(p->dtype)) {
+    const mk_status status = takes_packed_tiles(stream, p->rows) ? packed_tile_product(stream, p) : MK_UNSUPPORTED;
+    return status == MK_UNSUPPORTED ? quantized_product(stream, p) : status;
+  }
   return streaming_product_fits(p) ? streaming_product(stream, p) : plain_product(stream, p);
 }
 
@@ -333,16 +344,20 @@ mk_status multiply_fp8(mk_stream *stream, const linear_work &work, const mk_line
 mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_linear_segment &segment, uint8_t *y,
                            const linear_space &space) {
   const mk_matrix *matrix = &segment.matrix;
-  const bool is_packed = is_quantized(matrix->dtype);
-  if (is_packed && !stream->is_deterministic) {
+  const bool has_codes = is_quantized(matrix->dtype);
+  if (has_codes) {
     linear_work part = work;
     part.y = y;
     part.segments = &segment;
     part.segment_count = 1;
     uint32_t s = 0, offset = 0;
     const product p = next_product(part, &s, &offset);
+    if (is_packed(matrix->dtype) && takes_packed_tiles(stream, work.rows)) {
+      const mk_status status = packed_tile_product(stream, &p);
+      if (status != MK_UNSUPPORTED) return status;
+    }
     const bool fits = matrix->dtype == MK_F8_E4M3 ? streaming_product_fits(&p) : work.rows <= most_quantized_rows;
-    if (fits) return multiply_few(stream, &p);
+    if (fits && !stream->is_deterministic) return multiply_few(stream, &p);
   }
   dense_product dense = {};
   dense.x = work.x;
@@ -357,8 +372,8 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
   dense.x_stride = work.x_stride;
   dense.y_stride = work.y_stride;
   const bool is_converted = work.y_dtype == MK_BF16 && work.x_dtype != MK_BF16;
-  if (!is_packed && !is_converted) return multiply_dense(stream, dense, segment.bias);
-  const uint64_t each = is_packed ? (uint64_t)matrix->cols * 2 : (uint64_t)work.rows * 4;
+  if (!has_codes && !is_converted) return multiply_dense(stream, dense, segment.bias);
+  const uint64_t each = has_codes ? (uint64_t)matrix->cols * 2 : (uint64_t)work.rows * 4;
   // The same pieces whatever else the workspace holds: how a piece's sums are split may depend on its size.
   const size_t bytes = space.weight_bytes < largest_piece ? space.weight_bytes : largest_piece;
   const uint64_t room = bytes / each, piece = room < matrix->rows ? room : matrix->rows;
@@ -368,7 +383,7 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
     uint8_t *place = y + first * width_of(work.y_dtype);
     const float *bias = segment.bias ? segment.bias + first : nullptr;
     mk_status status = MK_OK;
-    if (is_packed) {
+    if (has_codes) {
       dense.w = space.weights;
       dense.y = place;
       status = dequantize_rows(stream, matrix, first, dense.outputs, space.weights);
@@ -379,7 +394,7 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
       dense.y_stride = dense.outputs;
     }
     if (status == MK_OK) status = multiply_dense(stream, dense, bias);
-    if (status == MK_OK && !is_packed) {
+    if (status == MK_OK && !has_codes) {
       status = convert_activations(
           stream, {space.weights, place, MK_F32, MK_BF16, work.rows, dense.outputs, dense.outputs, work.y_stride});
     }
@@ -435,7 +450,8 @@ mk_status multiply_gated(mk_stream *stream, const linear_work &work, const linea
 /// Whether one launch of tile products may do all of it but the norm.
 bool suits_tiles(const linear_work &work) {
   const mk_dtype dtype = work.segments[0].matrix.dtype;
-  if ((dtype != MK_BF16 && dtype != MK_F16) || work.segment_count > max_product_segments) return false;
+  if (dtype != MK_BF16 && dtype != MK_F16 && !is_packed(dtype)) return false;
+  if (work.segment_count > max_product_segments) return false;
   for (uint32_t s = 1; s < work.segment_count; s++) {
     if (work.segments[s].matrix.dtype != dtype) return false;
   }
@@ -447,6 +463,7 @@ bool suits_tiles(const linear_work &work) {
 bool takes_tiles(const mk_stream *stream, const linear_work &work) {
   constexpr uint32_t least_rows = 17, most_rows = 64;
   constexpr uint64_t small_weights = 64 << 20;
+  if (is_packed(work.segments[0].matrix.dtype)) return takes_packed_tiles(stream, work.rows) && suits_tiles(work);
   if (stream->is_deterministic || work.output != MK_OUTPUT_STORE) return stream->is_deterministic && suits_tiles(work);
   uint64_t bytes = 0;
   for (uint32_t s = 0; s < work.segment_count; s++) bytes += (uint64_t)work.segments[s].matrix.rows * work.cols * 2;
@@ -464,11 +481,12 @@ bool is_uniform(const linear_work &work) {
 mk_status run(mk_stream *stream, const linear_work &work, const linear_space &space) {
   linear_work ready = work;
   if (takes_tiles(stream, work)) {
-    mk_status status = prepare(stream, work, space, work.segments[0].matrix.dtype, &ready);
+    const mk_dtype dtype = work.segments[0].matrix.dtype;
+    mk_status status = prepare(stream, work, space, activations_for(dtype), &ready);
     if (status != MK_OK) return status;
     uint32_t s = 0, offset = 0;
     const product p = next_product(ready, &s, &offset);
-    status = tile_product(stream, &p);
+    status = is_packed(dtype) ? packed_tile_product(stream, &p) : tile_product(stream, &p);
     if (status != MK_UNSUPPORTED) return status;
   } else if (is_uniform(work) &&
              (work.squares || (is_dense(work) ? work.norm_weight != nullptr : reads_codes(stream, work)))) {

@@ -236,13 +236,28 @@ static void test_invariance(harness &h, const format_name &format, uint32_t cols
   }
 }
 
+/// Quantised weights of such shapes that a block has one, two and four times 64 outputs, alone and in clusters of two
+/// and four; the last of each not full.
+static void test_packed_shapes(harness &h, const format_name &format, const std::vector<uint32_t> &row_counts) {
+  const uint32_t shapes[][2] = {{768, 70},    {1536, 600}, {256, 5000}, {1536, 2501},
+                                 {256, 17000}, {256, 8500}, {1536, 5000}};
+  for (const auto &[cols, outputs] : shapes) {
+    for (uint32_t rows : row_counts) {
+      test_linear(h, {format}, {rows, cols, {outputs}, true, 0, MK_BF16, MK_F32});
+      test_linear(h, {format}, {rows, cols, {outputs / 2, outputs / 2}, true, 8, MK_BF16, MK_BF16, false,
+                                MK_OUTPUT_SILU});
+    }
+  }
+}
+
 /// On a deterministic stream.
 void test_deterministic_linear(harness &h) {
-  const format_name bf16 = {MK_BF16, "BF16"}, half = {MK_F16, "F16"}, q4 = {MK_Q4_K, "Q4_K"}, fp8 = {MK_F8_E4M3, "FP8"};
+  const format_name bf16 = {MK_BF16, "BF16"}, half = {MK_F16, "F16"}, q4 = {MK_Q4_K, "Q4_K"}, q8 = {MK_Q8_0, "Q8_0"},
+                    fp8 = {MK_F8_E4M3, "FP8"};
   test_fusions(h, bf16, h.is_quick ? std::vector<uint32_t>{3} : std::vector<uint32_t>{1, 8, 17, 40, 140});
   test_fusions(h, half, {3});
   test_fusions(h, fp8, h.is_quick ? std::vector<uint32_t>{3} : std::vector<uint32_t>{3, 40});
-  for (const format_name &format : {bf16, half, q4, fp8}) {
+  for (const format_name &format : {bf16, half, q4, q8, fp8}) {
     test_invariance(h, format, 512, 192);
     if (!h.is_quick) test_invariance(h, format, 2048, 1000);
   }
@@ -256,6 +271,8 @@ void test_deterministic_linear(harness &h) {
     test_linear(h, {bf16}, {rows, 200, {outputs}, true, 0, MK_BF16, MK_F32});
     test_linear(h, {bf16}, {rows, 200, {outputs / 2, outputs / 2}, true, 0, MK_BF16, MK_BF16, false, MK_OUTPUT_SILU});
   }
+  // Quantised blocks of every width, alone and in clusters.
+  for (const format_name &format : {q4, q8}) test_packed_shapes(h, format, {3, 70});
 }
 
 void test_embedding_and_linear(harness &h) {
@@ -312,4 +329,11 @@ void test_embedding_and_linear(harness &h) {
       test_linear(h, {format}, {rows, cols, {600, 600}, true, 0, MK_BF16, MK_BF16, false, MK_OUTPUT_SILU});
     }
   }
+  for (const format_name &format : {format_name{MK_Q4_K, "Q4_K"}, format_name{MK_Q8_0, "Q8_0"}}) {
+    test_fusions(h, format, {33, 64, 100, 128});
+    test_packed_shapes(h, format, {20, 100});
+  }
+  // A linear of two formats whose rows are many.
+  test_linear(h, {{MK_Q4_K, "Q4_K"}, {MK_Q4_K, "Q4_K"}, {MK_Q6_K, "Q6_K"}},
+              {100, 512, {64, 32, 32}, false, 0, MK_BF16});
 }
