@@ -174,15 +174,28 @@ bool reads_codes(const mk_stream *stream, const linear_work &work) {
 /// Whether weights are in a quantised format of files.
 bool is_packed(mk_dtype dtype) { return is_quantized(dtype) && dtype != MK_F8_E4M3; }
 
-/// Whether tiles of quantised weights are turned to bf16 in the product itself.
-bool takes_packed_tiles(const mk_stream *stream, uint32_t rows) {
-  return stream->is_deterministic || (rows >= least_packed_rows && rows <= most_packed_rows);
+template <typename Segmented> uint32_t outputs_of(const Segmented &work) {
+  uint32_t outputs = 0;
+  for (uint32_t s = 0; s < work.segment_count; s++) outputs += work.segments[s].matrix.rows;
+  return outputs;
+}
+template <> uint32_t outputs_of(const product &p) {
+  uint32_t outputs = 0;
+  for (uint32_t s = 0; s < p.segment_count; s++) outputs += p.segments[s].rows;
+  return outputs;
+}
+
+/// Whether tiles of quantised weights are turned to bf16 in the product itself. Few outputs make short tiles, of which
+/// the codes' own product takes 32 rows as fast.
+bool takes_packed_tiles(const mk_stream *stream, uint32_t rows, uint32_t outputs) {
+  const bool is_wide = outputs >= 32 * (uint32_t)stream->multiprocessors;
+  return stream->is_deterministic || (rows >= (is_wide ? 17 : 33) && rows <= most_packed_rows);
 }
 
 /// Few rows without norm and gates.
 mk_status multiply_few(mk_stream *stream, const product *p) {
   if (is_packed(p->dtype)) {
-    const mk_status status = takes_packed_tiles(stream, p->rows) ? packed_tile_product(stream, p) : MK_UNSUPPORTED;
+    const mk_status status = takes_packed_tiles(stream, p->rows, outputs_of(*p)) ? packed_tile_product(stream, p) : MK_UNSUPPORTED;
     return status == MK_UNSUPPORTED ? quantized_product(stream, p) : status;
   }
   return streaming_product_fits(p) ? streaming_product(stream, p) : plain_product(stream, p);
@@ -352,7 +365,7 @@ mk_status multiply_segment(mk_stream *stream, const linear_work &work, const mk_
     part.segment_count = 1;
     uint32_t s = 0, offset = 0;
     const product p = next_product(part, &s, &offset);
-    if (is_packed(matrix->dtype) && takes_packed_tiles(stream, work.rows)) {
+    if (is_packed(matrix->dtype) && takes_packed_tiles(stream, work.rows, matrix->rows)) {
       const mk_status status = packed_tile_product(stream, &p);
       if (status != MK_UNSUPPORTED) return status;
     }
@@ -463,7 +476,9 @@ bool suits_tiles(const linear_work &work) {
 bool takes_tiles(const mk_stream *stream, const linear_work &work) {
   constexpr uint32_t least_rows = 17, most_rows = 64;
   constexpr uint64_t small_weights = 64 << 20;
-  if (is_packed(work.segments[0].matrix.dtype)) return takes_packed_tiles(stream, work.rows) && suits_tiles(work);
+  if (is_packed(work.segments[0].matrix.dtype)) {
+    return takes_packed_tiles(stream, work.rows, outputs_of(work)) && suits_tiles(work);
+  }
   if (stream->is_deterministic || work.output != MK_OUTPUT_STORE) return stream->is_deterministic && suits_tiles(work);
   uint64_t bytes = 0;
   for (uint32_t s = 0; s < work.segment_count; s++) bytes += (uint64_t)work.segments[s].matrix.rows * work.cols * 2;
@@ -518,8 +533,7 @@ mk_status multiply_all(mk_stream *stream, const linear_work &work, void *workspa
   if (!work.norm_weight && !work.squares && !takes_tiles(stream, work) && streams(stream, work)) {
     return linear_few(stream, work);
   }
-  uint32_t outputs = 0;
-  for (uint32_t s = 0; s < work.segment_count; s++) outputs += work.segments[s].matrix.rows;
+  const uint32_t outputs = outputs_of(work);
   linear_space space = {};
   space.activation_bytes = activation_bytes(work.rows, work.cols);
   space.gate_bytes = is_gated(work.output) ? gate_bytes(work.rows, outputs) : 0;
@@ -570,8 +584,6 @@ mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
   work.next_norm_weight = nullptr;
   status = multiply_all(stream, work, args->workspace, args->workspace_bytes);
   if (status != MK_OK || !args->next_norm_weight) return status;
-  uint32_t outputs = 0;
-  for (uint32_t s = 0; s < args->segment_count; s++) outputs += args->segments[s].matrix.rows;
-  return defer_norm(stream, args->y, args->rows, outputs, args->y_stride, args->next_norm_weight, work.next_x,
+  return defer_norm(stream, args->y, args->rows, outputs_of(*args), args->y_stride, args->next_norm_weight, work.next_x,
                     args->next_squares);
 }

@@ -47,8 +47,8 @@ bool streaming_product_defers(const product *p);
 bool streaming_rows_pay(mk_dtype dtype, uint32_t rows, uint64_t weights);
 mk_status streaming_product(mk_stream *stream, const product *p);
 
-/// Few rows of bf16 and weights in the quantised formats of files; all segments at once, gates too. From
-/// `least_packed_rows` to `most_packed_rows` on Hopper packed_tile_product is faster.
+/// Few rows of bf16 and weights in the quantised formats of files; all segments at once, gates too. Up to
+/// `most_packed_rows` on Hopper packed_tile_product is faster where there are more than 32, or many outputs.
 bool quantized_product_fits(const product *p);
 mk_status quantized_product(mk_stream *stream, const product *p);
 /// 32 rows read the weights once; turning the weights to bf16 first is faster for more rows than these.
@@ -62,7 +62,7 @@ constexpr uint32_t most_tile_rows = 128;
 
 /// The same for weights in the quantised formats of files and x in bf16.
 mk_status packed_tile_product(mk_stream *stream, const product *p);
-constexpr uint32_t least_packed_rows = 17, most_packed_rows = 128;
+constexpr uint32_t most_packed_rows = 128;
 
 /// Any dense dtype, shape and alignment, in float; meant for few rows. No gates.
 mk_status plain_product(mk_stream *stream, const product *p);
