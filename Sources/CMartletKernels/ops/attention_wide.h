@@ -15,20 +15,6 @@ typedef struct {
   mk_i32x16 seen;
 } wide_effect;
 
-/// Transposes sixteen vectors of sixteen: to interleave the first eight with the others turns the bits of an element's
-/// number, vector and lane, by one place.
-MK_INLINE void transpose_lanes(mk_i32x16 *v) {
-  MK_UNROLL for (uint32_t round = 0; round < 4; round++) {
-    mk_i32x16 next[LANES];
-    MK_UNROLL for (uint32_t i = 0; i < LANES / 2; i++) {
-      const mk_i32x16 a = v[i], b = v[i + LANES / 2];
-      next[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      next[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    }
-    memcpy(v, next, sizeof next);
-  }
-}
-
 /// Queries [query, query + 16) of the tile take codes; their dot products' scales go to tile->scale.
 MK_INLINE void encode_wide(attention_tile *tile, uint32_t query) {
   const mk_attention_args *args = tile->context->args;
@@ -43,7 +29,7 @@ MK_INLINE void encode_wide(attention_tile *tile, uint32_t query) {
     mk_i32x16 v[LANES];
     // A last half vector is read past its end, within the array, and not stored.
     MK_UNROLL for (uint32_t i = 0; i < LANES; i++) v[i] = load_integers(codes[i] + d);
-    transpose_lanes(v);
+    mk_transpose(v);
     for (uint32_t i = 0; i < LANES && d + 2 * i < dim; i++) memcpy(to + (size_t)(d / 2 + i) * 2 * LANES, &v[i], sizeof v[i]);
   }
 }
@@ -245,7 +231,7 @@ MK_INLINE void write_wide(const attention_tile *tile, uint32_t query, float *con
       const mk_f32x16 scaled = mk_load(output + (d + i) * LANES) * inverse;
       memcpy(&v[i], &scaled, sizeof scaled);
     }
-    transpose_lanes(v);
+    mk_transpose(v);
     for (uint32_t i = 0; i < LANES; i++) memcpy(rows[i] + d, &v[i], count * sizeof(float));
   }
 }
