@@ -8,8 +8,9 @@
 #include <string.h>
 
 #define MK_NAME(op) mk_neon_##op
-/// Queries and vectors of attention's register tile; a vector of sixteen lanes is four registers.
+/// Queries and vectors of attention's register tile, and whether many queries are computed sixteen to a vector; a vector of sixteen lanes is four registers.
 #define MK_ATTENTION_QUERIES 3
+#define MK_ATTENTION_WIDE 0
 #define MK_ATTENTION_VECTORS 1
 #include "../ops/lanes.h"
 
@@ -32,6 +33,8 @@ MK_INLINE mk_i32x16 mk_dot_pairs(mk_i32x16 sums, mk_i32x16 a, mk_i32x16 b) {
   memcpy(&sums, out, sizeof sums);
   return sums;
 }
+
+#define mk_dot_pairs_of_many mk_dot_pairs
 
 #include "../ops/norm.h"
 #include "../ops/gated.h"

@@ -36,14 +36,22 @@ typedef struct {
   float maximum, sum;
 } softmax_state;
 
+/// Those of a tile's wide queries; see attention_wide.h.
+typedef struct {
+  float maximum[TILE_QUERIES], sum[TILE_QUERIES];
+} wide_states;
+
 typedef struct {
   const attention_context *context;
   const mk_attention_sequence *sequence;
   uint32_t kv_head, heads, queries;
+  uint32_t wide; ///< queries, a multiple of sixteen, that are held sixteen to a vector
   uint32_t position; ///< of the first row
   const float *q[TILE_QUERIES];
   float scale[TILE_QUERIES];
   softmax_state partial[TILE_QUERIES], total[TILE_QUERIES];
+  wide_states wide_partial, wide_total;
+  int32_t first_visible[TILE_QUERIES], last_visible[TILE_QUERIES]; ///< positions, of wide queries
   _Alignas(64) int16_t codes[TILE_VALUES];
   _Alignas(64) float partial_output[TILE_VALUES], total_output[TILE_VALUES];
 } attention_tile;
@@ -169,7 +177,7 @@ MK_INLINE block_effect weigh_part(const int floats, const int whole, const atten
     s[v] = power_of_two(mk_fma(s[v], mk_splat(scale), mk_splat(-state->maximum)));
     if (!whole) s[v] = visible[v] ? s[v] : mk_splat(0);
   }
-  state->sum = state->sum * effect.factor + mk_sum_lanes((s[0] + s[1]) + (s[2] + s[3]));
+  state->sum = fmaf(state->sum, effect.factor, mk_sum_lanes((s[0] + s[1]) + (s[2] + s[3])));
   if (floats) {
     MK_UNROLL for (uint32_t v = 0; v < BLOCK_VECTORS; v++) mk_store(scores + v * LANES, s[v]);
     return effect;
@@ -308,8 +316,14 @@ MK_INLINE key_block locate(const attention_tile *tile, uint32_t block, uint32_t 
   return keys;
 }
 
+#include "attention_wide.h"
+
 MK_INLINE void begin_range(attention_tile *tile) {
-  for (uint32_t i = 0; i < tile->queries; i++) tile->partial[i] = (softmax_state){-INFINITY, 0};
+  for (uint32_t i = 0; i < tile->wide; i++) {
+    tile->wide_partial.maximum[i] = -INFINITY;
+    tile->wide_partial.sum[i] = 0;
+  }
+  for (uint32_t i = tile->wide; i < tile->queries; i++) tile->partial[i] = (softmax_state){-INFINITY, 0};
   memset(tile->partial_output, 0, (size_t)tile->queries * tile->context->shape.dim * sizeof(float));
 }
 
@@ -328,7 +342,15 @@ static void attend_range(attention_tile *tile, uint32_t start, uint32_t end) {
     const uint32_t lowest = mk_first_visible(args->window, tile->position + low), most = tile->position + high - block;
     const key_block keys = locate(tile, block, lowest > block ? lowest - block : 0, most < BLOCK ? most : BLOCK);
     const uint32_t last = high * tile->heads;
-    for (uint32_t first = low * tile->heads; first < last; first += MK_ATTENTION_QUERIES) {
+    uint32_t first = low * tile->heads;
+    if (MK_ATTENTION_WIDE && first < tile->wide) {
+      first = first / LANES * LANES;
+      for (; first < tile->wide && first < last; first += WIDE_MOST * LANES) {
+        (first + LANES < tile->wide && first + LANES < last ? attend_wide_2 : attend_wide_1)(tile, &keys, block, first);
+      }
+      first = tile->wide;
+    }
+    for (; first < last; first += MK_ATTENTION_QUERIES) {
       const uint32_t n = last - first < MK_ATTENTION_QUERIES ? last - first : MK_ATTENTION_QUERIES;
       kernels[n - 1](tile, &keys, block, first);
     }
@@ -381,7 +403,7 @@ MK_INLINE float *split_state(const attention_context *context, uint32_t s, uint3
 }
 
 MK_INLINE void prepare_tile(attention_tile *tile, const attention_context *context, uint32_t s, uint32_t first_row,
-                            uint32_t rows, uint32_t kv_head, uint32_t first_head, uint32_t heads) {
+                            uint32_t rows, uint32_t kv_head, uint32_t first_head, uint32_t heads, int split) {
   const mk_attention_args *args = context->args;
   const uint32_t dim = args->kv->head_dim;
   tile->context = context;
@@ -389,16 +411,25 @@ MK_INLINE void prepare_tile(attention_tile *tile, const attention_context *conte
   tile->kv_head = kv_head;
   tile->heads = heads;
   tile->queries = rows * heads;
+  tile->wide = MK_ATTENTION_WIDE && !split && args->kv->dtype != MK_F32 ? tile->queries / LANES * LANES : 0;
   tile->position = tile->sequence->kv_length - tile->sequence->row_count + first_row;
   for (uint32_t i = 0; i < tile->queries; i++) {
     const size_t row = tile->sequence->row_start + first_row + i / heads;
     tile->q[i] = args->q + row * args->q_stride + (size_t)(first_head + i % heads) * dim;
     tile->scale[i] = args->scale;
+    if (i < tile->wide) {
+      tile->wide_total.maximum[i] = -INFINITY;
+      tile->wide_total.sum[i] = 0;
+      tile->last_visible[i] = (int32_t)(tile->position + i / heads);
+      tile->first_visible[i] = (int32_t)mk_first_visible(args->window, tile->position + i / heads);
+      continue;
+    }
     tile->total[i] = (softmax_state){-INFINITY, 0};
     if (args->kv->dtype == MK_F32) continue;
     int16_t *codes = tile->codes + (size_t)i * context->shape.dim;
     tile->scale[i] *= mk_encode(tile->q[i], dim, context->shape.dim, mk_length(tile->q[i], dim), codes);
   }
+  for (uint32_t i = 0; i < tile->wide; i += LANES) encode_wide(tile, i);
 }
 
 static void attention_piece(void *opaque, uint32_t piece, uint32_t worker) {
@@ -425,7 +456,7 @@ static void attention_piece(void *opaque, uint32_t piece, uint32_t worker) {
   const uint32_t heads = context->group - chunk < context->head_chunk ? context->group - chunk : context->head_chunk;
   const uint32_t first_head = kv_head * context->group + chunk, dim = context->shape.dim;
   attention_tile tile;
-  prepare_tile(&tile, context, s, first_row, rows, kv_head, first_head, heads);
+  prepare_tile(&tile, context, s, first_row, rows, kv_head, first_head, heads, split);
   uint32_t start = mk_first_visible(args->window, tile.position), end = tile.position + rows;
   const uint32_t base = first_range(context, sequence);
   if (split) {
@@ -435,7 +466,8 @@ static void attention_piece(void *opaque, uint32_t piece, uint32_t worker) {
   }
   for (uint32_t range = start / RANGE; start < end; range++, start = range * RANGE) {
     attend_range(&tile, start, end < (range + 1) * RANGE ? end : (range + 1) * RANGE);
-    for (uint32_t i = 0; i < tile.queries; i++) {
+    for (uint32_t i = 0; i < tile.wide; i += LANES) merge_wide(&tile, i);
+    for (uint32_t i = tile.wide; i < tile.queries; i++) {
       const float *output = tile.partial_output + (size_t)i * dim;
       if (split) {
         float *state = split_state(context, s, first_row + i / heads, first_head + i % heads, range - base);
@@ -446,7 +478,15 @@ static void attention_piece(void *opaque, uint32_t piece, uint32_t worker) {
       }
     }
   }
-  for (uint32_t i = 0; !split && i < tile.queries; i++) {
+  for (uint32_t first = 0; first < tile.wide; first += LANES) {
+    float *rows[LANES];
+    for (uint32_t i = 0; i < LANES; i++) {
+      const size_t row = sequence->row_start + first_row + (first + i) / heads;
+      rows[i] = args->y + (row * args->heads + first_head + (first + i) % heads) * args->kv->head_dim;
+    }
+    write_wide(&tile, first, rows);
+  }
+  for (uint32_t i = tile.wide; !split && i < tile.queries; i++) {
     write_output(context, sequence->row_start + first_row + i / heads, first_head + i % heads, tile.total[i],
                  tile.total_output + (size_t)i * dim);
   }

@@ -62,3 +62,40 @@ MK_INLINE void mk_kv_store(const mk_kv_layer *kv, uint32_t slot, uint32_t head, 
   to = values + shape.scales + lane / 2 * 4 * shape.dim + lane % 2 * 2;
   for (uint32_t i = 0; i < shape.dim; i++) memcpy(to + 4 * i, codes + i, 2);
 }
+
+/// Writes the keys and values of sixteen positions, of which the first begins a record, of a 16-bit cache; `stride` lies
+/// between the positions' keys and between their values.
+MK_INLINE void mk_kv_store_record(const mk_kv_layer *kv, uint32_t slot, uint32_t head, const float *key,
+                                  const float *value, size_t stride) {
+  const mk_kv_shape shape = mk_kv_shape_of(kv);
+  const uint32_t dim = kv->head_dim;
+  uint8_t *keys = mk_kv_keys(kv, &shape, slot, head), *values = mk_kv_values(kv, &shape, slot, head);
+  // A last half vector of pairs is read past its end, within the array, and not stored.
+  int16_t codes[LANES][MK_MAX_HEAD_DIM + LANES];
+  for (uint32_t i = 0; i < LANES; i++, key += stride) {
+    const float scale = mk_encode(key, dim, shape.dim, mk_length(key, dim), codes[i]);
+    memcpy(keys + 4 * i, &scale, sizeof scale);
+  }
+  for (uint32_t d = 0; d < shape.dim; d += 2 * LANES) {
+    mk_i32x16 v[LANES];
+    MK_UNROLL for (uint32_t i = 0; i < LANES; i++) memcpy(&v[i], codes[i] + d, sizeof v[i]);
+    mk_transpose(v);
+    uint8_t *to = keys + shape.scales + (size_t)d / 2 * sizeof v[0];
+    for (uint32_t i = 0; i < LANES && d + 2 * i < shape.dim; i++) memcpy(to + i * sizeof v[i], &v[i], sizeof v[i]);
+  }
+  for (uint32_t i = 0; i < LANES; i++, value += stride) {
+    const float scale = mk_encode(value, dim, shape.dim, mk_largest(value, dim), codes[i]);
+    memcpy(values + 4 * i, &scale, sizeof scale);
+  }
+  for (uint32_t i = 0; i < LANES; i += 2) {
+    uint8_t *to = values + shape.scales + (size_t)i * 2 * shape.dim;
+    for (uint32_t d = 0; d < shape.dim; d += LANES) {
+      mk_i16x16 even, odd;
+      memcpy(&even, codes[i] + d, sizeof even);
+      memcpy(&odd, codes[i + 1] + d, sizeof odd);
+      const mk_i16x32 pairs = __builtin_shufflevector(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8,
+                                                      24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      memcpy(to + (size_t)4 * d, &pairs, sizeof pairs);
+    }
+  }
+}

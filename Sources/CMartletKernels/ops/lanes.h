@@ -18,6 +18,7 @@ typedef int64_t mk_i64x16 __attribute__((ext_vector_type(16)));
 typedef int32_t mk_i32x16 __attribute__((ext_vector_type(16)));
 typedef int32_t mk_i32x8 __attribute__((ext_vector_type(8)));
 typedef int16_t mk_i16x16 __attribute__((ext_vector_type(16)));
+typedef int16_t mk_i16x32 __attribute__((ext_vector_type(32)));
 
 #define MK_INLINE static inline __attribute__((always_inline))
 #define MK_UNROLL _Pragma("clang loop unroll(full)")
@@ -33,6 +34,20 @@ MK_INLINE mk_f32x16 mk_splat(float x) {
 }
 MK_INLINE mk_f32x16 mk_fma(mk_f32x16 a, mk_f32x16 b, mk_f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
 MK_INLINE mk_f32x16 mk_max(mk_f32x16 a, mk_f32x16 b) { return a > b ? a : b; }
+
+/// Transposes sixteen vectors of sixteen: to interleave the first eight with the others turns the bits of an element's
+/// number, vector and lane, by one place.
+MK_INLINE void mk_transpose(mk_i32x16 *v) {
+  MK_UNROLL for (uint32_t round = 0; round < 4; round++) {
+    mk_i32x16 next[LANES];
+    MK_UNROLL for (uint32_t i = 0; i < LANES / 2; i++) {
+      const mk_i32x16 a = v[i], b = v[i + LANES / 2];
+      next[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    memcpy(v, next, sizeof next);
+  }
+}
 
 /// Folds lanes 8, 4, 2, 1 apart.
 MK_INLINE float mk_sum_lanes(mk_f32x16 v) {
