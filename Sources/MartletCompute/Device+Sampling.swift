@@ -1,34 +1,18 @@
 import CMartletKernels
 
 extension Device {
-  /// Applies a row's bias, penalties and suppressed tokens to logits row `row`, in place.
-  package func adjust(_ logits: DeviceArray<Float>, row: Int, vocabulary: Int, _ adjustment: LogitAdjustment)
+  /// Applies bias, penalties, suppressed tokens and masks to logits [adjustments.count, vocabulary], in place; nil leaves a
+  /// row as it is.
+  package func adjust(_ logits: DeviceArray<Float>, vocabulary: Int, _ adjustments: [LogitAdjustment?])
     throws(KernelError)
   {
-    let history = adjustment.history.map {
-      mk_history_entry(token: $0.token, generated_count: $0.generatedCount)
-    }
-    let status = unsafe adjustment.biasTokens.withUnsafeBufferPointer { biasTokens in
-      unsafe adjustment.biasValues.withUnsafeBufferPointer { biasValues in
-        unsafe history.withUnsafeBufferPointer { history in
-          unsafe adjustment.suppressed.withUnsafeBufferPointer { suppressed in
-            unsafe (adjustment.allowed ?? []).withUnsafeBufferPointer { allowed in
-              var native = unsafe mk_adjust_row(
-                bias_tokens: biasTokens.baseAddress, bias_values: biasValues.baseAddress, history: history.baseAddress,
-                suppressed: suppressed.baseAddress, allowed_mask: adjustment.allowed == nil ? nil : allowed.baseAddress,
-                bias_count: UInt32(biasTokens.count), history_count: UInt32(history.count),
-                suppressed_count: UInt32(suppressed.count), repetition: adjustment.repetition,
-                frequency: adjustment.frequency, presence: adjustment.presence)
-              return unsafe withUnsafePointer(to: &native) { native in
-                var arguments = unsafe mk_adjust_args(
-                  logits: logits.pointer + row * vocabulary, rows: 1, vocab: UInt32(vocabulary), row: native,
-                  row_memory: 0)
-                return unsafe functions.adjust_logits(stream, &arguments)
-              }
-            }
-          }
-        }
-      }
+    guard adjustments.contains(where: { $0 != nil }) else { return }
+    let lists = AdjustmentLists(adjustments)
+    let status = unsafe lists.withRows { rows in
+      var arguments = unsafe mk_adjust_args(
+        logits: logits.pointer, rows: UInt32(rows.count), vocab: UInt32(vocabulary), row: rows.baseAddress,
+        row_memory: UInt32(MK_HOST_MEMORY))
+      return unsafe functions.adjust_logits(stream, &arguments)
     }
     try check(status, "adjust_logits")
   }

@@ -6,15 +6,14 @@ struct ForcedTokens {
   private static let fade: Float = 0.95
   private static let worst: Float = 0.5
 
-  /// Empty once they have been used, or when the model does not follow them.
-  var next: [TokenID] = [] {
-    didSet { if isLost { next = [] } }
-  }
+  /// Empty once they have been used.
+  var next: [TokenID] = []
   private var right: Float = 4
   private var all: Float = 4
 
-  /// The model cuts text in ways of its own.
-  var isLost: Bool { right < Self.worst * all }
+  /// Whether enough of them have been right for a further one.
+  /// - Parameter cost: of one token, in steps of the sequence.
+  func pays(cost: Float) -> Bool { right >= max(Self.worst, cost) * all }
 
   /// Takes account of a step that checked `drafted` of them; false when its guesses came from elsewhere.
   mutating func settle(drafted: Int, accepted: Int) -> Bool {

@@ -130,7 +130,7 @@ package struct Scheduler {
       budget -= draft?.count ?? 0
       let isForced = draft != nil && speculation?.writesForced(running[index].state.id) == true
       var row = running[index].decodeRow(draft: draft, isForced: isForced, pageSize: options.pageSize)
-      row.looksAhead = looksAhead(index)
+      row.looksAhead = looksAhead(index, rows: decoding.count)
       plan.rows.append(row)
     }
   }
@@ -158,15 +158,16 @@ package struct Scheduler {
   }
 
   /// Whether it is of use to know what must follow a sequence's next token.
-  private func looksAhead(_ index: Int) -> Bool {
-    running[index].state.request.constraint != nil && speculation?.expectsForced(running[index].state.id) == true
+  private func looksAhead(_ index: Int, rows: Int) -> Bool {
+    running[index].state.request.constraint != nil
+      && speculation?.expectsForced(running[index].state.id, rows: rows) == true
   }
 
   private var prefillLimit: Int { options.maxPrefillRows ?? Int.max }
 
   private mutating func appendPrefill(_ index: Int, to plan: inout StepPlan, budget: inout Int) {
     var row = running[index].prefillRow(budget: budget, pageSize: options.pageSize)
-    row.looksAhead = row.samples && looksAhead(index)
+    row.looksAhead = row.samples && looksAhead(index, rows: min(running.count + waiting.count, options.runningLimit))
     budget -= row.input.count
     plan.rows.append(row)
   }
@@ -361,7 +362,7 @@ package struct Scheduler {
     {
       running[index].state.notePrediction(accepted: accepted, rejected: row.draftCount - accepted)
     }
-    speculation?.expect(output.forced, of: row.request)
+    speculation?.expect(output.forced, of: row.request, rows: decoding)
     cachePages(index, computed: computed)
     // This step's pages are part of the cost.
     if case .prefilled(let logprobs, _) = events.first {

@@ -27,7 +27,6 @@ struct Speculation {
   ///   - limit: what budget, pages and the request's end leave room for.
   mutating func draft(for state: SequenceState, rows: Int, limit: Int) -> [TokenID] {
     guard Self.drawsPlainly(state) else { return [] }
-    // What must come has to be computed anyway, one by one or together.
     if let tokens = forced[state.id]?.next, !tokens.isEmpty { return Array(tokens.prefix(limit)) }
     let cost = cost(rows: rows)
     guard cost <= SpeculationOptions.highestCost, options.maxDraftTokens > 0 else { return [] }
@@ -61,12 +60,16 @@ struct Speculation {
   func writesForced(_ id: RequestID) -> Bool { options.writesForced && forced[id]?.next.isEmpty == false }
 
   /// Whether it is of use to know what must follow a sequence's tokens.
-  func expectsForced(_ id: RequestID) -> Bool { forced[id]?.isLost != true }
+  func expectsForced(_ id: RequestID, rows: Int) -> Bool {
+    let cost = cost(rows: rows)
+    return options.writesForced
+      || (cost <= SpeculationOptions.highestForcedCost && (forced[id] ?? ForcedTokens()).pays(cost: cost))
+  }
 
-  /// Takes note of what must follow a sequence's last token.
-  mutating func expect(_ tokens: [TokenID], of id: RequestID) {
+  /// Takes note of what must follow a sequence's last token, if that is of use.
+  mutating func expect(_ tokens: [TokenID], of id: RequestID, rows: Int) {
     guard !tokens.isEmpty || forced[id] != nil else { return }
-    forced[id, default: ForcedTokens()].next = tokens
+    forced[id, default: ForcedTokens()].next = expectsForced(id, rows: rows) ? tokens : []
   }
 
   mutating func forget(_ id: RequestID) {

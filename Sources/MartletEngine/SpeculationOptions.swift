@@ -9,5 +9,8 @@ package struct SpeculationOptions: Sendable, Equatable {
   package var rowCost: Float = 0.3
   /// Above this cost of a token hardly any guess pays; then nothing is looked up, nor prompts indexed.
   static let highestCost: Float = 0.8
+  /// Above this cost of a token constraints are not asked what must follow: that takes time itself, most of all in places
+  /// of a text where no generation has been.
+  static let highestForcedCost: Float = 0.6
   package init() {}
 }

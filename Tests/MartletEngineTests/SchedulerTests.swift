@@ -253,6 +253,32 @@ import Testing
     #expect(guesses.contains(0) && guesses.count { $0 == 3 } < 12)
   }
 
+  /// A token more costs a step of many sequences about what it saves.
+  @Test(arguments: [(3, true), (8, false)]) func whatMustFollowIsLookedForAmongFewOnly(count: Int, looks: Bool) throws {
+    var options = EngineOptions(pageCount: 200, contextLength: 400, vocabularySize: 1000)
+    options.speculation = SpeculationOptions()
+    var scheduler = Scheduler(options: options)
+    let plain = try Self.request([1, 2], 300)
+    for id in 1...count {
+      scheduler.admit(
+        RequestID(UInt64(id)),
+        GenerationRequest(
+          prompt: plain.prompt, sampling: plain.sampling, stop: plain.stop, constraint: Anything()))
+    }
+    for _ in 0..<4 {
+      let plan = scheduler.plan()
+      #expect(plan.rows.count == count && plan.rows.allSatisfy { $0.looksAhead == looks })
+      let rows = plan.rows.map { row in
+        var result = Self.row(7)
+        if row.looksAhead { result.forced = [TokenID(8)] }
+        if row.draftCount > 0 { result.sampled = [TokenID(8), TokenID(9)] }
+        return result
+      }
+      _ = scheduler.commit(StepResult(rows: rows), for: plan)
+    }
+    #expect(scheduler.load.draftedTokens == (looks ? 3 * UInt64(count) : 0))
+  }
+
   @Test func whatIsForcedIsWrittenWithoutADraw() throws {
     var options = EngineOptions(pageCount: 100, contextLength: 400, vocabularySize: 1000)
     options.speculation = SpeculationOptions()

@@ -222,6 +222,26 @@ import Testing
     }
   }
 
+  @Test func strictFunctionsNeedAFormat() async throws {
+    let server = try Self.server("x", tools: nil)
+    let tools: JSONValue = [Self.other, Self.tool]
+    let reply = try await server.send("/v1/chat/completions", Self.body(["tools": tools]))
+    #expect(reply.status == 400 && reply.text.contains("tools[1].function.strict"))
+    #expect(reply.text.contains("--tool-call-parser"))
+    let loose = try await server.send("/v1/chat/completions", Self.body(["tools": [Self.other]]))
+    #expect(loose.status == 200)
+    let unused = try await server.send("/v1/chat/completions", Self.body(["tool_choice": "none"]))
+    #expect(unused.status == 200)
+  }
+
+  @Test func strictFunctionsNeedABeginningThatTheServerWrites() async throws {
+    let server = try Self.server("x")
+    let rendered: JSONObject = ["input_ids": [120, 121], "tool_choice": "required"]
+    let reply = try await server.send("/v1/chat/completions", Self.body(rendered))
+    #expect(reply.status == 400 && reply.text.contains("tools[0].function.strict"))
+    #expect(reply.text.contains("input_ids"))
+  }
+
   @Test func choicesThatCannotBeKeptAreRefused() async throws {
     let unknown = try Self.server("x", tools: nil)
     let refused = try await unknown.send("/v1/chat/completions", Self.body(["tool_choice": "required"]))
@@ -239,9 +259,9 @@ import Testing
 
   @Test func reasoningCanStayInTheContentOrComeAtOnce() async throws {
     let server = try Self.server("<think>\nHm.\n</think>\n\nYes.", tools: nil, reasoning: "qwen3")
-    let raw = try await server.send("/v1/chat/completions", Self.body(["separate_reasoning": false])).json
+    let raw = try await server.send("/v1/chat/completions", Self.body(["separate_reasoning": false, "tools": []])).json
     #expect(raw["choices"]?[0]?["message"]?["content"]?.stringValue == "<think>\nHm.\n</think>\n\nYes.")
-    let body = Self.body(["stream_reasoning": false], stream: true)
+    let body = Self.body(["stream_reasoning": false, "tools": []], stream: true)
     let events = try await server.send("/v1/chat/completions", body).events
     let pieces = events.compactMap { $0["choices"]?[0]?["delta"]?["reasoning_content"]?.stringValue }
     #expect(pieces == ["Hm."])
@@ -296,7 +316,8 @@ import Testing
     let server = try TestServer(ScriptedGenerator(usage: usage) { _ in Array("one END two".utf8).map { Int32($0) } })
     for stream in [false, true] {
       let extra: JSONObject = [
-        "stop": "END", "n": .int(Int64(n)), "timing": true, "stream_options": stream ? ["include_usage": true] : .null,
+        "tools": [], "stop": "END", "n": .int(Int64(n)), "timing": true,
+        "stream_options": stream ? ["include_usage": true] : .null,
       ]
       let reply = try await server.send("/v1/chat/completions", Self.body(extra, stream: stream))
       let events = stream ? try reply.events : [try reply.json]
@@ -317,7 +338,8 @@ import Testing
     let name = try #require(HTTPFields.Element.Name("Martlet-Timing"))
     let server = try TestServer(ScriptedGenerator(text: "hi"))
     for (value, extra, isTold) in [
-      ("true", [:], true), ("True", ["timing": true], true), ("true", ["timing": false], false), ("0", [:], false),
+      ("true", ["tools": []], true), ("True", ["tools": [], "timing": true], true),
+      ("true", ["tools": [], "timing": false], false), ("0", ["tools": []], false),
     ] as [(String, JSONObject, Bool)] {
       let headers: HTTPFields = [name: value]
       let reply = try await server.send("/v1/chat/completions", Self.body(extra, stream: false), headers: headers)

@@ -187,6 +187,10 @@ import Testing
       (["tool_choice": ["type": "x"]], "tool_choice"),
       (["messages": [["role": "user", "content": [["type": "image"]]]]], "messages[0].content[0]"),
       (["tools": [["type": "bash_20250124", "name": "bash"]]], "tools[0].type"),
+      (
+        ["tools": [["name": "f", "strict": true, "input_schema": ["properties": ["a": ["pattern": "("]]]]]],
+        "tools[0].input_schema"
+      ),
     ]
     for (extra, field) in faults {
       let reply = try await server.send("/v1/messages", Self.with(Self.anthropic, extra), headers: key)

@@ -95,6 +95,7 @@ import Testing
 
   @Test(arguments: [
     (#"{"functions": [{"description": "x"}]}"#, "functions[0].name"),
+    (#"{"functions": [{"name": "f", "parameters": 3}]}"#, "functions[0].parameters"),
     (#"{"functions": [{"name": "f"}], "tools": []}"#, "functions"),
     (#"{"functions": [{"name": "f"}], "function_call": {"name": 1}}"#, "function_call.name"),
     (#"{"function_call": "required"}"#, "function_call"), (#"{"functions": {}}"#, "functions"),

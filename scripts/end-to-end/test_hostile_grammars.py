@@ -32,7 +32,9 @@ def bodies():
         yield {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
         yield {"response_format": {"type": "structural_tag", "format": {
             "type": "tag", "begin": "<a>", "end": "</a>", "content": {"type": "json_schema", "json_schema": schema}}}}
-        yield {"tools": [{"type": "function", "function": function | {"parameters": schema}}], "tool_choice": "required"}
+        tools = [{"type": "function", "function": function | {"parameters": schema}}]
+        yield {"tools": tools, "tool_choice": "required"}
+        yield {"tools": tools}
     for pattern in PATTERNS:
         yield {"regex": pattern}
         yield {"response_format": {"type": "structural_tag", "format": {"type": "regex", "pattern": pattern}}}

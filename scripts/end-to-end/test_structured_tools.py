@@ -2,6 +2,7 @@
 
 import json
 
+import anthropic
 import openai
 import pytest
 
@@ -67,3 +68,17 @@ def test_a_strict_schema_that_cannot_be_kept_is_refused(caller):
     with pytest.raises(openai.BadRequestError) as refused:
         caller.chat.completions.create(model="default", messages=QUESTION, tools=[tool], max_tokens=8)
     assert "tools[0].function.parameters" in str(refused.value) and "#/properties/a" in str(refused.value)
+
+
+def test_strict_needs_a_known_format_of_calls(server, client):
+    """SmolLM2's template has no tags of calls."""
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model="default", messages=QUESTION, tools=[*reversed(TOOLS)], max_tokens=8)
+    assert "tools[0].function.strict" in str(refused.value) and "--tool-call-parser" in str(refused.value)
+    tool = {"name": "f", "strict": True, "input_schema": {"type": "object"}}
+    with pytest.raises(anthropic.BadRequestError) as refused:
+        anthropic.Anthropic(base_url=server.url, api_key="none", max_retries=0).messages.create(
+            model="default", messages=QUESTION, tools=[tool], max_tokens=8)
+    assert "tools[0].strict" in str(refused.value) and "--tool-call-parser" in str(refused.value)
+    loose = {"type": "function", "function": {"name": "f"}}
+    assert client.chat.completions.create(model="default", messages=QUESTION, tools=[loose], max_tokens=8).choices

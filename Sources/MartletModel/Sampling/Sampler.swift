@@ -22,7 +22,8 @@ struct Sampler {
   private let vocabulary: Int
   private var slots: [SlotIndex: SlotState] = [:]
   private var tenancies: UInt64 = 0
-  /// Where the constraint of the last drawn row is behind its guesses; nil behind one that it does not allow.
+  /// Where the constraint of the last drawn row is behind its guesses, for those that a later chunk of logits draws; nil
+  /// behind one that it does not allow.
   private var guessed: (any TokenConstraintState)?
 
   init(vocabulary: Int) { self.vocabulary = vocabulary }
@@ -95,8 +96,8 @@ struct Sampler {
   }
 
   /// Draws from logits [draws.count, vocabulary], which are changed in place, into `tokens`. Row i is drawn as `rows`
-  /// says at `start + i`; draws behind guesses follow those in front of them. Returns log-probabilities by row, for the rows that report them; then the call has
-  /// waited for the device.
+  /// says at `start + i`; draws behind guesses follow those in front of them. Returns log-probabilities by row, for the
+  /// rows that report them; then the call has waited for the device.
   mutating func draw(
     _ draws: ArraySlice<StepWork.Draw>, rows: SampleRows, start: Int, into tokens: DeviceArray<Int32>,
     batch: BatchLayout
@@ -105,16 +106,17 @@ struct Sampler {
     var reported: [(row: Int, options: LogprobOptions)] = []
     // Log-probabilities are of the row before its adjustments, but the drawn token is not known yet: the raw row is kept.
     var raw: [(row: Int, values: [Float])] = []
-    for (row, draw) in draws.enumerated() {
-      guard let state = slots[draw.slot] else { continue }
-      let reports = state.request.logprobs.output
-      if reports { reported.append((row, state.request.logprobs)) }
-      guard let adjustment = adjustment(state, draw) else { continue }
-      if reports {
-        raw.append((row, try device.download(batch.logits.suffix(from: row * vocabulary), count: vocabulary)))
-      }
-      try device.adjust(batch.logits, row: row, vocabulary: vocabulary, adjustment)
+    let masks = masks(draws, device)
+    let adjustments = draws.enumerated().map { row, draw in
+      slots[draw.slot].flatMap { adjustment($0, allowed: masks[row]) }
     }
+    for (row, draw) in draws.enumerated() {
+      guard let options = slots[draw.slot]?.request.logprobs, options.output else { continue }
+      reported.append((row, options))
+      guard adjustments[row] != nil else { continue }
+      raw.append((row, try device.download(batch.logits.suffix(from: row * vocabulary), count: vocabulary)))
+    }
+    try device.adjust(batch.logits, vocabulary: vocabulary, adjustments)
     try device.sample(
       batch.logits, vocabulary: vocabulary, rows: rows, start: start, count: draws.count, into: tokens,
       workspace: batch.workspace)
@@ -136,26 +138,27 @@ struct Sampler {
     !state.request.sampling.bias.isEmpty || state.history != nil || suppresses(state) || state.constraint != nil
   }
 
-  /// The constraint's mask, over the model's vocabulary; nil also behind a guess that cannot be right, as what is drawn
-  /// there does not count.
-  private mutating func allowed(_ draw: StepWork.Draw) -> [UInt32]? {
-    if let guess = draw.guess {
-      if let words = guessed?.mask(), !Self.allows(guess, words) { guessed = nil }
-      guessed?.advance(TokenID(guess))
-    } else {
-      guessed = slots[draw.slot]?.constraint
+  /// The masks of the draws' constraints, by draw, over the model's vocabulary.
+  private mutating func masks(_ draws: ArraySlice<StepWork.Draw>, _ device: Device) -> [[UInt32]?] {
+    var runs: [ConstraintRun] = []
+    for draw in draws {
+      if draw.guess == nil || runs.isEmpty {
+        runs.append(ConstraintRun(state: draw.guess == nil ? slots[draw.slot]?.constraint : guessed))
+      }
+      runs[runs.count - 1].guesses.append(draw.guess)
     }
-    guard var words = guessed?.mask() else { return nil }
+    guessed = nil
+    guard runs.contains(where: { $0.state != nil }) else { return draws.map { _ in nil } }
+    let walked = device.map(runs) { $0.walked() }
+    guessed = walked.last?.state
     let count = (vocabulary + 31) / 32
-    if words.count < count { words += [UInt32](repeating: 0, count: count - words.count) }
-    return words
+    return walked.flatMap(\.masks).map { mask in
+      guard let mask, mask.count < count else { return mask }
+      return mask + [UInt32](repeating: 0, count: count - mask.count)
+    }
   }
 
-  private static func allows(_ token: Int32, _ mask: [UInt32]) -> Bool {
-    token >= 0 && Int(token >> 5) < mask.count && mask[Int(token >> 5)] >> UInt32(token & 31) & 1 == 1
-  }
-
-  private mutating func adjustment(_ state: SlotState, _ draw: StepWork.Draw) -> LogitAdjustment? {
+  private func adjustment(_ state: SlotState, allowed: [UInt32]?) -> LogitAdjustment? {
     guard isAdjusted(state) else { return nil }
     let sampling = state.request.sampling
     var adjustment = LogitAdjustment()
@@ -170,7 +173,7 @@ struct Sampler {
       adjustment.frequency = sampling.frequencyPenalty
       adjustment.presence = sampling.presencePenalty
     }
-    adjustment.allowed = allowed(draw)
+    adjustment.allowed = allowed
     if suppresses(state) {
       let ends = state.request.stop.stopTokens.map(\.rawValue).filter(tokens.contains)
       if Self.leavesTokens(adjustment.allowed, without: ends) { adjustment.suppressed = ends }

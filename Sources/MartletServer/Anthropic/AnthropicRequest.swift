@@ -30,7 +30,12 @@ enum AnthropicRequest {
       chat["continue_final_message"] = true
     }
     let format = fields.value("output_format") == nil ? "output_config.format" : "output_format"
-    return try RequestFields(.object(chat), clientNames: ["response_format": format])
+    return try RequestFields(
+      .object(chat),
+      clientNames: [
+        "response_format": format, ToolFieldNames.function: "tools[]",
+        ToolFieldNames.parameters: "tools[].input_schema",
+      ])
   }
 
   /// `output_config.format`, or `output_format` as betas had it.
@@ -59,6 +64,7 @@ enum AnthropicRequest {
         function["name"] = tool["name"]
         function["description"] = tool["description"]
         function["parameters"] = tool["input_schema"]
+        function["strict"] = tool["strict"]
         converted.append(["type": "function", "function": .object(function)])
       }
       chat["tools"] = .array(converted)

@@ -45,7 +45,9 @@ enum FormerFunctions {
         field: "function_call", reason: "must be \"none\", \"auto\" or an object with a function's name")
     }
     if let messages = try fields.array("messages") { chat["messages"] = .array(try self.messages(messages)) }
-    return try RequestFields(.object(chat), clientNames: fields.clientNames)
+    var names = fields.clientNames
+    if fields.value("functions") != nil { names[ToolFieldNames.function] = "functions[]" }
+    return try RequestFields(.object(chat), clientNames: names)
   }
 
   /// Calls get ids by their place, and results those of the last call before them.

@@ -6,14 +6,24 @@ extension ToolFields {
   ///
   /// Calls that must come are held to their schemas as far as these can be enforced, and always where the function is
   /// `strict`. Under `auto`, calls are constrained once the model has begun them, if any function is `strict`.
-  /// - Throws: the schema of a strict function that cannot be enforced, by its place in `tools`.
+  /// - Throws: the schema of a strict function that cannot be enforced, by its place in `tools`; any strict function where
+  ///   the model has no known format of calls.
   func grammar(
     model: ServedModel, namespace: CacheNamespace, prompt: ChatPrompt
   ) throws(InvalidField) -> GrammarSource? {
     let isForced = choice != .auto, strict = offered.indices.first { isStrict($0) }
-    guard !offered.isEmpty, isForced || strict != nil, let format = model.formats.tools,
-      !isForced || !prompt.parser.prefill.isEmpty
-    else { return nil }
+    guard !offered.isEmpty, isForced || strict != nil else { return nil }
+    guard let format = model.formats.tools else {
+      guard let strict else { return nil }
+      throw InvalidField(
+        field: field(strict, "strict"),
+        reason: "needs a known format of calls: leave it out, or start the server with --tool-call-parser")
+    }
+    guard !isForced || !prompt.parser.prefill.isEmpty else {
+      guard let strict else { return nil }
+      throw InvalidField(
+        field: field(strict, "strict"), reason: "cannot be kept beside input_ids and a tool_choice that names a call")
+    }
     var functions: [ToolCallGrammar.Function] = []
     for index in offered.indices { functions.append(try function(index, model: model, namespace: namespace)) }
     var source: GrammarSource?
@@ -42,7 +52,7 @@ extension ToolFields {
 
   private func isStrict(_ index: Int) -> Bool { offered[index]["function"]?["strict"]?.boolValue ?? false }
 
-  private func field(_ index: Int, _ key: String) -> String { "tools[\(firstOffered + index)].function.\(key)" }
+  private func field(_ index: Int, _ key: String) -> String { fieldNames.field(firstOffered + index, key) }
 
   /// A function whose schema was compiled by itself, so that a refusal has the schema's own pointers.
   private func function(

@@ -16,11 +16,13 @@ struct ToolFields: Sendable {
   let allowsParallelCalls: Bool
   /// Where `offered` begins in the request's list.
   let firstOffered: Int
+  let fieldNames: ToolFieldNames
 
   init(_ fields: RequestFields) throws(InvalidField) {
     let tools = try fields.array("tools") ?? []
+    let fieldNames = ToolFieldNames(fields)
     var names: [String] = []
-    for (index, tool) in tools.enumerated() { names.append(try Self.name(of: tool, field: "tools[\(index)]")) }
+    for (index, tool) in tools.enumerated() { names.append(try Self.name(of: tool, index, fieldNames)) }
     let choice = try Self.choice(fields, hasTools: !tools.isEmpty)
     var first = 0
     switch choice {
@@ -34,19 +36,22 @@ struct ToolFields: Sendable {
       first = index
     }
     firstOffered = first
+    self.fieldNames = fieldNames
     self.choice = choice
     allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true
   }
 
-  private static func name(of tool: JSONValue, field: String) throws(InvalidField) -> String {
+  private static func name(
+    of tool: JSONValue, _ index: Int, _ fieldNames: ToolFieldNames
+  ) throws(InvalidField) -> String {
     guard tool["type"]?.stringValue ?? "function" == "function" else {
-      throw InvalidField(field: "\(field).type", reason: "must be \"function\"")
+      throw InvalidField(field: "tools[\(index)].type", reason: "must be \"function\"")
     }
     guard let name = tool["function"]?["name"]?.stringValue, !name.isEmpty, name.utf8.count <= 256 else {
-      throw InvalidField(field: "\(field).function.name", reason: "must be a string of up to 256 bytes")
+      throw InvalidField(field: fieldNames.field(index, "name"), reason: "must be a string of up to 256 bytes")
     }
     if let parameters = tool["function"]?["parameters"], !parameters.isNull, parameters.objectValue == nil {
-      throw InvalidField(field: "\(field).function.parameters", reason: "must be a JSON Schema object")
+      throw InvalidField(field: fieldNames.field(index, "parameters"), reason: "must be a JSON Schema object")
     }
     return name
   }

@@ -36,7 +36,8 @@ enum ResponsesRequest {
     for item in history { try messages.add(item, field: "previous_response_id") }
     for (index, item) in input.enumerated() { try messages.add(item, field: "input[\(index)]") }
     chat["messages"] = .array(messages.finish())
-    return try RequestFields(.object(chat), clientNames: ["response_format": "text.format"])
+    return try RequestFields(
+      .object(chat), clientNames: ["response_format": "text.format", ToolFieldNames.function: "tools[]"])
   }
 
   /// The items of `input`, a string being the user's message.

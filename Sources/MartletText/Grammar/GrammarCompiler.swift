@@ -14,10 +14,14 @@ package struct GrammarCompiler: Sendable {
     }
     let shared = vocabulary.shared(for: source)
     var arena = shared.arena
-    arena.limit(budget, deadline: ContinuousClock.now + budget.compileTime)
+    let deadline = ContinuousClock.now + budget.compileTime
+    arena.limit(budget, deadline: deadline)
     var graph = GrammarGraph(arena: arena, lexemes: shared.lexemes)
     let node = try node(source, &graph)
-    let root = try graph.finish(root: node)
+    let root: GrammarNodeID
+    do throws(GrammarError) { root = try graph.finish(root: node) } catch {
+      throw error.kind == .empty ? conflict(in: source, shared, until: deadline) ?? error : error
+    }
     var automaton = GrammarAutomaton(
       graph: graph, root: root, trie: vocabulary.trie, catalog: shared.catalog, budget: budget)
     if let budget = automaton.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
@@ -48,6 +52,37 @@ package struct GrammarCompiler: Sendable {
       let compiler = StructuralTagCompiler(vocabulary: vocabulary, budget: budget)
       return graph.sequence(compiler.channels(&graph), try node(source, &graph))
     }
+  }
+
+  /// Why a schema in `source` has no instance; nil when none is to blame.
+  private func conflict(
+    in source: GrammarSource, _ shared: SharedExpressions, until deadline: ContinuousClock.Instant
+  ) -> GrammarError? {
+    var schemas: [JSONValue] = []
+    switch source {
+    case .jsonSchema(let text, _): schemas = (try? Self.json(text)).map { [$0] } ?? []
+    case .structuralTag(let text): schemas = (try? Self.json(text)).map(StructuralTagCompiler.schemas(in:)) ?? []
+    case .behindThinking(let inner, _, _), .inFinalChannel(let inner):
+      return conflict(in: inner, shared, until: deadline)
+    case .regex, .grammar, .choice: break
+    }
+    let empty = schemas.first { hasNoInstance($0, shared, until: deadline) == true }
+    return empty.flatMap { SchemaConflict.error(in: $0) { hasNoInstance($0, shared, until: deadline) } }
+  }
+
+  /// Nil when time is up.
+  private func hasNoInstance(
+    _ schema: JSONValue, _ shared: SharedExpressions, until deadline: ContinuousClock.Instant
+  ) -> Bool? {
+    guard ContinuousClock.now < deadline else { return nil }
+    var arena = shared.arena
+    arena.limit(budget, deadline: deadline)
+    var graph = GrammarGraph(arena: arena, lexemes: shared.lexemes)
+    do throws(GrammarError) {
+      let node = try SchemaCompiler.compile(schema, whitespace: .none, &graph, budget: budget)
+      _ = try graph.finish(root: node)
+      return false
+    } catch { return error.kind == .empty }
   }
 
   private static func json(_ text: String) throws(GrammarError) -> JSONValue {

@@ -3,6 +3,8 @@ package struct GrammarError: Error, Equatable, Sendable {
   package enum Kind: Sendable, Equatable {
     /// Not a well-formed schema, expression or grammar.
     case invalid
+    /// Well formed, but it matches no text.
+    case empty
     /// Well formed, but it cannot be enforced exactly.
     case unsupported
     /// Over a budget of size, depth or time.

@@ -11,7 +11,7 @@ extension GrammarGraph {
       setBody(Int32(rule), productive[rule] ? prune(bodies[rule], productive, &pruned) : Self.nothing)
     }
     let root = prune(root, productive, &pruned)
-    guard root != Self.nothing else { throw GrammarError(.invalid, at: "#", "the grammar", "matches no text") }
+    guard root != Self.nothing else { throw GrammarError(.empty, at: "#", "the grammar", "matches no text") }
     try removeLeftRecursion()
     if let budget = arena.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
     return root

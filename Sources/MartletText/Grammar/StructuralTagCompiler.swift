@@ -27,6 +27,27 @@ struct StructuralTagCompiler {
     return try node(.object(format), "#", stops: [], &graph)
   }
 
+  /// The schemas that stand in a tag, in order.
+  static func schemas(in tag: JSONValue) -> [JSONValue] {
+    var found: [JSONValue] = []
+    var pending = [tag]
+    while let next = pending.popLast() {
+      if next["type"] == "json_schema", let schema = next["json_schema"] {
+        found.append(schema)
+        continue
+      }
+      for structure in next["structures"]?.arrayValue ?? [] {
+        if let schema = structure["schema"] { found.append(schema) }
+      }
+      switch next {
+      case .object(let object): pending += object.members.map(\.value).reversed()
+      case .array(let items): pending += items.reversed()
+      case .null, .bool, .int, .double, .string: break
+      }
+    }
+    return found
+  }
+
   private func text(_ value: JSONValue?, _ pointer: String, _ keyword: String) throws(GrammarError) -> String {
     guard let text = value?.stringValue else {
       throw GrammarError(.invalid, at: pointer, keyword, "must be a string")

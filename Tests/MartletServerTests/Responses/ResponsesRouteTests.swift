@@ -175,6 +175,10 @@ import Testing
     (#"{"input": "x", "truncation": "auto"}"#, "truncation"),
     (#"{"input": [{"role": "user", "content": [{"type": "input_image"}]}]}"#, "input_image"),
     (#"{"input": "x", "tool_choice": {"type": "mcp"}}"#, "tool_choice"),
+    (
+      #"{"input": "x", "tools": [{"type": "function", "name": "f", "strict": true, "#
+        + #""parameters": {"properties": {"a": {"pattern": "("}}}}]}"#, "tools[0].parameters"
+    ),
     (#"{"input": "x", "metadata": {"a": 1}}"#, "metadata"),
     (#"{"input": "x", "background": true, "store": false}"#, "background"),
   ])

@@ -3,7 +3,7 @@ extension GrammarAutomaton {
   /// - Complexity: O(1) when the state was seen; else O(trie nodes of sparse threads), and a union of word arrays for
   ///   each dense one.
   mutating func mask(_ state: Int32) -> TokenMask {
-    if let known = masks[state] { return known }
+    if let known = masks[state] { return known.mask(wordCount: trie.wordCount) }
     var mask = TokenMask(wordCount: trie.wordCount)
     var sparse: [ParserState.Thread] = []
     let threads = states[Int(state)].threads
@@ -16,14 +16,14 @@ extension GrammarAutomaton {
     for (token, twins) in trie.twins where mask.contains(token) {
       for twin in twins { mask.insert(twin) }
     }
-    let bytes = trie.wordCount * 4
-    if maskBytes + bytes > budget.maxMaskBytes {
+    let stored = StoredMask(mask)
+    if maskBytes + stored.byteCount > budget.maxMaskBytes {
       masks.removeAll()
       maskBytes = 0
     }
     if exhausted == nil {
-      masks[state] = mask
-      maskBytes += bytes
+      masks[state] = stored
+      maskBytes += stored.byteCount
     }
     return mask
   }
@@ -95,28 +95,36 @@ extension GrammarAutomaton {
   ) -> Int {
     unsafe rows.withUnsafeBufferPointer { rows in
       unsafe rowOf.withUnsafeBufferPointer { rowOf in
-        unsafe trie.nodes.withUnsafeBufferPointer { nodes in
-          unsafe path.states.withUnsafeMutableBufferPointer { path in
-            unsafe mask.edit { words in
-              var node = start
-              while node < end {
-                let current = unsafe nodes[node]
-                let depth = Int(current.depth)
-                let row = unsafe rowOf[Int(path[depth - 1])]
-                if row < 0 { return node }
-                let next = unsafe rows[Int(row) + Int(current.byte)]
-                if next < 0 { return node }
-                if next == Self.dead {
-                  node = Int(current.end)
-                  continue
+        unsafe singles.withUnsafeBufferPointer { singles in
+          unsafe trie.nodes.withUnsafeBufferPointer { nodes in
+            unsafe path.states.withUnsafeMutableBufferPointer { path in
+              unsafe mask.edit { words in
+                var node = start
+                while node < end {
+                  let current = unsafe nodes[node]
+                  let depth = Int(current.depth)
+                  let state = unsafe Int(path[depth - 1])
+                  let row = unsafe rowOf[state]
+                  let next: Int32
+                  if row >= 0 {
+                    next = unsafe rows[Int(row) + Int(current.byte)]
+                    if next < 0 { return node }
+                  } else {
+                    guard row == Self.single else { return node }
+                    next = unsafe singles[state].byte == current.byte ? singles[state].next : Self.dead
+                  }
+                  if next == Self.dead {
+                    node = Int(current.end)
+                    continue
+                  }
+                  if current.token >= 0 {
+                    unsafe words[Int(current.token >> 5)] |= 1 << UInt32(current.token & 31)
+                  }
+                  unsafe path[depth] = next
+                  node += 1
                 }
-                if current.token >= 0 {
-                  unsafe words[Int(current.token >> 5)] |= 1 << UInt32(current.token & 31)
-                }
-                unsafe path[depth] = next
-                node += 1
+                return node
               }
-              return node
             }
           }
         }

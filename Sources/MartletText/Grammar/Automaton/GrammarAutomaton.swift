@@ -3,7 +3,14 @@
 ///
 /// Left-to-right and without backtracking: a byte costs one table look-up once its transition is known.
 struct GrammarAutomaton: Sendable {
+  struct Single: Sendable {
+    let byte: UInt8
+    let next: Int32
+  }
+
   static let dead: Int32 = 0
+  static let unknown: Int32 = -1
+  static let single: Int32 = -2
 
   var graph: GrammarGraph
   let trie: TokenTrie
@@ -12,35 +19,39 @@ struct GrammarAutomaton: Sendable {
 
   private(set) var states: [ParserState] = [.dead]
   private var ids: [ParserState: Int32] = [.dead: 0]
-  /// By state: the first of 256 targets in `rows`, or -1.
-  private(set) var rowOf: [Int32] = [-1]
+  /// By state: the first of 256 targets in `rows`, `unknown`, or `single`.
+  private(set) var rowOf: [Int32] = [GrammarAutomaton.unknown]
+  /// Of `single` states: the only byte that can follow, and its target; most states of a text that is told by its grammar.
+  private(set) var singles: [Single] = [Single(byte: 0, next: GrammarAutomaton.dead)]
   /// Targets; -1 where not computed.
   private(set) var rows: [Int32] = []
   private(set) var frames = FrameSets()
   private var followers: [Int32: Int32] = [:]
   private var splits: [RegularID: Bool] = [:]
   var catalog: HeadCatalog
-  var masks: [Int32: TokenMask] = [:]
+  var masks: [Int32: StoredMask] = [:]
   var maskBytes = 0
 
-  init(graph: GrammarGraph, root: GrammarNodeID, trie: TokenTrie, catalog: HeadCatalog, budget: GrammarBudget) {
-    self.graph = graph
+  /// - Parameter graph: given up by the caller: it grows in place.
+  init(
+    graph: consuming GrammarGraph, root: GrammarNodeID, trie: TokenTrie, catalog: HeadCatalog, budget: GrammarBudget
+  ) {
     self.trie = trie
     self.catalog = catalog
     self.budget = budget
     var closure = StateClosure()
     closure.add(root, on: FrameSets.bottom)
-    var copy = graph
     var frames = FrameSets()
     var splits: [RegularID: Bool] = [:]
-    let state = closure.finish(&copy, &frames, &splits, trie, limit: budget.maxThreads)
-    self.graph = copy
+    let state = closure.finish(&graph, &frames, &splits, trie, limit: budget.maxThreads)
+    self.graph = graph
     self.frames = frames
     self.splits = splits
     start = 1
     states.append(state)
     ids[state] = 1
-    rowOf.append(-1)
+    rowOf.append(Self.unknown)
+    singles.append(Single(byte: 0, next: Self.dead))
   }
 
   /// Set once a budget is exceeded: the automaton gives no further answers.
@@ -60,7 +71,8 @@ struct GrammarAutomaton: Sendable {
     let id = Int32(states.count)
     states.append(state)
     ids[state] = id
-    rowOf.append(-1)
+    rowOf.append(Self.unknown)
+    singles.append(Single(byte: 0, next: Self.dead))
     return id
   }
 
@@ -80,28 +92,19 @@ struct GrammarAutomaton: Sendable {
     let row = rowOf[Int(state)]
     if row >= 0 {
       let known = rows[Int(row) + Int(byte)]
-      if known >= 0 { return known }
+      return known >= 0 ? known : compute(state, byte)
     }
-    return compute(state, byte)
+    if row == Self.unknown { open(state) }
+    guard rowOf[Int(state)] == Self.single else { return step(state, byte) }
+    let single = singles[Int(state)]
+    return single.byte == byte ? single.next : Self.dead
   }
 
   /// Computes a transition and stores it for all bytes that no thread tells apart.
   private mutating func compute(_ state: Int32, _ byte: UInt8) -> Int32 {
     let threads = states[Int(state)].threads
-    if rowOf[Int(state)] < 0 {
-      openRow(state, threads)
-      let known = rows[Int(rowOf[Int(state)]) + Int(byte)]
-      if known >= 0 { return known }
-    }
-    var closure = StateClosure()
-    var targets: [RegularID] = []
-    targets.reserveCapacity(threads.count)
-    for thread in threads {
-      let next = graph.arena.step(thread.head, byte)
-      targets.append(next)
-      if next != RegularArena.nothing { closure.add(head: next, on: thread.frames) }
-    }
-    let next = intern(closure.finish(&graph, &frames, &splits, trie, limit: budget.maxThreads))
+    let targets = threads.map { graph.arena.step($0.head, byte) }
+    let next = target(threads, targets)
     let base = Int(rowOf[Int(state)])
     rows[base + Int(byte)] = next
     guard threads.count <= 8 else { return next }
@@ -115,10 +118,39 @@ struct GrammarAutomaton: Sendable {
     return next
   }
 
-  /// A row in which the bytes are dead that no thread goes on with; the others are not computed yet.
-  private mutating func openRow(_ state: Int32, _ threads: [ParserState.Thread]) {
+  /// The state of threads whose heads have become `targets`.
+  private mutating func target(_ threads: [ParserState.Thread], _ targets: [RegularID]) -> Int32 {
+    var moved: [ParserState.Thread] = []
+    var isSimple = true
+    for (thread, target) in zip(threads, targets) where target != RegularArena.nothing {
+      moved.append(ParserState.Thread(head: target, frames: thread.frames))
+      isSimple = isSimple && StateClosure.isThread(target, &graph.arena, &splits, trie)
+    }
+    if isSimple, !moved.isEmpty {
+      moved.sort { $0.head < $1.head }
+      if zip(moved, moved.dropFirst()).allSatisfy({ $0.head != $1.head }) {
+        return intern(ParserState(threads: moved, accepts: false))
+      }
+    }
+    var closure = StateClosure()
+    for thread in moved { closure.add(head: thread.head, on: thread.frames) }
+    return intern(closure.finish(&graph, &frames, &splits, trie, limit: budget.maxThreads))
+  }
+
+  /// Prepares a state's transitions: a row in which the bytes are dead that no thread goes on with, the others not computed
+  /// yet; or the only one, computed.
+  private mutating func open(_ state: Int32) {
+    let threads = states[Int(state)].threads
     var live = ByteSet.none
     for thread in threads { live |= graph.arena.liveBytes(thread.head) }
+    if let byte = live.single {
+      let next = target(threads, threads.map { graph.arena.step($0.head, byte) })
+      singles[Int(state)] = Single(byte: byte, next: next)
+    }
+    guard live.count > 1 else {
+      rowOf[Int(state)] = Self.single
+      return
+    }
     rowOf[Int(state)] = Int32(rows.count)
     rows.append(contentsOf: repeatElement(Self.dead, count: 256))
     let base = rows.count - 256

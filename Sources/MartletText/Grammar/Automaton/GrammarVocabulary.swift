@@ -8,6 +8,8 @@ package final class GrammarVocabulary: Sendable {
   private let formats: SharedExpressions
   /// Added tokens by their spelling, for grammars whose text names them.
   let specialTokens: [String: Int32]
+  /// The same tokens.
+  private let named: TokenMask
   /// Tokens of white space alone, as JSON knows it.
   let whitespaceTokens: TokenMask
   /// Those of them with a line break.
@@ -37,6 +39,9 @@ package final class GrammarVocabulary: Sendable {
     specialTokens = names
     let trie = TokenTrie(vocabularySize: spellings.count, special: special) { Array(spellings[Int($0)]) }
     self.trie = trie
+    var named = TokenMask(wordCount: trie.wordCount)
+    for token in names.values { named.insert(token) }
+    self.named = named
     (whitespaceTokens, lineBreakTokens) = Self.whitespace(spellings, special, trie.wordCount)
     plain = SharedExpressions(trie)
     formats = plain.withFormats(trie)
@@ -76,7 +81,7 @@ package final class GrammarVocabulary: Sendable {
   /// for bytes that UTF-8 never has.
   func bytes(of token: Int32) -> [UInt8] {
     guard token >= 0, Int(token) < spellings.count else { return [] }
-    if let name = special(token), specialTokens[name] == token { return TokenTrie.specialSpelling(token) }
+    if named.contains(token) { return TokenTrie.specialSpelling(token) }
     let text = spellings[Int(token)]
     return text.contains { $0 > 0xF4 } ? [] : Array(text)
   }
@@ -108,10 +113,5 @@ package final class GrammarVocabulary: Sendable {
       }
     }
     return false
-  }
-
-  private func special(_ token: Int32) -> String? {
-    let name = spellings.string(Int(token))
-    return specialTokens[name] == nil ? nil : name
   }
 }

@@ -19,6 +19,7 @@ struct SharedExpressions: Sendable {
     for spelling in [StringSpelling.plain, .json] {
       explore(arena.star(arena.character(CharacterClass.notLineEnd, spelling)), trie)
     }
+    arena.share()
     catalog = catalog.asShared
   }
 
@@ -33,6 +34,7 @@ struct SharedExpressions: Sendable {
       }
       result.explore(result.arena.choice(languages), trie)
     }
+    result.arena.share()
     result.catalog = result.catalog.asShared
     return result
   }

@@ -104,6 +104,19 @@ struct StateClosure {
     }
   }
 
+  /// Whether an expression that matches something is one thread as it stands: it is not empty, nothing behind it can come
+  /// at once, and it is not split.
+  static func isThread(
+    _ head: RegularID, _ arena: inout RegularArena, _ splits: inout [RegularID: Bool], _ trie: TokenTrie
+  ) -> Bool {
+    guard !arena.nullable[Int(head)] else { return false }
+    switch arena.nodes[Int(head)] {
+    case .nothing, .empty, .choice: return false
+    case .sequence(let first, let rest): return !beginsWithLoop(head, first, rest, &arena, &splits, trie)
+    case .bytes, .all, .not, .repetition, .table: return true
+    }
+  }
+
   /// Whether the first part of a sequence is a thread of its own, so that what it looks like to the vocabulary is
   /// shared by all followers: a loop that goes on with a good part of the vocabulary, and that the next byte tells
   /// from what follows it.
@@ -111,13 +124,17 @@ struct StateClosure {
     _ id: RegularID, _ first: RegularID, _ rest: RegularID, _ arena: inout RegularArena,
     _ splits: inout [RegularID: Bool], _ trie: TokenTrie
   ) -> Bool {
+    switch arena.nodes[Int(first)] {
+    case .nothing, .empty, .bytes, .sequence, .choice: return false
+    case .repetition, .all, .not, .table: break
+    }
     if let known = splits[id] { return known }
     var result = false
     switch arena.nodes[Int(first)] {
     case .repetition: result = trie.isDense(first, &arena) && arena.areApart(first, rest)
     case .all(let parts): result = parts.contains { arena.endsWithMark($0) } && trie.isDense(first, &arena)
     case .not, .table: result = trie.isDense(first, &arena)
-    case .nothing, .empty, .bytes, .sequence, .choice: return false
+    case .nothing, .empty, .bytes, .sequence, .choice: break
     }
     splits[id] = result
     return result

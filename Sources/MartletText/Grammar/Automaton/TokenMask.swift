@@ -9,6 +9,19 @@ struct TokenMask: Sendable, Equatable {
   var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
   var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
+  /// Ascending.
+  var tokens: [Int32] {
+    var list: [Int32] = []
+    for (index, word) in words.enumerated() where word != 0 {
+      var rest = word
+      while rest != 0 {
+        list.append(Int32(index * 32 + rest.trailingZeroBitCount))
+        rest &= rest - 1
+      }
+    }
+    return list
+  }
+
   func contains(_ token: Int32) -> Bool {
     let word = Int(token >> 5)
     return token >= 0 && word < words.count && words[word] >> UInt32(token & 31) & 1 == 1

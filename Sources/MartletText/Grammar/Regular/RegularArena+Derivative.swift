@@ -4,8 +4,8 @@ extension RegularArena {
   mutating func derivative(_ id: RegularID, by byte: UInt8) -> (id: RegularID, same: ByteSet) {
     let row = transitions.rowOf[Int(id)]
     if row >= 0 {
-      let target = transitions.rows[Int(row) << 8 | Int(byte)]
-      return (target, ByteSet(where: { transitions.rows[Int(row) << 8 | Int($0)] == target }))
+      let target = transitions.target(row, byte)
+      return (target, transitions.bytes(row, to: target))
     }
     switch nodes[Int(id)] {
     case .nothing, .empty: return (Self.nothing, .all)
@@ -72,8 +72,8 @@ extension RegularArena {
     case TransitionRows.missing:
       addRow(id)
       let row = transitions.rowOf[Int(id)]
-      return row < 0 ? Self.nothing : transitions.rows[Int(row) * 256 + Int(byte)]
-    case let row: return transitions.rows[Int(row) * 256 + Int(byte)]
+      return row < 0 ? Self.nothing : transitions.target(row, byte)
+    case let row: return transitions.target(row, byte)
     }
   }
 
@@ -83,7 +83,7 @@ extension RegularArena {
     switch transitions.rowOf[Int(id)] {
     case TransitionRows.missing: return .none
     case TransitionRows.literal: return ByteSet(CollectionOfOne(transitions.literalByte[Int(id)]))
-    case let row: return ByteSet(where: { [base = Int(row) * 256] in transitions.rows[base + Int($0)] != Self.nothing })
+    case let row: return ~transitions.bytes(row, to: Self.nothing)
     }
   }
 

@@ -8,15 +8,15 @@ struct RegularArena: Sendable {
   static let empty: RegularID = 1
   static let everything: RegularID = 2
 
-  private(set) var nodes: [RegularNode] = []
+  private(set) var nodes = LayeredArray<RegularNode>()
   private(set) var nullable: [Bool] = []
   /// Whether complement or intersection occurs inside, so that emptiness does not show in the form.
   private(set) var hasBoolean: [Bool] = []
   /// Bytes that occur in texts, and perhaps others.
-  private(set) var alphabet: [ByteSet] = []
+  private(set) var alphabet = LayeredArray<ByteSet>()
   /// Of expressions without complement and intersection: whether they match texts of any length.
   private(set) var isInfinite: [Bool] = []
-  private var ids: [RegularNode: RegularID] = [:]
+  private var index = RegularIndex()
   private(set) var tables: [ByteTable] = []
   var liveness = LivenessTable()
   var transitions = TransitionRows()
@@ -42,6 +42,13 @@ struct RegularArena: Sendable {
     maxNodes = budget.maxNodes
     maxRows = budget.maxRows
     self.deadline = deadline
+  }
+
+  /// Copies from now on share all expressions and transitions that are there.
+  mutating func share() {
+    nodes.share()
+    alphabet.share()
+    transitions.share()
   }
 
   mutating func exhaust(_ budget: String) { if exhausted == nil { exhausted = budget } }
@@ -179,7 +186,8 @@ struct RegularArena: Sendable {
   }
 
   mutating func intern(_ node: RegularNode) -> RegularID {
-    if let known = ids[node] { return known }
+    let hash = node.hashValue
+    if let known = index.find(hash, where: { nodes[Int($0)] == node }) { return known }
     guard nodes.count < maxNodes, exhausted == nil else {
       exhaust("the number of expressions")
       return Self.nothing
@@ -195,7 +203,7 @@ struct RegularArena: Sendable {
     hasBoolean.append(isBoolean(node))
     alphabet.append(alphabet(of: node))
     isInfinite.append(isInfinite(node))
-    ids[node] = id
+    index.insert(id, hash: hash) { [nodes] in nodes[Int($0)].hashValue }
     liveness.grow()
     transitions.grow()
     if case .sequence(let first, let rest) = node, case .bytes(let set) = nodes[Int(first)], let byte = set.single,

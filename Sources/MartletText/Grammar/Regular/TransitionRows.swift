@@ -8,31 +8,50 @@ struct TransitionRows: Sendable {
   private(set) var rowOf: [Int32] = []
   private(set) var literalByte: [UInt8] = []
   private(set) var literalNext: [RegularID] = []
-  /// 256 targets a row.
-  private(set) var rows: [RegularID] = []
+  /// 256 targets a row: first those that copies share, then this one's own.
+  private var sharedRows: [RegularID] = []
+  private var ownRows: [RegularID] = []
 
   /// Transitions of states that have no row: by state and byte.
   private var singles: [UInt64: RegularID] = [:]
 
-  var rowCount: Int { rows.count >> 8 }
-  /// Rough memory.
-  var byteCount: Int { rows.count * 4 + singles.count * 24 + rowOf.count * 9 }
+  var rowCount: Int { (sharedRows.count + ownRows.count) >> 8 }
+  /// Rough memory, without what is shared.
+  var byteCount: Int { ownRows.count * 4 + singles.count * 24 + rowOf.count * 9 }
 
   /// The rows as they are, for loops over many nodes.
   @unsafe struct Buffers {
     fileprivate let rowOf: UnsafeBufferPointer<Int32>
     fileprivate let literalByte: UnsafeBufferPointer<UInt8>
     fileprivate let literalNext: UnsafeBufferPointer<RegularID>
-    fileprivate let rows: UnsafeBufferPointer<RegularID>
+    fileprivate let shared: UnsafeBufferPointer<RegularID>
+    fileprivate let own: UnsafeBufferPointer<RegularID>
 
     /// The target; -1 when the state has no row yet.
     @inline(__always)
     func next(_ state: RegularID, _ byte: UInt8) -> RegularID {
       let row = unsafe rowOf[Int(state)]
-      if row >= 0 { return unsafe rows[Int(row) << 8 | Int(byte)] }
+      if row >= 0 {
+        let index = Int(row) << 8 | Int(byte)
+        return unsafe index < shared.count ? shared[index] : own[index - shared.count]
+      }
       if state == RegularArena.nothing { return RegularArena.nothing }
       guard row == TransitionRows.literal else { return -1 }
       return unsafe literalByte[Int(state)] == byte ? literalNext[Int(state)] : RegularArena.nothing
+    }
+  }
+
+  func target(_ row: Int32, _ byte: UInt8) -> RegularID {
+    let index = Int(row) << 8 | Int(byte)
+    return index < sharedRows.count ? sharedRows[index] : ownRows[index - sharedRows.count]
+  }
+
+  /// The bytes that lead from a row to a target.
+  func bytes(_ row: Int32, to target: RegularID) -> ByteSet {
+    let isShared = Int(row) << 8 < sharedRows.count
+    let base = isShared ? Int(row) << 8 : Int(row) << 8 - sharedRows.count
+    return unsafe (isShared ? sharedRows : ownRows).withUnsafeBufferPointer { rows in
+      ByteSet(where: { unsafe rows[base + Int($0)] == target })
     }
   }
 
@@ -41,8 +60,11 @@ struct TransitionRows: Sendable {
     unsafe rowOf.withUnsafeBufferPointer { rowOf in
       unsafe literalByte.withUnsafeBufferPointer { literalByte in
         unsafe literalNext.withUnsafeBufferPointer { literalNext in
-          unsafe rows.withUnsafeBufferPointer { rows in
-            unsafe body(Buffers(rowOf: rowOf, literalByte: literalByte, literalNext: literalNext, rows: rows))
+          unsafe sharedRows.withUnsafeBufferPointer { shared in
+            unsafe ownRows.withUnsafeBufferPointer { own in
+              unsafe body(
+                Buffers(rowOf: rowOf, literalByte: literalByte, literalNext: literalNext, shared: shared, own: own))
+            }
           }
         }
       }
@@ -74,6 +96,12 @@ struct TransitionRows: Sendable {
 
   mutating func append(_ row: [RegularID], for id: RegularID) {
     rowOf[Int(id)] = Int32(rowCount)
-    rows += row
+    ownRows += row
+  }
+
+  /// Copies from now on share the rows that are there.
+  mutating func share() {
+    sharedRows += ownRows
+    ownRows = []
   }
 }
