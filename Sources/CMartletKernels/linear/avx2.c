@@ -214,6 +214,7 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
     const uint8_t *halves = at;
     at += shape.unit_header;
     for (uint32_t block = 0; block < per_unit; block++, at += shape.block, x += n * MK_TOKEN_BLOCK_BYTES) {
+      mk_fetch_ahead(tile, at, shape.block);
       UNROLL for (int half = 0; half < 2; half++) {
         __m256i w[8];
         unpack(format.bits, at + shape.block_scales, half, w);
@@ -230,6 +231,7 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   __m256 sums[2][GROUP];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = _mm256_setzero_ps();
   for (uint32_t k = 0; k < tile->cols; k++, strip += MK_STRIP) {
+    if (n > 1 && k % MK_BLOCK == 0) mk_fetch_ahead(tile, (const uint8_t *)strip, 64 * MK_BLOCK);
     const __m256 low = _mm256_loadu_ps(strip), high = _mm256_loadu_ps(strip + 8);
     UNROLL for (uint32_t t = 0; t < n; t++) {
       const __m256 x = _mm256_set1_ps(tile->x[(size_t)t * tile->x_stride + k]);
@@ -248,6 +250,7 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
     __m256 sums[GROUP];
     UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm256_setzero_ps();
     for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+      if (n > 1 && half == 0) mk_fetch_ahead(tile, at, MK_CODED_BLOCK);
       __m256i dots[GROUP];
       UNROLL for (uint32_t t = 0; t < n; t++) dots[t] = _mm256_setzero_si256();
       UNROLL for (int p = 0; p < MK_BLOCK / 2; p++) {

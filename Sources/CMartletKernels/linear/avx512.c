@@ -219,6 +219,7 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
     const uint8_t *halves = at;
     at += shape.unit_header;
     for (uint32_t block = 0; block < per_unit; block++, at += shape.block, x += n * MK_TOKEN_BLOCK_BYTES) {
+      mk_fetch_ahead(tile, at, shape.block);
       __m512i w[8];
       unpack(format.bits, at + shape.block_scales, w);
       add_block(format, n, w, make_header(format, w, halves, at, at + shape.code_sums), x, sums);
@@ -316,12 +317,60 @@ INLINE void panel_part(uint8_t sub_blocks, bool minimum, uint32_t n, uint32_t fi
   end_panel(tile, first, count, sums);
 }
 
+/// vpdpwssd, kept one instruction: the compiler makes two of one where it sees a chain, which costs where many are
+/// independent.
+INLINE __m512i add_pairs(__m512i sums, __m512i a, __m512i b) {
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
+  return sums;
+}
+
+/// Two strips of 16-bit codes times a group, in the order of operations of coded_tile. The sums of blocks stand in memory, so
+/// that products of sixteen pairs of a strip and a token have registers.
+INLINE void coded_pair(uint32_t n, const mk_tile *tile) {
+  enum { S = MK_PAIR };
+  const uint32_t blocks = (tile->cols + MK_BLOCK - 1) / MK_BLOCK;
+  const uint8_t *x = tile->group + (size_t)tile->first * n * MK_CODED_TOKEN_BLOCK_BYTES, *at[S];
+  UNROLL for (int s = 0; s < S; s++) {
+    at[s] = tile->strips[s].data + MK_CODED_SCALES + (size_t)tile->first * MK_CODED_BLOCK;
+  }
+  float *sums = tile->partial;
+  if (tile->first == 0) memset(sums, 0, sizeof(float) * MK_STRIP * S * n);
+  for (uint32_t block = tile->first; block < tile->end; block++, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+    UNROLL for (int s = 0; s < S; s++) mk_fetch_ahead(tile, at[s], MK_CODED_BLOCK);
+    __m512i dots[S * MK_GROUP_MAX];
+    UNROLL for (uint32_t i = 0; i < S * n; i++) dots[i] = _mm512_setzero_si512();
+    UNROLL for (int p = 0; p < MK_BLOCK / 2; p++) {
+      UNROLL for (uint32_t i = 0; i < S * n; i++) {
+        const __m512i w = _mm512_loadu_si512(at[i % S] + 64 * p);
+        dots[i] = add_pairs(dots[i], w, broadcast_integer(x + 64 * (i / S) + 4 * p));
+      }
+    }
+    UNROLL for (uint32_t i = 0; i < S * n; i++) {
+      float *sum = sums + MK_STRIP * i;
+      const __m512 scale = broadcast_float(x + 64 * n + 4 * (i / S));
+      _mm512_storeu_ps(sum, _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[i]), scale, _mm512_loadu_ps(sum)));
+    }
+    UNROLL for (int s = 0; s < S; s++) at[s] += MK_CODED_BLOCK;
+  }
+  if (tile->end < blocks) return;
+  UNROLL for (int s = 0; s < S; s++) {
+    const mk_tile_strip strip = tile->strips[s];
+    const size_t stride = tile->y_stride;
+    const bool adds = tile->adds;
+    const __m512 scale = _mm512_loadu_ps(strip.data);
+    UNROLL for (uint32_t t = 0; t < n; t++) {
+      store(&strip, t * stride, adds, _mm512_mul_ps(_mm512_loadu_ps(sums + MK_STRIP * (S * t + s)), scale));
+    }
+  }
+}
+
 INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   (void)dtype;
   const uint8_t *strip = tile->strips[0].data;
   __m512 sums[MK_GROUP_MAX];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
   for (uint32_t k = 0; k < tile->cols; k++, strip += 64) {
+    if (n > 1 && k % MK_BLOCK == 0) mk_fetch_ahead(tile, strip, 64 * MK_BLOCK);
     const __m512 w = _mm512_loadu_ps(strip);
     UNROLL for (uint32_t t = 0; t < n; t++) {
       sums[t] = _mm512_fmadd_ps(w, _mm512_set1_ps(tile->x[(size_t)t * tile->x_stride + k]), sums[t]);
@@ -372,6 +421,8 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   static const mk_tile_kernel panels_##S##_##M[MK_GROUP_MAX] = {                                   \
       panel_##S##_##M##_1, panel_##S##_##M##_2, panel_##S##_##M##_3, panel_##S##_##M##_4,           \
       panel_##S##_##M##_5, panel_##S##_##M##_6, panel_##S##_##M##_7, panel_##S##_##M##_8};
+#define CODED_PAIR(N) \
+  static void coded_pair_##N(const mk_tile *tile) { coded_pair(N, tile); }
 #define ENTRY(D)                                                                                   \
   [MK_##D] = {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4, tile_##D##_5, tile_##D##_6,   \
               tile_##D##_7, tile_##D##_8}
@@ -403,6 +454,16 @@ PANELS(1, 0)
 PANELS(1, 1)
 PANELS(2, 0)
 PANELS(2, 1)
+CODED_PAIR(1)
+CODED_PAIR(2)
+CODED_PAIR(3)
+CODED_PAIR(4)
+CODED_PAIR(5)
+CODED_PAIR(6)
+CODED_PAIR(7)
+CODED_PAIR(8)
+static const mk_tile_kernel coded_pairs[MK_GROUP_MAX] = {coded_pair_1, coded_pair_2, coded_pair_3, coded_pair_4,
+                                                         coded_pair_5, coded_pair_6, coded_pair_7, coded_pair_8};
 
 #pragma clang attribute pop
 
@@ -417,9 +478,9 @@ mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
       .expand = {[MK_Q4_0] = expand_Q4_0, [MK_Q4_1] = expand_Q4_1, [MK_Q5_0] = expand_Q5_0, [MK_Q5_1] = expand_Q5_1,
                  [MK_Q8_0] = expand_Q8_0, [MK_Q2_K] = expand_Q2_K, [MK_Q3_K] = expand_Q3_K, [MK_Q4_K] = expand_Q4_K,
                  [MK_Q5_K] = expand_Q5_K, [MK_Q6_K] = expand_Q6_K},
-      .panel_kernels = {[MK_Q4_0] = panels_1_0, [MK_Q4_1] = panels_1_1, [MK_Q5_0] = panels_1_0, [MK_Q5_1] = panels_1_1,
-                        [MK_Q8_0] = panels_1_0, [MK_Q2_K] = panels_2_1, [MK_Q3_K] = panels_2_0, [MK_Q4_K] = panels_1_1,
-                        [MK_Q5_K] = panels_1_1, [MK_Q6_K] = panels_2_0},
+      .pair_kernels = {[MK_F16] = coded_pairs, [MK_BF16] = coded_pairs, [MK_Q4_0] = panels_1_0, [MK_Q4_1] = panels_1_1,
+                       [MK_Q5_0] = panels_1_0, [MK_Q5_1] = panels_1_1, [MK_Q8_0] = panels_1_0, [MK_Q2_K] = panels_2_1,
+                       [MK_Q3_K] = panels_2_0, [MK_Q4_K] = panels_1_1, [MK_Q5_K] = panels_1_1, [MK_Q6_K] = panels_2_0},
   };
   return mk_strips_linear(stream, args, &variant);
 }

@@ -3,21 +3,24 @@
 #include "strips.h"
 
 /// Pieces aim at this much time: short enough that a preempted helper delays little, long enough to claim cheaply. Pieces of
-/// panels may take longer, so that a panel meets many groups: making it takes as long as two or three of them.
+/// pairs may take longer, so that a panel meets many groups: making it takes as long as two or three of them.
 enum {
   PIECE_MAX_NANOSECONDS = 40000,
-  PANEL_PIECE_MAX_NANOSECONDS = 100000,
+  PAIR_PIECE_MAX_NANOSECONDS = 100000,
   PIECE_MIN_NANOSECONDS = 4000,
   PIECES_PER_WORKER = 4,
   STRIPS_PER_PIECE = 4,
 };
 
-/// From so many groups on panels pay.
-enum { GROUPS_FOR_PANELS = 8 };
+/// From so many groups on panels pay, from so many tokens on pairs of strips as they are.
+enum { GROUPS_FOR_PANELS = 8, TOKENS_FOR_PAIRS = 6 };
 
-/// Blocks of a panel, of which the first-level cache holds most, and groups whose partial sums fit the scratch.
-enum { PANEL_BLOCKS = 20, PANEL_GROUPS = 128, PANEL_BYTES = 48 << 10 };
-_Static_assert(PANEL_BYTES + PANEL_GROUPS * MK_GROUP_MAX * MK_PAIR * MK_STRIP * sizeof(float) <= MK_SCRATCH_BYTES,
+/// Groups whose activations stay in the caches while strips pass that are no pairs.
+enum { GROUPS_OF_STRIPS = 8 };
+
+/// Blocks of a pair, of which the first-level cache holds most, and groups whose partial sums fit the scratch.
+enum { PANEL_BLOCKS = 20, CODED_BLOCKS = 12, PAIR_GROUPS = 128, PANEL_BYTES = 48 << 10 };
+_Static_assert(PANEL_BYTES + PAIR_GROUPS * MK_GROUP_MAX * MK_PAIR * MK_STRIP * sizeof(float) <= MK_SCRATCH_BYTES,
                "a worker has room for a panel and for partial sums");
 
 typedef struct {
@@ -36,10 +39,10 @@ static uint32_t tokens_in_group(const strips_context *context, uint32_t group) {
   return smaller(context->variant->group, context->args->rows - group * context->variant->group);
 }
 
-/// Strips whose products of gate and up fit the scratch.
-enum { GATED_STRIPS = 128 };
-_Static_assert(GATED_STRIPS * MK_STRIP * 2 * MK_GROUP_MAX * sizeof(float) <= MK_SCRATCH_BYTES,
-               "a group's products fit the scratch");
+/// Strips times groups whose products of gate and up fit the scratch.
+enum { GATED_TILES = 128 };
+_Static_assert(GATED_TILES * MK_STRIP * 2 * MK_GROUP_MAX * sizeof(float) <= MK_SCRATCH_BYTES && PAIR_GROUPS <= GATED_TILES,
+               "a piece's products fit the scratch");
 
 static bool is_gated(const strips_context *context) { return context->args->output >= MK_OUTPUT_SILU; }
 
@@ -91,14 +94,21 @@ static void prepare_piece(void *opaque, uint32_t piece, uint32_t worker) {
   }
 }
 
-/// Whether a matrix is multiplied by panels.
-static bool takes_panels(const strips_context *context, const mk_matrix *matrix) {
-  return context->variant->expand[matrix->dtype] && context->groups >= GROUPS_FOR_PANELS;
+/// Whether a matrix is multiplied by pairs of strips.
+static bool takes_pairs(const strips_context *context, const mk_matrix *matrix) {
+  if (!context->variant->pair_kernels[matrix->dtype]) return false;
+  return context->variant->expand[matrix->dtype] ? context->groups >= GROUPS_FOR_PANELS
+                                                 : context->args->rows >= TOKENS_FOR_PAIRS;
 }
 
 typedef struct {
   uint32_t first, end;
 } range;
+
+/// Bytes from a strip of a matrix to the next.
+static size_t strip_bytes(const mk_matrix *matrix) {
+  return mk_strip_shape_of(mk_format_of(matrix->dtype), matrix->cols).bytes;
+}
 
 /// A strip of a segment whose products go to column `output` of y on.
 static mk_tile_strip strip_of(const strips_context *context, const mk_linear_segment *segment, uint32_t output,
@@ -106,11 +116,16 @@ static mk_tile_strip strip_of(const strips_context *context, const mk_linear_seg
   const mk_matrix *matrix = &segment->matrix;
   const uint32_t row = strip * MK_STRIP;
   return (mk_tile_strip){
-      .data = (const uint8_t *)matrix->data + strip * mk_strip_shape_of(mk_format_of(matrix->dtype), matrix->cols).bytes,
+      .data = (const uint8_t *)matrix->data + strip * strip_bytes(matrix),
       .bias = segment->bias ? segment->bias + row : NULL,
       .y = context->args->y + output + row,
       .lanes = smaller(MK_STRIP, matrix->rows - row),
   };
+}
+
+/// How far ahead strips are fetched that are no pairs: to the next one. With many groups the caches hold them.
+static size_t ahead_of(const strips_context *context, const mk_matrix *matrix) {
+  return context->groups > GROUPS_OF_STRIPS ? 0 : strip_bytes(matrix);
 }
 
 /// Gives a tile the activations of a group.
@@ -132,13 +147,17 @@ static void move_to_group(const strips_context *context, mk_tile_strip *strip, u
   strip->y += (size_t)group * context->variant->group * context->args->y_stride;
 }
 
+/// A strip meets all groups, while the next one is fetched.
 static void multiply_strips(const strips_context *context, const mk_linear_segment *segment, uint32_t output, range strips,
                             range groups) {
   const mk_dtype dtype = segment->matrix.dtype;
   mk_tile tile = {.y_stride = context->args->y_stride, .adds = context->args->output == MK_OUTPUT_ADD};
-  for (uint32_t group = groups.first; group < groups.end; group++) {
-    place_group(context, &tile, dtype, group);
-    for (uint32_t strip = strips.first; strip < strips.end; strip++) {
+  tile.ahead = ahead_of(context, &segment->matrix);
+  tile.parts = groups.end - groups.first;
+  for (uint32_t strip = strips.first; strip < strips.end; strip++) {
+    for (uint32_t group = groups.first; group < groups.end; group++) {
+      place_group(context, &tile, dtype, group);
+      tile.part = group - groups.first;
       tile.strips[0] = strip_of(context, segment, output, strip);
       move_to_group(context, &tile.strips[0], group);
       context->variant->kernels[dtype][tokens_in_group(context, group) - 1](&tile);
@@ -156,24 +175,31 @@ static void gate_group(const strips_context *context, uint32_t group, const floa
                                 tokens_in_group(context, group), y, args->y_stride);
 }
 
-/// Multiplies the two strips of `tile`, blocks by blocks. Gated, they are a strip of gate and one of up.
-static void multiply_panels(const strips_context *context, mk_tile tile, mk_dtype dtype, range groups, uint8_t *scratch) {
+/// Multiplies the two strips of `tile`, blocks by blocks; the next pair stands `next` bytes behind. Gated, they are a strip
+/// of gate and one of up.
+static void multiply_pair(const strips_context *context, mk_tile tile, mk_dtype dtype, range groups, size_t next,
+                          uint8_t *scratch) {
   enum { SUMS = MK_GROUP_MAX * MK_PAIR * MK_STRIP };
-  const uint32_t blocks = context->cols / MK_BLOCK, panels = quotient_up(blocks, PANEL_BLOCKS);
+  const mk_strip_variant *variant = context->variant;
+  const uint32_t blocks = quotient_up(context->cols, MK_BLOCK);
+  const uint32_t parts = quotient_up(blocks, variant->expand[dtype] ? PANEL_BLOCKS : CODED_BLOCKS);
   const mk_tile_strip strips[MK_PAIR] = {tile.strips[0], tile.strips[1]};
   for (tile.first = 0; tile.first < blocks; tile.first = tile.end) {
-    tile.end = smaller(tile.first + quotient_up(blocks, panels), blocks);
-    context->variant->expand[dtype](&tile, scratch);
+    tile.end = smaller(tile.first + quotient_up(blocks, parts), blocks);
+    if (variant->expand[dtype]) variant->expand[dtype](&tile, scratch);
     tile.panel = scratch;
+    tile.ahead = (tile.end < blocks ? tile.end * (size_t)MK_CODED_BLOCK : next) - tile.first * (size_t)MK_CODED_BLOCK;
+    tile.parts = groups.end - groups.first;
     for (uint32_t group = groups.first; group < groups.end; group++) {
-      tile.partial = (float *)(void *)(scratch + PANEL_BYTES) + (size_t)(group - groups.first) * SUMS;
+      tile.part = group - groups.first;
+      tile.partial = (float *)(void *)(scratch + PANEL_BYTES) + (size_t)tile.part * SUMS;
       place_group(context, &tile, dtype, group);
       for (uint32_t s = 0; s < MK_PAIR; s++) {
         tile.strips[s] = strips[s];
         move_to_group(context, &tile.strips[s], group);
         if (is_gated(context)) tile.strips[s].y = tile.partial + s * MK_STRIP;
       }
-      context->variant->panel_kernels[dtype][tokens_in_group(context, group) - 1](&tile);
+      variant->pair_kernels[dtype][tokens_in_group(context, group) - 1](&tile);
       if (is_gated(context) && tile.end == blocks) {
         const uint32_t output = (uint32_t)(strips[0].y - context->args->y);
         gate_group(context, group, tile.partial, tile.partial + MK_STRIP, MK_PAIR * MK_STRIP, output, MK_STRIP);
@@ -184,7 +210,7 @@ static void multiply_panels(const strips_context *context, mk_tile tile, mk_dtyp
 
 static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t output, range strips,
                      range groups, uint8_t *scratch) {
-  if (!takes_panels(context, &segment->matrix)) {
+  if (!takes_pairs(context, &segment->matrix)) {
     multiply_strips(context, segment, output, strips, groups);
     return;
   }
@@ -194,47 +220,55 @@ static void multiply(const strips_context *context, const mk_linear_segment *seg
     // A strip that is left alone is its own partner, which stores nothing.
     tile.strips[1].lanes = 0;
     if (strip + 1 < strips.end) tile.strips[1] = strip_of(context, segment, output, strip + 1);
-    multiply_panels(context, tile, segment->matrix.dtype, groups, scratch);
+    multiply_pair(context, tile, segment->matrix.dtype, groups, MK_PAIR * strip_bytes(&segment->matrix), scratch);
   }
 }
 
-/// Multiplies strips of gate and of up, each a long stream, with a group at a time and gates their products.
+/// Multiplies strips of gate and of up, each a long stream, and gates their products.
 static void multiply_gated_strips(const strips_context *context, range strips, range groups, float *products) {
   const mk_linear_segment *segments = context->args->segments;
   const uint32_t count = (strips.end - strips.first) * MK_STRIP;
-  mk_tile tile = {.y_stride = 2 * count};
-  for (uint32_t group = groups.first; group < groups.end; group++) {
-    for (uint32_t s = 0; s < 2; s++) {
-      const mk_dtype dtype = segments[s].matrix.dtype;
-      place_group(context, &tile, dtype, group);
-      for (uint32_t strip = strips.first; strip < strips.end; strip++) {
-        tile.strips[0] = strip_of(context, &segments[s], 0, strip);
-        tile.strips[0].y = products + s * count + (size_t)(strip - strips.first) * MK_STRIP;
+  mk_tile tile = {.y_stride = 2 * count, .parts = groups.end - groups.first};
+  for (uint32_t s = 0; s < 2; s++) {
+    const mk_dtype dtype = segments[s].matrix.dtype;
+    tile.ahead = ahead_of(context, &segments[s].matrix);
+    for (uint32_t strip = strips.first; strip < strips.end; strip++) {
+      tile.strips[0] = strip_of(context, &segments[s], 0, strip);
+      tile.strips[0].y = products + s * count + (size_t)(strip - strips.first) * MK_STRIP;
+      for (uint32_t group = groups.first; group < groups.end; group++) {
+        place_group(context, &tile, dtype, group);
+        tile.part = group - groups.first;
         context->variant->kernels[dtype][tokens_in_group(context, group) - 1](&tile);
+        tile.strips[0].y += (size_t)context->variant->group * tile.y_stride;
       }
     }
-    gate_group(context, group, products, products + count, 2 * count, strips.first * MK_STRIP, count);
+  }
+  for (uint32_t group = groups.first; group < groups.end; group++) {
+    const float *gate = products + (size_t)(group - groups.first) * context->variant->group * tile.y_stride;
+    gate_group(context, group, gate, gate + count, tile.y_stride, strips.first * MK_STRIP, count);
   }
 }
 
 static void multiply_gated(const strips_context *context, range strips, range groups, uint8_t *scratch) {
   const mk_linear_segment *gate = context->args->segments, *up = gate + 1;
-  if (gate->matrix.dtype != up->matrix.dtype || !takes_panels(context, &gate->matrix)) {
+  if (gate->matrix.dtype != up->matrix.dtype || !takes_pairs(context, &gate->matrix)) {
     multiply_gated_strips(context, strips, groups, (float *)(void *)scratch);
     return;
   }
   for (uint32_t strip = strips.first; strip < strips.end; strip++) {
     const mk_tile tile = {
         .strips = {strip_of(context, gate, 0, strip), strip_of(context, up, 0, strip)}, .y_stride = MK_PAIR * MK_STRIP};
-    multiply_panels(context, tile, gate->matrix.dtype, groups, scratch);
+    multiply_pair(context, tile, gate->matrix.dtype, groups, strip_bytes(&gate->matrix), scratch);
   }
 }
 
 static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
   const strips_context *context = opaque;
-  uint32_t first = piece / context->group_chunks * context->strips_per_piece;
+  // Pieces of the same groups follow each other, whose activations then stay in the second-level cache.
+  const uint32_t strip_pieces = quotient_up(context->strips, context->strips_per_piece);
+  uint32_t first = piece % strip_pieces * context->strips_per_piece;
   uint32_t left = smaller(context->strips_per_piece, context->strips - first);
-  range groups = {.first = piece % context->group_chunks * context->groups_per_piece};
+  range groups = {.first = piece / strip_pieces * context->groups_per_piece};
   groups.end = smaller(groups.first + context->groups_per_piece, context->groups);
   uint8_t *scratch = mk_stream_scratch(context->stream, worker);
   if (is_gated(context)) {
@@ -279,12 +313,13 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
   }
   const uint64_t tile = total / context->strips, all_groups = tile * context->groups;
   uint64_t target = total * context->groups / ((uint64_t)workers * PIECES_PER_WORKER);
-  const bool panels = takes_panels(context, &args->segments[0].matrix);
-  const uint64_t most = panels ? PANEL_PIECE_MAX_NANOSECONDS : PIECE_MAX_NANOSECONDS;
+  const bool pairs = takes_pairs(context, &args->segments[0].matrix);
+  const uint64_t most = pairs ? PAIR_PIECE_MAX_NANOSECONDS : PIECE_MAX_NANOSECONDS;
   if (target > most) target = most;
   if (target < PIECE_MIN_NANOSECONDS) target = PIECE_MIN_NANOSECONDS;
   // A panel meets as many groups as the piece has time for.
-  const uint32_t pair = is_gated(context) ? 1 : MK_PAIR, strips = panels ? pair : STRIPS_PER_PIECE, groups = panels ? GROUPS_FOR_PANELS : 1;
+  const uint32_t pair = is_gated(context) ? 1 : MK_PAIR, strips = pairs ? pair : STRIPS_PER_PIECE;
+  const uint32_t groups = pairs ? GROUPS_FOR_PANELS : 1;
   if (all_groups * strips <= target) {
     context->groups_per_piece = context->groups;
     context->strips_per_piece = (uint32_t)(target / all_groups);
@@ -293,10 +328,12 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
     const uint64_t fitting = target / (tile * context->strips_per_piece);
     context->groups_per_piece = smaller(context->groups, fitting > groups ? (uint32_t)fitting : groups);
   }
-  if (panels) context->strips_per_piece = quotient_up(context->strips_per_piece, pair) * pair;
-  context->strips_per_piece = smaller(context->strips_per_piece, GATED_STRIPS);
-  // A segment behind the first may take panels too.
-  context->groups_per_piece = smaller(context->groups_per_piece, PANEL_GROUPS);
+  if (pairs) context->strips_per_piece = quotient_up(context->strips_per_piece, pair) * pair;
+  // A segment behind the first may take pairs too.
+  context->groups_per_piece = smaller(context->groups_per_piece, pairs ? PAIR_GROUPS : GROUPS_OF_STRIPS);
+  if (is_gated(context)) {
+    context->strips_per_piece = smaller(context->strips_per_piece, GATED_TILES / context->groups_per_piece);
+  }
   context->group_chunks = quotient_up(context->groups, context->groups_per_piece);
   context->groups_per_piece = quotient_up(context->groups, context->group_chunks);
   return quotient_up(context->strips, context->strips_per_piece) * context->group_chunks;

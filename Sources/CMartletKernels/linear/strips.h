@@ -20,8 +20,8 @@ typedef struct mk_tile_strip {
   uint32_t lanes;
 } mk_tile_strip;
 
-/// A strip, or a panel, times one group of tokens. A panel's two strips share what is loaded of a token; a range of blocks
-/// stays in the first-level cache while tokens stream past.
+/// A strip, or a pair of them over a range of blocks, times one group of tokens. Two strips share what is loaded of a
+/// token; a range of blocks stays in the first-level cache while tokens stream past.
 typedef struct mk_tile {
   mk_tile_strip strips[MK_PAIR];
   uint32_t y_stride;
@@ -29,15 +29,30 @@ typedef struct mk_tile {
   const uint8_t *group; ///< the group's activations in 8 or 16 bits
   const float *x;       ///< the group's first row, for float32
   uint32_t x_stride, cols;
-  const uint8_t *panel; ///< NULL for a strip
-  uint32_t first, end;  ///< the panel's blocks
+  /// Bytes from a block to the one in the next strip, or range of a pair, that is fetched meanwhile, or 0. Groups that meet the same
+  /// strip share its lines: every `parts`-th, from the `part`-th on, is fetched.
+  size_t ahead;
+  uint32_t part, parts;
+  // Of pairs only:
+  const uint8_t *panel; ///< of formats that are expanded
+  uint32_t first, end;  ///< blocks
   float *partial;       ///< [tokens][MK_PAIR][MK_STRIP]: sums of the blocks before `first`, left with those before `end`
 } mk_tile;
+
+/// Fetches what stands `ahead` of a block, which a processor's own prefetching does too late. A single token times a format
+/// that takes no unpacking is left to that: there, memory alone takes the time.
+static inline __attribute__((always_inline)) void mk_fetch_ahead(const mk_tile *tile, const uint8_t *block, size_t bytes) {
+  if (tile->ahead == 0) return;
+  for (size_t at = (size_t)64 * tile->part; at < bytes; at += (size_t)64 * tile->parts) {
+    __builtin_prefetch(block + tile->ahead + at);
+  }
+}
 
 typedef void (*mk_tile_kernel)(const mk_tile *tile);
 
 /// `kernels[dtype][n - 1]` multiplies a strip with a group of n tokens. Full groups have `group` tokens, the last one the
-/// rest. `expand[dtype]`, where there is one, makes the panel of a tile, which `panel_kernels[dtype]` multiply likewise.
+/// rest; `pair_kernels[dtype]`, where there are any, do so with a pair. `expand[dtype]`, where there is one, makes the
+/// panel that these read.
 typedef struct mk_strip_variant {
   uint32_t group;
   const mk_fused_ops *fused;
@@ -45,7 +60,7 @@ typedef struct mk_strip_variant {
   void (*encode_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
   mk_tile_kernel kernels[MK_FORMAT_COUNT][MK_GROUP_MAX];
   void (*expand[MK_FORMAT_COUNT])(const mk_tile *tile, uint8_t *panel);
-  const mk_tile_kernel *panel_kernels[MK_FORMAT_COUNT];
+  const mk_tile_kernel *pair_kernels[MK_FORMAT_COUNT];
 } mk_strip_variant;
 
 mk_status mk_strips_linear(mk_stream *stream, const mk_linear_args *args, const mk_strip_variant *variant);

@@ -57,6 +57,7 @@ INLINE void quantized_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
       const uint8_t *halves = at;
       at += shape.unit_header;
       for (uint32_t block = 0; block < per_unit; block++, at += shape.block, x += n * MK_TOKEN_BLOCK_BYTES) {
+        if (base == 0) mk_fetch_ahead(tile, at, shape.block);
         UNROLL for (int q = 0; q < span; q++) {
           int8x16_t w[8];
           unpack(format.bits, at + shape.block_scales, base + q, w);
@@ -78,6 +79,7 @@ INLINE void float_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
       UNROLL for (uint32_t t = 0; t < n; t++) sums[q][t] = vdupq_n_f32(0);
     }
     for (uint32_t k = 0; k < tile->cols; k++, column += MK_STRIP) {
+      if (n > 1 && base == 0 && k % MK_BLOCK == 0) mk_fetch_ahead(tile, (const uint8_t *)column, 64 * MK_BLOCK);
       UNROLL for (int q = 0; q < span; q++) {
         const float32x4_t w = vld1q_f32(column + 4 * q);
         UNROLL for (uint32_t t = 0; t < n; t++) {
@@ -105,6 +107,7 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
     float32x4_t sums[2][MK_GROUP_MAX];
     UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = vdupq_n_f32(0);
     for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+      if (n > 1 && half == 0) mk_fetch_ahead(tile, at, MK_CODED_BLOCK);
       int32x4_t dots[MK_GROUP_MAX][2];
       UNROLL for (uint32_t t = 0; t < n; t++) dots[t][0] = dots[t][1] = vdupq_n_s32(0);
       UNROLL for (int part = 0; part < MK_BLOCK / 8; part++) {
