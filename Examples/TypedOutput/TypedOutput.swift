@@ -9,11 +9,28 @@ import Martlet
     let grams: Int
   }
 
-  struct Recipe: Codable {
+  /// States its schema itself, as its Swift type does not say how many there are: a small model would go on for ever.
+  struct Ingredients: SchemaProviding {
+    let list: [Ingredient]
+
+    static let jsonSchema = """
+      {"type": "array", "minItems": 2, "maxItems": 6, "items": {
+        "type": "object", "required": ["name", "grams"], "additionalProperties": false,
+        "properties": {
+          "name": {"type": "string", "maxLength": 40}, "grams": {"type": "integer", "minimum": 1, "maximum": 999}}
+      }}
+      """
+    static let example = Ingredients(list: [])
+
+    init(list: [Ingredient]) { self.list = list }
+    init(from decoder: any Decoder) throws { list = try [Ingredient](from: decoder) }
+  }
+
+  struct Recipe: Decodable {
     let title: String
     let course: Course
     let minutes: UInt8
-    let ingredients: [Ingredient]
+    let ingredients: Ingredients
     let hint: String?
   }
 
@@ -24,10 +41,14 @@ import Martlet
     }
     let engine = try await Engine(modelPath: path)
     let question = ChatMessage(role: .user, content: "Give me a short recipe for pancakes, as JSON.")
-    let recipe: Recipe = try await engine.generate(.chat([question]))
-    print("\(recipe.title): a \(recipe.course) in \(recipe.minutes) minutes")
-    for ingredient in recipe.ingredients { print("-", ingredient.name, ingredient.grams, "g") }
-    if let hint = recipe.hint { print(hint) }
+    do {
+      let recipe: Recipe = try await engine.generate(.chat([question]))
+      print("\(recipe.title): a \(recipe.course) in \(recipe.minutes) minutes")
+      for ingredient in recipe.ingredients.list { print("-", ingredient.name, ingredient.grams, "g") }
+      if let hint = recipe.hint { print(hint) }
+    } catch let error as MartletError {
+      print(error)
+    }
     await engine.shutdown()
   }
 }
