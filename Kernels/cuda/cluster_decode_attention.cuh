@@ -1,5 +1,5 @@
-/// Attention of few decoding sequences on Hopper in one launch, over a bf16 paged KV: a cluster of blocks for each head,
-/// whose warps share its tiles and merge through shared memory.
+/// Attention of decoding sequences on Hopper in one launch, over a bf16 paged KV: a team of warps for each head, some or
+/// all of a block or of a cluster of blocks, which share its tiles and merge through shared memory.
 ///
 /// No plan, no search and no memory between blocks: the way from the predecessor's end to the result is short. Where
 /// one sequence is much longer than the others, which only the device sees, warps take equal shares of all tiles
@@ -19,7 +19,7 @@ constexpr uint32_t block_warps = 4, block_threads = block_warps * 32;
 
 struct cluster_parameters {
   parameters common;
-  uint32_t split; ///< blocks of a head's cluster
+  uint32_t split; ///< blocks of a head's cluster; 1 where a block has several heads
   uint32_t room;  ///< runs of which something can be kept
   /// Whether the next kernel may start beside this one. Its blocks crowd on what multiprocessors are free first: only
   /// where many are.
@@ -48,20 +48,21 @@ template <int dim> __device__ __forceinline__ void leave_part(uint8_t *ring, acc
   }
 }
 
-/// Merges what the cluster's warps left, four columns to a thread.
-template <int dim>
+/// Merges what a head's warps left, four columns to a thread: `warps` from `first` on in each block of the cluster.
+template <int dim, uint32_t warps>
 __device__ __forceinline__ void merge_parts(const attention_parameters &p, const block_work &work, const uint8_t *rings,
-                                            uint32_t split, uint32_t rank) {
+                                            uint32_t first, uint32_t split, uint32_t rank) {
   using L = layout<dim>;
   const uint32_t rows = work.sequence.row_count * (p.heads / p.kv.kv_heads);
-  for (uint32_t i = rank * block_threads + threadIdx.x; i < rows * (dim / 4); i += split * block_threads) {
+  constexpr uint32_t threads = warps * 32;
+  for (uint32_t i = rank * threads + threadIdx.x % threads; i < rows * (dim / 4); i += split * threads) {
     const uint32_t row = i / (dim / 4), column = i % (dim / 4) * 4;
     float largest = -CUDART_INF_F, total = 0, sums[4] = {};
 #pragma unroll 4
-    for (uint32_t w = 0; w < split * block_warps; w++) {
-      const uint32_t ring = address_of(rings) + w % block_warps * L::ring_bytes;
-      const float4 extent = hopper::load_cluster(ring + maxima_offset<dim> + row * 16, w / block_warps),
-                   part = hopper::load_cluster(ring + (row * dim + column) * 4, w / block_warps);
+    for (uint32_t w = 0; w < split * warps; w++) {
+      const uint32_t ring = address_of(rings) + (first + w % warps) * L::ring_bytes;
+      const float4 extent = hopper::load_cluster(ring + maxima_offset<dim> + row * 16, w / warps),
+                   part = hopper::load_cluster(ring + (row * dim + column) * 4, w / warps);
       const float next = fmaxf(largest, extent.x), level = next == -CUDART_INF_F ? 0 : next;
       const float shrink = fast_exp2(largest - level), weight = fast_exp2(extent.x - level);
       largest = next;
@@ -92,7 +93,8 @@ template <int dim> __device__ __forceinline__ tile_counts count_tiles(const atte
   return {__reduce_add_sync(~0u, counts.all), __reduce_max_sync(~0u, counts.most)};
 }
 
-template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 2)
+/// `teams`: heads of a block.
+template <typename T, int dim, uint32_t teams> __global__ void __launch_bounds__(block_threads, 2)
     cluster_decode_kernel(const __grid_constant__ cluster_parameters t) {
   using L = layout<dim>;
   extern __shared__ __align__(128) uint8_t dynamic[];
@@ -102,14 +104,18 @@ template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 
   uint32_t *ends = reinterpret_cast<uint32_t *>(shared + L::ends(block_warps));
   const decode_parameters &d = t.common.decode;
   const attention_parameters &p = d.attention;
-  const uint32_t warp = threadIdx.x / 32, rank = blockIdx.x % t.split, head_index = blockIdx.x / t.split;
+  constexpr uint32_t team_warps = block_warps / teams;
+  const uint32_t warp = threadIdx.x / 32, team = warp / team_warps, rank = blockIdx.x % t.split;
+  const uint32_t head_index = blockIdx.x / t.split * teams + team;
   if (threadIdx.x < block_warps * stages) hopper::barrier_init(address_of(barriers + threadIdx.x), 1);
   hopper::barriers_ready();
   block_work work = {};
-  work.sequence = p.sequences[head_index / p.kv.kv_heads];
+  if (teams == 1 || head_index < p.sequence_count * p.kv.kv_heads) {
+    work.sequence = p.sequences[head_index / p.kv.kv_heads];
+  }
   work.kv_head = head_index % p.kv.kv_heads;
   const tile_counts counts = count_tiles<dim>(p);
-  const uint32_t workers = min(gridDim.x * block_warps, (t.room - 1) / 2), of_head = t.split * block_warps;
+  const uint32_t workers = min(gridDim.x * block_warps, (t.room - 1) / 2), of_head = t.split * team_warps;
   // The longest head's share of a warp against everybody's.
   constexpr uint32_t bearable = 16;
   const bool is_shared = counts.most / of_head <= 2 * (counts.all * p.kv.kv_heads / workers) + bearable;
@@ -117,8 +123,9 @@ template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 
   uint32_t unit = 0, end = 0;
   cuts c = {};
   if (is_shared) {
-    unit = (rank * block_warps + warp) * span.count / of_head;
-    end = (rank * block_warps + warp + 1) * span.count / of_head;
+    const uint32_t member = rank * team_warps + warp % team_warps;
+    unit = member * span.count / of_head;
+    end = (member + 1) * span.count / of_head;
     __syncthreads();
   } else {
     running_sums(p.sequence_count, ends,
@@ -160,28 +167,37 @@ template <typename T, int dim> __global__ void __launch_bounds__(block_threads, 
     reinterpret_cast<float4 *>(ring + maxima_offset<dim>)[threadIdx.x % 32] = make_float4(-CUDART_INF_F, 0, 0, 0);
   }
   hopper::cluster_barrier();
-  merge_parts<dim>(p, work, shared, t.split, rank);
+  merge_parts<dim, team_warps>(p, work, shared, team * team_warps, t.split, rank);
   // Nobody leaves while others read its shared memory.
   hopper::cluster_barrier();
 }
 
+constexpr uint32_t most_sequences = 512;
+
+template <typename T, int dim, uint32_t teams> mk_status start(mk_stream *stream, const cluster_parameters &t) {
+  using L = layout<dim>;
+  static const cudaError_t prepared =
+      cudaFuncSetAttribute(cluster_decode_kernel<T, dim, teams>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           (int)L::shared_bytes(block_warps, most_sequences));
+  if (prepared != cudaSuccess) return status_of(prepared);
+  const attention_parameters &p = t.common.decode.attention;
+  const uint32_t blocks = ceil_div((uint64_t)p.sequence_count * p.kv.kv_heads, teams) * t.split;
+  cluster_parameters own = t;
+  own.releases = blocks <= (uint32_t)stream->multiprocessors;
+  return launch_clusters(stream, cluster_decode_kernel<T, dim, teams>, blocks, block_threads,
+                         L::shared_bytes(block_warps, p.sequence_count), t.split, own);
+}
+
 /// `runs`: room for what is kept of them.
 template <typename T, int dim> mk_status run(mk_stream *stream, const parameters &common, uint64_t runs) {
-  using L = layout<dim>;
-  constexpr uint32_t most_sequences = 512, most_split = 8;
+  constexpr uint32_t most_split = 8;
   const attention_parameters &p = common.decode.attention;
   const uint32_t heads = p.sequence_count * p.kv.kv_heads, slots = (uint32_t)stream->multiprocessors;
   // Two blocks fit on a multiprocessor; a second wave costs more than the plan that this kernel goes without.
-  if (p.sequence_count > most_sequences || heads > 2 * slots || runs < 3) return MK_UNSUPPORTED;
-  static const cudaError_t prepared =
-      cudaFuncSetAttribute(cluster_decode_kernel<T, dim>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           (int)L::shared_bytes(block_warps, most_sequences));
-  if (prepared != cudaSuccess) return status_of(prepared);
+  if (p.sequence_count > most_sequences || heads > 4 * slots || runs < 3) return MK_UNSUPPORTED;
   cluster_parameters t = {common, 1, (uint32_t)std::min<uint64_t>(runs, UINT32_MAX), true};
   while (t.split < most_split && heads * t.split * 2 <= slots) t.split *= 2;
-  t.releases = heads * t.split <= slots;
-  return launch_clusters(stream, cluster_decode_kernel<T, dim>, heads * t.split, block_threads,
-                         L::shared_bytes(block_warps, p.sequence_count), t.split, t);
+  return heads <= 2 * slots ? start<T, dim, 1>(stream, t) : start<T, dim, 2>(stream, t);
 }
 
 } // namespace cluster_decode

@@ -403,7 +403,8 @@ mk_status run(mk_stream *stream, const attention_parameters *p, const rope_param
     const bool has_many = (uint64_t)p->sequence_count * p->kv.kv_heads * dim >= many;
     decode_runs::parameters t = {};
     if (decode_runs::prepare<dim>(stream, d, &t)) {
-      status = has_many ? warp_decode::run<E, dim>(stream, t, runs) : cluster_decode::run<E, dim>(stream, t, runs);
+      status = cluster_decode::run<E, dim>(stream, t, runs);
+      if (status == MK_UNSUPPORTED && has_many) status = warp_decode::run<E, dim>(stream, t, runs);
       if (status != MK_UNSUPPORTED) return status;
     }
   }

@@ -3,7 +3,7 @@
 #include "device.cuh"
 
 __device__ __forceinline__ float activate(float x, uint32_t activation) {
-  if (activation == MK_SILU) return x / (1 + __expf(-x));
+  if (activation == MK_SILU) return __fdividef(x, 1 + __expf(-x));
   const float root = 0.7978845608f; // sqrt(2 / pi)
   return 0.5f * x * (1 + tanhf(root * (x + 0.044715f * x * x * x)));
 }

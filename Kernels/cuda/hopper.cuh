@@ -79,6 +79,15 @@ __device__ __forceinline__ float4 load_cluster(uint32_t address, uint32_t rank) 
   return value;
 }
 
+/// Adds to four floats in global memory, without waiting for them; no other thread may add to the same.
+__device__ __forceinline__ void add_four(float *to, float4 v) {
+#if MK_HOPPER
+  asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(to), "f"(v.x), "f"(v.y), "f"(v.z),
+               "f"(v.w)
+               : "memory");
+#endif
+}
+
 /// A barrier among `count` threads of the block, other than __syncthreads.
 __device__ __forceinline__ void named_barrier(uint32_t id, uint32_t count) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(count) : "memory");

@@ -471,18 +471,32 @@ bool suits_tiles(const linear_work &work) {
   return true;
 }
 
-/// Whether tile products do it. Where nothing may depend on the number of rows, no others can. Elsewhere cuBLASLt's
-/// read large weights faster, but neither start under their predecessor's end nor let others start under theirs.
+/// Whether tile products do it. Where nothing may depend on the number of rows, no others can. Elsewhere they do where
+/// they are faster than streaming products and cuBLASLt's, which neither start under their predecessor's end nor let
+/// others start under theirs: with over 64 rows, blocks of few outputs would read x too often.
 bool takes_tiles(const mk_stream *stream, const linear_work &work) {
-  constexpr uint32_t least_rows = 17, most_rows = 64;
-  constexpr uint64_t small_weights = 64 << 20;
-  if (is_packed(work.segments[0].matrix.dtype)) {
-    return takes_packed_tiles(stream, work.rows, outputs_of(work)) && suits_tiles(work);
-  }
-  if (stream->is_deterministic || work.output != MK_OUTPUT_STORE) return stream->is_deterministic && suits_tiles(work);
-  uint64_t bytes = 0;
-  for (uint32_t s = 0; s < work.segment_count; s++) bytes += (uint64_t)work.segments[s].matrix.rows * work.cols * 2;
-  return work.rows >= least_rows && work.rows <= most_rows && bytes <= small_weights && suits_tiles(work);
+  constexpr uint32_t least_rows = 9, most_rows = 64;
+  constexpr uint64_t most_weights = 32 << 20; // of a product that neither adds nor gates
+  const mk_dtype dtype = work.segments[0].matrix.dtype;
+  if (is_packed(dtype)) return takes_packed_tiles(stream, work.rows, outputs_of(work)) && suits_tiles(work);
+  if (stream->is_deterministic) return suits_tiles(work);
+  const uint32_t outputs = outputs_of(work);
+  const uint64_t weights = (uint64_t)outputs * work.cols;
+  if (work.rows < least_rows || streaming_rows_pay(dtype, work.rows, weights)) return false;
+  const bool is_stored = work.output == MK_OUTPUT_STORE;
+  const bool pays = work.rows <= most_rows ? !is_stored || weights <= most_weights
+                                           : work.rows <= most_tile_rows && !is_stored && work.cols <= outputs;
+  return pays && suits_tiles(work);
+}
+
+/// Whether tile products do it for few rows, and leave a norm to the next product: long rows of weights, of which
+/// streaming products have too few on their way.
+bool defers_by_tiles(const mk_stream *stream, const linear_work &work) {
+  constexpr uint64_t least_weights = 32 << 20;
+  const mk_matrix &matrix = work.segments[0].matrix;
+  return work.next_norm_weight && !work.norm_weight && !work.squares && !stream->is_deterministic &&
+         work.segment_count == 1 && matrix.dtype == MK_BF16 && work.x_dtype == MK_BF16 &&
+         (uint64_t)matrix.rows * work.cols >= least_weights;
 }
 
 /// Whether all segments want x in the same form.
@@ -580,6 +594,12 @@ mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
   work.next_norm_weight = args->next_norm_weight;
   work.next_x = static_cast<bf16 *>(args->next_x);
   work.next_squares = args->next_squares;
+  if (defers_by_tiles(stream, work)) {
+    uint32_t s = 0, offset = 0;
+    const product p = next_product(work, &s, &offset);
+    status = tile_product(stream, &p);
+    if (status != MK_UNSUPPORTED) return status;
+  }
   if (defers(stream, work)) return linear_few(stream, work);
   work.next_norm_weight = nullptr;
   status = multiply_all(stream, work, args->workspace, args->workspace_bytes);

@@ -29,6 +29,7 @@ constexpr uint32_t consumer_threads = consumers * 128, threads = consumer_thread
 constexpr int producer_registers = 32, consumer_registers = 112;
 static_assert(128 * producer_registers + consumer_threads * consumer_registers <= threads * 96);
 constexpr uint32_t most_stages = 32, ring_bytes = 224 << 10, consumers_barrier = 1;
+constexpr uint32_t most_split = 4;
 /// Floats between rows of a warpgroup's sums in shared memory: the lanes that write them meet in no bank.
 constexpr uint32_t sums_stride = group_outputs + 4;
 
@@ -37,7 +38,7 @@ struct packed_parameters {
   product p;
   uint32_t units;  ///< columns of units
   uint32_t groups; ///< of 64 outputs of a block: 1, 2 or 4
-  uint32_t split;  ///< blocks of a cluster
+  uint32_t split;  ///< blocks of a cluster, up to `most_split`
   uint32_t stages, stage_bytes;
   float centre;      ///< what codes are too large by once they are floats
   bool stores_fours; ///< neighbours in y are aligned to their size
@@ -267,18 +268,26 @@ __device__ __forceinline__ bool multiply(const packed_parameters &t, const uint8
   return begin < range.end;
 }
 
-/// Sums of four neighbouring outputs of the block, `at` the first, over the warpgroups and the cluster's blocks.
+/// Sums of four neighbouring outputs of the block, `at` the first, over the warpgroups and the cluster's blocks, whose
+/// parts are on their way together.
 template <int n>
 __device__ __forceinline__ float4 total(const packed_parameters &t, const float *sums, uint32_t row, uint32_t at) {
   float4 sum = {};
-  for (uint32_t rank = 0; rank < t.split; rank++) {
-    for (uint32_t w = at / group_outputs; w < consumers; w += t.groups) {
-      const float *from = sums + (w * n + row) * sums_stride + at % group_outputs;
-      const float4 v = t.split > 1 ? load_cluster(address_of(from), rank) : *reinterpret_cast<const float4 *>(from);
-      sum.x += v.x;
-      sum.y += v.y;
-      sum.z += v.z;
-      sum.w += v.w;
+  for (uint32_t w = at / group_outputs; w < consumers; w += t.groups) {
+    const float *from = sums + (w * n + row) * sums_stride + at % group_outputs;
+    float4 parts[most_split];
+    if (t.split == 1) parts[0] = *reinterpret_cast<const float4 *>(from);
+#pragma unroll
+    for (uint32_t rank = 0; rank < most_split; rank++) {
+      if (t.split > 1 && rank < t.split) parts[rank] = load_cluster(address_of(from), rank);
+    }
+#pragma unroll
+    for (uint32_t rank = 0; rank < most_split; rank++) {
+      if (rank >= t.split) continue;
+      sum.x += parts[rank].x;
+      sum.y += parts[rank].y;
+      sum.z += parts[rank].z;
+      sum.w += parts[rank].w;
     }
   }
   return sum;
@@ -407,7 +416,7 @@ void choose_shape(packed_parameters *t, uint32_t multiprocessors) {
   constexpr uint64_t x_cost = 64, block_cost = 640, rank_cost = 64;
   uint64_t least = ~0ull;
   for (uint32_t groups : {4u, 2u, 1u}) {
-    for (uint32_t split : {1u, 2u, 4u}) {
+    for (uint32_t split = 1; split <= most_split; split *= 2) {
       // Clusters lie within parts of the GPU whose multiprocessors they may not fill.
       const uint32_t slots = split < 4 ? multiprocessors / split : (multiprocessors - 4) / split;
       const uint64_t rounds = ceil_div(blocks_of(t->p, groups), slots ? slots : 1);

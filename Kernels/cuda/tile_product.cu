@@ -2,8 +2,8 @@
 ///
 /// A block owns a few outputs, so many that the blocks of all multiprocessors end together, and all of the reduced
 /// dimension: nothing is added up between blocks, and the results of a row do not depend on the others. Weights and x
-/// come through a ring of stages of 128 columns that two threads keep the copy engine filling, weights before the
-/// predecessor has ended. One or two warpgroups multiply, 64 rows each.
+/// come through a ring of stages that two threads keep the copy engine filling, weights before the predecessor has
+/// ended. One or two warpgroups multiply, 64 rows each.
 ///
 /// In a gated product half of a block's outputs are gates and half their ups, so that both of a pair come to rest in one
 /// thread.
@@ -12,25 +12,29 @@
 #include "products.h"
 #include "tensor_map.h"
 
+#include <algorithm>
+
 namespace {
 
 using namespace hopper;
 
-/// The copy engine swizzles rows of 128 bytes, 64 columns; a stage has two such halves.
-constexpr uint32_t half_columns = 64, row_bytes = half_columns * 2, halves = 2, group_rows = 64, most_stages = 32;
-constexpr uint32_t ring_bytes = 216 << 10;
+/// The copy engine swizzles rows of 128 bytes, 64 columns; a stage has one or two such parts, by its outputs.
+constexpr uint32_t part_columns = 64, row_bytes = part_columns * 2, group_rows = 64, most_stages = 32;
+constexpr uint32_t parts_of(uint32_t outputs) { return outputs > 128 ? 1 : 2; }
+constexpr uint32_t ring_bytes = 224 << 10;
 
 struct tile_parameters {
   CUtensorMap w, up, x;
   product p;
   uint32_t outputs;      ///< of all segments
-  uint32_t tiles, steps; ///< pieces of the outputs and of the reduced dimension
+  uint32_t tiles, steps; ///< pieces of the outputs, and stages of the reduced dimension
   uint32_t stages;
   uint32_t x_rows;   ///< of x in a stage, zero past its last
-  bool stores_pairs; ///< neighbours in y are aligned to their size
+  uint32_t sums_offset; ///< of a tile's sums in shared memory: behind the ring, or in it where a block has one tile
+  bool stores_fours, has_bias; ///< whether fours of neighbours in y are aligned to their size
 };
 
-template <int n> __device__ __forceinline__ uint32_t half_bytes(const tile_parameters &t) {
+template <int n> __device__ __forceinline__ uint32_t part_bytes(const tile_parameters &t) {
   return (n + t.x_rows) * row_bytes;
 }
 
@@ -46,13 +50,13 @@ struct ring_place {
 };
 
 /// Calls `copy(column, tile, stage)` for each stage to be filled, once its former contents have been read.
-template <typename Copy> __device__ __forceinline__ void fill(const tile_parameters &t, uint32_t empty, Copy copy) {
+template <int n, typename Copy> __device__ __forceinline__ void fill(const tile_parameters &t, uint32_t empty, Copy copy) {
   // The first round finds the stages empty, as if a phase of the other parity had ended.
   ring_place place = {0, 1};
   for (uint32_t tile = blockIdx.x; tile < t.tiles; tile += gridDim.x) {
     for (uint32_t step = 0; step < t.steps; step++) {
       barrier_wait(empty + place.stage * 8, place.parity);
-      copy(step * halves * half_columns, tile, place.stage);
+      copy(step * parts_of(n) * part_columns, tile, place.stage);
       place.advance(t.stages);
     }
   }
@@ -63,13 +67,13 @@ template <int n> __device__ __forceinline__ void fill_weights(const tile_paramet
                                                               uint32_t empty) {
   const bool is_gated = t.p.output >= MK_OUTPUT_SILU;
   if (t.p.weights_are_fresh) wait_for_predecessor();
-  fill(t, empty, [&](uint32_t column, uint32_t tile, uint32_t stage) {
+  fill<n>(t, empty, [&](uint32_t column, uint32_t tile, uint32_t stage) {
     const uint32_t barrier = full + stage * 8;
-    barrier_expect(barrier, halves * half_bytes<n>(t));
+    barrier_expect(barrier, parts_of(n) * part_bytes<n>(t));
 #pragma unroll
-    for (uint32_t half = 0; half < halves; half++) {
-      const uint32_t to = base + (stage * halves + half) * half_bytes<n>(t);
-      const int32_t from = (int32_t)(column + half * half_columns);
+    for (uint32_t part = 0; part < parts_of(n); part++) {
+      const uint32_t to = base + (stage * parts_of(n) + part) * part_bytes<n>(t);
+      const int32_t from = (int32_t)(column + part * part_columns);
       copy_tile(to, &t.w, barrier, from, (int32_t)(tile * (is_gated ? n / 2 : n)));
       if (is_gated) copy_tile(to + n / 2 * row_bytes, &t.up, barrier, from, (int32_t)(tile * (n / 2)));
     }
@@ -81,11 +85,11 @@ template <int n> __device__ __forceinline__ void fill_weights(const tile_paramet
 template <int n> __device__ __forceinline__ void fill_rows(const tile_parameters &t, uint32_t base, uint32_t full,
                                                            uint32_t empty) {
   wait_for_predecessor();
-  fill(t, empty, [&](uint32_t column, uint32_t, uint32_t stage) {
+  fill<n>(t, empty, [&](uint32_t column, uint32_t, uint32_t stage) {
 #pragma unroll
-    for (uint32_t half = 0; half < halves; half++) {
-      copy_tile(base + (stage * halves + half) * half_bytes<n>(t) + n * row_bytes, &t.x, full + stage * 8,
-                (int32_t)(column + half * half_columns), 0);
+    for (uint32_t part = 0; part < parts_of(n); part++) {
+      copy_tile(base + (stage * parts_of(n) + part) * part_bytes<n>(t) + n * row_bytes, &t.x, full + stage * 8,
+                (int32_t)(column + part * part_columns), 0);
     }
   });
 }
@@ -104,74 +108,120 @@ __device__ __forceinline__ float bias_of(const product &p, uint32_t output) {
   return p.segments[s].bias ? p.segments[s].bias[output] : 0;
 }
 
-/// One or two neighbouring outputs of a row.
-__device__ __forceinline__ void store_pair(const tile_parameters &t, uint32_t row, uint32_t column, bool has_second,
-                                           float first, float second) {
-  const product &p = t.p;
-  const size_t at = (size_t)row * p.y_stride + column;
-  const bool as_pair = t.stores_pairs && has_second;
-  if (p.output == MK_OUTPUT_ADD) {
-    const float *y = static_cast<const float *>(p.y) + at;
-    const float2 old = as_pair ? *reinterpret_cast<const float2 *>(y) : make_float2(y[0], has_second ? y[1] : 0);
-    first += old.x;
-    second += old.y;
-  }
-  if (as_pair) {
-    store_activation_pair(p.y, p.y_dtype, at, first, second);
-    return;
-  }
-  store_activation(p.y, p.y_dtype, at, first);
-  if (has_second) store_activation(p.y, p.y_dtype, at + 1, second);
+/// Adds the biases of up to four outputs.
+template <typename Bias> __device__ __forceinline__ void add_biases(float4 &v, uint32_t count, Bias bias) {
+  v.x += bias(0);
+  if (count > 1) v.y += bias(1);
+  if (count > 2) v.z += bias(2);
+  if (count > 3) v.w += bias(3);
 }
 
-/// A thread's share of a tile: pairs of outputs of two rows.
-template <int n>
-__device__ __forceinline__ void store(const tile_parameters &t, const float (&d)[n / 2], uint32_t tile) {
+/// Up to four neighbouring outputs of a row.
+__device__ __forceinline__ void store_values(const tile_parameters &t, size_t at, uint32_t count, float4 v) {
   const product &p = t.p;
-  const uint32_t lane = threadIdx.x % 32, first_row = threadIdx.x / 32 * 16 + lane / 4;
-  if (p.output >= MK_OUTPUT_SILU) {
-    const uint32_t outputs = t.outputs / 2, activation = p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH;
-#pragma unroll
-    for (int j = 0; j < n / 16; j++) {
-      const uint32_t output = tile * (n / 2) + j * 8 + lane % 4 * 2;
-      if (output >= outputs) continue;
-      const bool has_second = output + 1 < outputs;
-#pragma unroll
-      for (int h = 0; h < 2; h++) {
-        if (first_row + h * 8 >= p.rows) continue;
-        float values[2];
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-          const uint32_t own = has_second ? output + i : output;
-          const float gate = d[4 * j + 2 * h + i] + (p.segments[0].bias ? p.segments[0].bias[own] : 0);
-          const float up = d[4 * (j + n / 16) + 2 * h + i] + (p.segments[1].bias ? p.segments[1].bias[own] : 0);
-          values[i] = activate(gate, activation) * up;
-        }
-        store_pair(t, first_row + h * 8, output, has_second, values[0], values[1]);
-      }
+  const bool adds = p.output == MK_OUTPUT_ADD;
+  if (t.stores_fours && count >= 4) {
+    if (adds) {
+      add_four(static_cast<float *>(p.y) + at, v);
+    } else if (p.y_dtype == MK_BF16) {
+      store_four(static_cast<bf16 *>(p.y) + at, v);
+    } else {
+      store_four(static_cast<float *>(p.y) + at, v);
     }
     return;
   }
+  const float values[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) {
+    if (i >= count) break;
+    store_activation(p.y, p.y_dtype, at + i, values[i] + (adds ? static_cast<const float *>(p.y)[at + i] : 0));
+  }
+}
+
+constexpr uint32_t consumers_barrier = 1;
+/// Floats between rows of a tile's sums in shared memory: the lanes that write them meet in no bank.
+constexpr uint32_t sums_stride(uint32_t outputs) { return outputs + 8; }
+constexpr uint32_t sums_bytes(uint32_t outputs, uint32_t groups) {
+  return groups * group_rows * sums_stride(outputs) * 4;
+}
+
+/// Adds a tile to y, and leaves what the norm after this product needs. A thread owns 16 outputs, a part of the squares:
+/// lanes that added theirs up would make all of the kernel diverge in the compiler's eyes.
+template <int n, uint32_t threads>
+__device__ __forceinline__ void add_and_defer(const tile_parameters &t, uint32_t tile, const float *sums) {
+  const product &p = t.p;
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x; i < p.rows * (n / 16); i += threads) {
+    const uint32_t row = i / (n / 16), at = i % (n / 16) * 16, output = tile * n + at;
+    if (output >= t.outputs) continue;
+    const float *from = sums + row * sums_stride(n) + at;
+    float *y = static_cast<float *>(p.y) + (size_t)row * p.y_stride + output;
+    bf16 *next = p.next_x + (size_t)row * t.outputs + output;
+    float square = 0;
+#pragma unroll
+    for (uint32_t j = 0; j < 16; j += 4) {
+      const float4 part = load_four(from + j), old = load_four(y + j), weight = load_four(p.next_norm_weight + output + j);
+      const float4 v = make_float4(part.x + old.x, part.y + old.y, part.z + old.z, part.w + old.w);
+      store_four(y + j, v);
+      store_four(next + j, make_float4(v.x * weight.x, v.y * weight.y, v.z * weight.z, v.w * weight.w));
+      square += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
+    }
+    p.next_squares[(size_t)row * square_parts(t.outputs) + output / 16] = square;
+  }
+}
+
+/// Stores a tile by way of shared memory. The weights have passed through the caches since this code ran last: it is
+/// kept short, and its loops are not unrolled.
+template <int n, int groups>
+__device__ __forceinline__ void store(const tile_parameters &t, const float (&d)[n / 2], uint32_t tile, float *sums) {
+  constexpr uint32_t threads = groups * 128, stride = sums_stride(n);
+  const product &p = t.p;
+  const uint32_t lane = threadIdx.x % 32;
+  // Others may still read what lay there.
+  named_barrier(consumers_barrier, threads);
+  float *own = sums + (threadIdx.x / 32 * 16 + lane / 4) * stride + lane % 4 * 2;
 #pragma unroll
   for (int j = 0; j < n / 8; j++) {
-    const uint32_t output = tile * n + j * 8 + lane % 4 * 2;
-    if (output >= t.outputs) continue;
-    const bool has_second = output + 1 < t.outputs;
-    const float first_bias = bias_of(p, output), second_bias = has_second ? bias_of(p, output + 1) : 0;
 #pragma unroll
     for (int h = 0; h < 2; h++) {
-      if (first_row + h * 8 >= p.rows) continue;
-      store_pair(t, first_row + h * 8, output, has_second, d[4 * j + 2 * h] + first_bias,
-                 d[4 * j + 2 * h + 1] + second_bias);
+      *reinterpret_cast<float2 *>(own + h * 8 * stride + j * 8) = make_float2(d[4 * j + 2 * h], d[4 * j + 2 * h + 1]);
     }
+  }
+  named_barrier(consumers_barrier, threads);
+  if (p.next_norm_weight) {
+    add_and_defer<n, threads>(t, tile, sums);
+    return;
+  }
+  const bool gates = is_gated(p.output);
+  const uint32_t width = gates ? n / 2 : n, outputs = gates ? t.outputs / 2 : t.outputs;
+  const uint32_t activation = p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH;
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x; i < p.rows * (width / 4); i += threads) {
+    const uint32_t row = gates ? i / (n / 8) : i / (n / 4), at = i * 4 - row * width, output = tile * width + at;
+    if (output >= outputs) continue;
+    const uint32_t count = outputs - output;
+    const float *from = sums + row * stride + at;
+    float4 v = *reinterpret_cast<const float4 *>(from);
+    if (gates) {
+      float4 up = *reinterpret_cast<const float4 *>(from + n / 2);
+      if (t.has_bias) {
+        add_biases(v, count, [&](uint32_t j) { return p.segments[0].bias ? p.segments[0].bias[output + j] : 0; });
+        add_biases(up, count, [&](uint32_t j) { return p.segments[1].bias ? p.segments[1].bias[output + j] : 0; });
+      }
+      v = make_float4(activate(v.x, activation) * up.x, activate(v.y, activation) * up.y,
+                      activate(v.z, activation) * up.z, activate(v.w, activation) * up.w);
+    } else if (t.has_bias) {
+      add_biases(v, count, [&](uint32_t j) { return bias_of(p, output + j); });
+    }
+    store_values(t, (size_t)row * p.y_stride + output, count, v);
   }
 }
 
 /// What multiplies: all tiles of a block. Descriptors move along as sums of what is the same for all threads, so that
 /// the compiler keeps them in uniform registers and the instructions follow each other at once.
-template <typename T, int n>
-__device__ __forceinline__ void consume(const tile_parameters &t, uint32_t base, uint32_t full, uint32_t empty) {
-  const uint32_t group = __shfl_sync(~0u, threadIdx.x / 128, 0), half_step = half_bytes<n>(t) / 16;
+template <typename T, int n, int groups> __device__ __forceinline__ void
+consume(const tile_parameters &t, uint32_t base, float *sums, uint32_t full, uint32_t empty) {
+  const uint32_t group = __shfl_sync(~0u, threadIdx.x / 128, 0), part_step = part_bytes<n>(t) / 16;
   const uint64_t w = rows_descriptor(base), x = rows_descriptor(base + (n + group * group_rows) * row_bytes);
   const auto release = [&](uint32_t stage) {
     if (threadIdx.x % 32 == 0) barrier_arrive(empty + stage * 8);
@@ -182,12 +232,12 @@ __device__ __forceinline__ void consume(const tile_parameters &t, uint32_t base,
     uint32_t previous = 0;
     for (uint32_t step = 0; step < t.steps; step++) {
       barrier_wait(full + place.stage * 8, place.parity);
-      const uint32_t stage = place.stage * halves * half_step;
+      const uint32_t stage = place.stage * parts_of(n) * part_step;
       pin(d);
       products_begin();
 #pragma unroll
-      for (uint32_t k = 0; k < halves * half_columns / 16; k++) {
-        const uint32_t at = stage + k / 4 * half_step + k % 4 * 2;
+      for (uint32_t k = 0; k < parts_of(n) * part_columns / 16; k++) {
+        const uint32_t at = stage + k / 4 * part_step + k % 4 * 2;
         multiply_outputs<T, n>(d, x + at, w + at, step > 0 || k > 0);
       }
       products_commit();
@@ -203,7 +253,7 @@ __device__ __forceinline__ void consume(const tile_parameters &t, uint32_t base,
     products_wait<0>();
     pin(d);
     release(previous);
-    store<n>(t, d, tile);
+    store<n, groups>(t, d, tile, sums);
   }
 }
 
@@ -229,33 +279,37 @@ template <typename T, int n, int groups> __global__ void __launch_bounds__(group
     fill_rows<n>(t, base, full, empty);
   } else if (threadIdx.x < groups * 128) {
     wait_for_predecessor();
-    consume<T, n>(t, base, full, empty);
+    consume<T, n, groups>(t, base, reinterpret_cast<float *>(shared + (base - address_of(shared)) + t.sums_offset), full,
+                          empty);
   }
 }
 
 template <typename T, int n, int groups> mk_status run(mk_stream *stream, tile_parameters *t) {
-  const uint32_t stage_bytes = halves * (n + t->x_rows) * row_bytes;
+  const uint32_t stage_bytes = parts_of(n) * (n + t->x_rows) * row_bytes, slots = (uint32_t)stream->multiprocessors;
+  constexpr uint32_t least_stages = 2; // a stage is released when the next is under way
+  static_assert(least_stages * parts_of(n) * (n + groups * group_rows) * row_bytes + sums_bytes(n, groups) + 1024 <=
+                ring_bytes);
   // Products read whole groups of rows: past the last stage too.
   const uint32_t slack = 1024 + (groups * group_rows - t->x_rows) * row_bytes;
-  const uint32_t stages = (ring_bytes - slack) / stage_bytes;
-  static_assert((ring_bytes - 1024) / (halves * (n + groups * group_rows) * row_bytes) >= 2,
-                "a stage is released when the next is under way");
-  t->stages = stages < most_stages ? stages : most_stages;
+  const bool has_one_tile = t->tiles <= slots;
+  const uint32_t behind = has_one_tile ? slack : std::max(slack, 1024 + sums_bytes(n, groups));
+  t->stages = std::min(most_stages, (ring_bytes - behind) / stage_bytes);
+  t->sums_offset = has_one_tile ? 0 : t->stages * stage_bytes;
+  const uint32_t bytes = std::max(t->stages * stage_bytes + behind, 1024 + sums_bytes(n, groups));
   static const cudaError_t prepared = cudaFuncSetAttribute(
       tile_kernel<T, n, groups>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)ring_bytes);
   if (prepared != cudaSuccess) return status_of(prepared);
-  const uint32_t slots = (uint32_t)stream->multiprocessors;
-  return launch(stream, tile_kernel<T, n, groups>, t->tiles < slots ? t->tiles : slots, groups * 128 + 64,
-                t->stages * stage_bytes + slack, *t);
+  return launch(stream, tile_kernel<T, n, groups>, std::min(t->tiles, slots), groups * 128 + 64, bytes, *t);
 }
 
 template <typename T, int n> mk_status run(mk_stream *stream, tile_parameters *t) {
   const product &p = t->p;
   const uint32_t parts = is_gated(p.output) ? 2 : 1, each = n / parts, outputs = t->outputs / parts;
   t->tiles = ceil_div(outputs, each);
-  const tensor_shape rows = {2, {p.cols, p.rows}, {(uint64_t)p.x_stride * 2}, {half_columns, t->x_rows}};
+  t->steps = ceil_div(p.cols, parts_of(n) * part_columns);
+  const tensor_shape rows = {2, {p.cols, p.rows}, {(uint64_t)p.x_stride * 2}, {part_columns, t->x_rows}};
   if (!make_tensor_map(p.x, p.dtype, rows, &t->x)) return MK_UNSUPPORTED;
-  const tensor_shape weights = {2, {p.cols, outputs}, {(uint64_t)p.cols * 2}, {half_columns, each}};
+  const tensor_shape weights = {2, {p.cols, outputs}, {(uint64_t)p.cols * 2}, {part_columns, each}};
   if (!make_tensor_map(p.segments[0].w, p.dtype, weights, &t->w)) return MK_UNSUPPORTED;
   if (parts == 2 && !make_tensor_map(p.segments[1].w, p.dtype, weights, &t->up)) return MK_UNSUPPORTED;
   return p.rows <= group_rows ? run<T, n, 1>(stream, t) : run<T, n, 2>(stream, t);
@@ -264,10 +318,9 @@ template <typename T, int n> mk_status run(mk_stream *stream, tile_parameters *t
 /// Outputs of a tile: as many as make all multiprocessors end together. Wide ones read x less often, which pays where
 /// there are many. The choice depends on the weights alone.
 uint32_t outputs_of_tile(const tile_parameters &t, uint32_t slots) {
-  constexpr uint32_t overhead = 16, many_rounds = 12;
-  if (ceil_div(ceil_div(t.outputs, 64), slots) >= many_rounds) return 128;
+  constexpr uint32_t overhead = 28;
   uint32_t best = 0, least = ~0u;
-  for (uint32_t n : {16u, 32u, 48u, 64u}) {
+  for (uint32_t n : {16u, 32u, 48u, 64u, 96u, 128u, 160u, 224u}) {
     const uint32_t cost = ceil_div(ceil_div(t.outputs, n), slots) * (n + overhead);
     if (cost > least) continue;
     least = cost;
@@ -282,7 +335,10 @@ template <typename T> mk_status choose(mk_stream *stream, tile_parameters *t) {
   case 32: return run<T, 32>(stream, t);
   case 48: return run<T, 48>(stream, t);
   case 64: return run<T, 64>(stream, t);
-  default: return run<T, 128>(stream, t);
+  case 96: return run<T, 96>(stream, t);
+  case 128: return run<T, 128>(stream, t);
+  case 160: return run<T, 160>(stream, t);
+  default: return run<T, 224>(stream, t);
   }
 }
 
@@ -305,9 +361,12 @@ mk_status tile_product(mk_stream *stream, const product *all) {
   }
   tile_parameters t = {};
   for (uint32_t s = 0; s < all->segment_count; s++) t.outputs += all->segments[s].rows;
-  t.steps = ceil_div(all->cols, halves * half_columns);
   const size_t y_width = all->y_dtype == MK_F32 ? 4 : 2;
-  t.stores_pairs = all->y_stride % 2 == 0 && (uintptr_t)all->y % (2 * y_width) == 0;
+  t.stores_fours = all->y_stride % 4 == 0 && (uintptr_t)all->y % (4 * y_width) == 0;
+  if (all->next_norm_weight && (!t.stores_fours || all->segments[0].bias || t.outputs % 64 != 0 || (uintptr_t)all->next_norm_weight % 16 != 0)) {
+    return MK_UNSUPPORTED;
+  }
+  for (uint32_t s = 0; s < all->segment_count; s++) t.has_bias |= all->segments[s].bias != nullptr;
   for (uint32_t row = 0; row < all->rows; row += most_tile_rows) {
     t.p = *all;
     t.p.rows = all->rows - row < most_tile_rows ? all->rows - row : most_tile_rows;

@@ -166,8 +166,9 @@ static void test_fusions(harness &h, const format_name &format, const std::vecto
 }
 
 /// A product that leaves its norm to the next, which gates or stores.
-static void test_deferred_norm(harness &h, mk_dtype dtype, uint32_t rows, uint32_t hidden, uint32_t output) {
-  const uint32_t inner = 512, wide = 384, parts = mk_square_parts(hidden);
+static void test_deferred_norm(harness &h, mk_dtype dtype, uint32_t rows, uint32_t hidden, uint32_t output,
+                               uint32_t inner = 512) {
+  const uint32_t wide = 384, parts = mk_square_parts(hidden);
   device_matrix first(h, dtype, hidden, inner), gate(h, dtype, wide, hidden), up(h, dtype, wide, hidden);
   const std::vector<float> first_values = first.values(h), gate_values = gate.values(h), up_values = up.values(h),
                            weight = h.normals(hidden);
@@ -266,8 +267,8 @@ void test_deterministic_linear(harness &h) {
   // Larger than one piece of weights turned to bf16.
   test_invariance(h, fp8, 8192, 4200);
   // Tiles of every width, the last not full.
-  for (uint32_t outputs : {2501u, 5000u, 7000u, 8500u, 110001u}) {
-    const uint32_t rows = outputs > 100000 ? 3 : 70;
+  for (uint32_t outputs : {2001u, 4001u, 6001u, 8001u, 12001u, 16001u, 21001u, 29001u, 41001u}) {
+    const uint32_t rows = outputs % 4000 == 1 ? 70 : 33;
     test_linear(h, {bf16}, {rows, 200, {outputs}, true, 0, MK_BF16, MK_F32});
     test_linear(h, {bf16}, {rows, 200, {outputs / 2, outputs / 2}, true, 0, MK_BF16, MK_BF16, false, MK_OUTPUT_SILU});
   }
@@ -313,6 +314,8 @@ void test_embedding_and_linear(harness &h) {
       test_deferred_norm(h, MK_F16, rows, 512, output);
       // More rows are quantised too.
       if (rows <= 8) test_deferred_norm(h, MK_F8_E4M3, rows, 512, output);
+      // Large weights, by tiles.
+      if (!h.is_quick) test_deferred_norm(h, MK_BF16, rows, 1024, output, 1 << 15);
     }
   }
   if (h.is_quick) return;
