@@ -489,16 +489,6 @@ bool takes_tiles(const mk_stream *stream, const linear_work &work) {
   return pays && suits_tiles(work);
 }
 
-/// Whether tile products do it for few rows, and leave a norm to the next product: long rows of weights, of which
-/// streaming products have too few on their way.
-bool defers_by_tiles(const mk_stream *stream, const linear_work &work) {
-  constexpr uint64_t least_weights = 32 << 20;
-  const mk_matrix &matrix = work.segments[0].matrix;
-  return work.next_norm_weight && !work.norm_weight && !work.squares && !stream->is_deterministic &&
-         work.segment_count == 1 && matrix.dtype == MK_BF16 && work.x_dtype == MK_BF16 &&
-         (uint64_t)matrix.rows * work.cols >= least_weights;
-}
-
 /// Whether all segments want x in the same form.
 bool is_uniform(const linear_work &work) {
   for (uint32_t s = 1; s < work.segment_count; s++) {
@@ -594,12 +584,6 @@ mk_status cuda_linear(mk_stream *stream, const mk_linear_args *args) {
   work.next_norm_weight = args->next_norm_weight;
   work.next_x = static_cast<bf16 *>(args->next_x);
   work.next_squares = args->next_squares;
-  if (defers_by_tiles(stream, work)) {
-    uint32_t s = 0, offset = 0;
-    const product p = next_product(work, &s, &offset);
-    status = tile_product(stream, &p);
-    if (status != MK_UNSUPPORTED) return status;
-  }
   if (defers(stream, work)) return linear_few(stream, work);
   work.next_norm_weight = nullptr;
   status = multiply_all(stream, work, args->workspace, args->workspace_bytes);

@@ -55,8 +55,7 @@ mk_status quantized_product(mk_stream *stream, const product *p);
 constexpr uint32_t most_quantized_rows = 64;
 
 /// Hopper's tensor cores fed by its copy engine: x of the weights' 16-bit dtype. MK_UNSUPPORTED for anything
-/// else and on other GPUs. The results of a row depend on nothing but the row and the weights. It leaves a norm to the
-/// next product, but takes none.
+/// else and on other GPUs. The results of a row depend on nothing but the row and the weights.
 mk_status tile_product(mk_stream *stream, const product *p);
 /// Rows that read the weights once.
 constexpr uint32_t most_tile_rows = 128;

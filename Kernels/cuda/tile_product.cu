@@ -145,33 +145,9 @@ constexpr uint32_t sums_bytes(uint32_t outputs, uint32_t groups) {
   return groups * group_rows * sums_stride(outputs) * 4;
 }
 
-/// Adds a tile to y, and leaves what the norm after this product needs. A thread owns 16 outputs, a part of the squares:
-/// lanes that added theirs up would make all of the kernel diverge in the compiler's eyes.
-template <int n, uint32_t threads>
-__device__ __forceinline__ void add_and_defer(const tile_parameters &t, uint32_t tile, const float *sums) {
-  const product &p = t.p;
-#pragma unroll 1
-  for (uint32_t i = threadIdx.x; i < p.rows * (n / 16); i += threads) {
-    const uint32_t row = i / (n / 16), at = i % (n / 16) * 16, output = tile * n + at;
-    if (output >= t.outputs) continue;
-    const float *from = sums + row * sums_stride(n) + at;
-    float *y = static_cast<float *>(p.y) + (size_t)row * p.y_stride + output;
-    bf16 *next = p.next_x + (size_t)row * t.outputs + output;
-    float square = 0;
-#pragma unroll
-    for (uint32_t j = 0; j < 16; j += 4) {
-      const float4 part = load_four(from + j), old = load_four(y + j), weight = load_four(p.next_norm_weight + output + j);
-      const float4 v = make_float4(part.x + old.x, part.y + old.y, part.z + old.z, part.w + old.w);
-      store_four(y + j, v);
-      store_four(next + j, make_float4(v.x * weight.x, v.y * weight.y, v.z * weight.z, v.w * weight.w));
-      square += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
-    }
-    p.next_squares[(size_t)row * square_parts(t.outputs) + output / 16] = square;
-  }
-}
-
 /// Stores a tile by way of shared memory. The weights have passed through the caches since this code ran last: it is
-/// kept short, and its loops are not unrolled.
+/// kept short, and its loops are not unrolled. Lanes must not meet in it (as in a shuffle): in the compiler's eyes all of
+/// the kernel would diverge, and lose its uniform registers.
 template <int n, int groups>
 __device__ __forceinline__ void store(const tile_parameters &t, const float (&d)[n / 2], uint32_t tile, float *sums) {
   constexpr uint32_t threads = groups * 128, stride = sums_stride(n);
@@ -188,10 +164,6 @@ __device__ __forceinline__ void store(const tile_parameters &t, const float (&d)
     }
   }
   named_barrier(consumers_barrier, threads);
-  if (p.next_norm_weight) {
-    add_and_defer<n, threads>(t, tile, sums);
-    return;
-  }
   const bool gates = is_gated(p.output);
   const uint32_t width = gates ? n / 2 : n, outputs = gates ? t.outputs / 2 : t.outputs;
   const uint32_t activation = p.output == MK_OUTPUT_SILU ? MK_SILU : MK_GELU_TANH;
@@ -363,9 +335,6 @@ mk_status tile_product(mk_stream *stream, const product *all) {
   for (uint32_t s = 0; s < all->segment_count; s++) t.outputs += all->segments[s].rows;
   const size_t y_width = all->y_dtype == MK_F32 ? 4 : 2;
   t.stores_fours = all->y_stride % 4 == 0 && (uintptr_t)all->y % (4 * y_width) == 0;
-  if (all->next_norm_weight && (!t.stores_fours || all->segments[0].bias || t.outputs % 64 != 0 || (uintptr_t)all->next_norm_weight % 16 != 0)) {
-    return MK_UNSUPPORTED;
-  }
   for (uint32_t s = 0; s < all->segment_count; s++) t.has_bias |= all->segments[s].bias != nullptr;
   for (uint32_t row = 0; row < all->rows; row += most_tile_rows) {
     t.p = *all;
