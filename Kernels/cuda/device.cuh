@@ -111,6 +111,13 @@ __device__ __forceinline__ float fast_exp2(float x) {
   return y;
 }
 
+/// 1 / x by the hardware's approximation; 0 for very large x.
+__device__ __forceinline__ float fast_reciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 template <typename T> __device__ __forceinline__ T warp_sum(T value) {
   for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(~0u, value, offset);
   return value;

@@ -65,6 +65,24 @@ __device__ __forceinline__ void cluster_barrier() {
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 #endif
 }
+/// The block's place in its cluster.
+__device__ __forceinline__ uint32_t cluster_rank() {
+  uint32_t rank = 0;
+#if MK_HOPPER
+  asm volatile("mov.u32 %0, %cluster_ctarank;" : "=r"(rank));
+#endif
+  return rank;
+}
+/// Arrives at the barrier at this address of block `rank` of the cluster.
+__device__ __forceinline__ void barrier_arrive_at(uint32_t barrier, uint32_t rank) {
+#if MK_HOPPER
+  asm volatile("{\n.reg .b32 there;\n"
+               "mapa.shared::cluster.u32 there, %0, %1;\n"
+               "mbarrier.arrive.shared::cluster.b64 _, [there];\n}" ::"r"(barrier),
+               "r"(rank)
+               : "memory");
+#endif
+}
 /// What lies at a shared-memory address of block `rank` of the cluster.
 __device__ __forceinline__ float4 load_cluster(uint32_t address, uint32_t rank) {
   float4 value = {};
@@ -131,6 +149,45 @@ __device__ __forceinline__ void copy_tile(uint32_t to, const CUtensorMap *map, u
 #endif
 }
 
+/// The same to the same place of all blocks of the cluster that `blocks` has a bit for; each block's barrier at that
+/// place counts its bytes.
+__device__ __forceinline__ void copy_tile_to_all(uint32_t to, const CUtensorMap *map, uint32_t barrier, int32_t x,
+                                                 int32_t y, uint16_t blocks) {
+#if MK_HOPPER
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], "
+               "[%1, {%3, %4}], [%2], %5;" ::"r"(to),
+               "l"(map), "r"(barrier), "r"(x), "r"(y), "h"(blocks)
+               : "memory");
+#endif
+}
+/// Copies a tile of shared memory out, but for what lies behind the matrix. `stores_commit` closes a group of such.
+__device__ __forceinline__ void store_tile(const CUtensorMap *map, uint32_t from, int32_t x, int32_t y) {
+#if MK_HOPPER
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map), "r"(from),
+               "r"(x), "r"(y)
+               : "memory");
+#endif
+}
+__device__ __forceinline__ void stores_commit() {
+#if MK_HOPPER
+  asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+#endif
+}
+/// Waits until all but the last `left` of the thread's groups of stores have read shared memory.
+template <int left> __device__ __forceinline__ void stores_read() {
+#if MK_HOPPER
+  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(left) : "memory");
+#endif
+}
+/// Four 8x8 matrices of 16 bits, as the parts of a product lie, to rows of 16 bytes at the lanes' addresses.
+__device__ __forceinline__ void store_matrices(uint32_t to, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+#if MK_HOPPER
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(a), "r"(b), "r"(c),
+               "r"(d)
+               : "memory");
+#endif
+}
+
 /// Copies neighbouring bytes, a multiple of 16 and aligned to it.
 __device__ __forceinline__ void copy_bytes(uint32_t to, const void *from, uint32_t bytes, uint32_t barrier) {
 #if MK_HOPPER
@@ -140,14 +197,16 @@ __device__ __forceinline__ void copy_bytes(uint32_t to, const void *from, uint32
 #endif
 }
 
-/// A swizzled tile whose rows run along the reduced dimension: [rows][64] of 16 bits.
-__device__ __forceinline__ uint64_t rows_descriptor(uint32_t address) {
-  return (uint64_t)(address >> 4 & 0x3fff) | 1ull << 16 | (uint64_t)(1024 >> 4) << 32 | 1ull << 62;
+/// A swizzled tile whose rows run along the reduced dimension: [rows][64] of 16 bits, groups of eight rows `groups` bytes
+/// apart.
+__device__ __forceinline__ uint64_t rows_descriptor(uint32_t address, uint32_t groups = 1024) {
+  return (uint64_t)(address >> 4 & 0x3fff) | 1ull << 16 | (uint64_t)(groups >> 4) << 32 | 1ull << 62;
 }
 /// A swizzled tile whose rows run across the reduced dimension: [reduced][64], and the next 64 across `stride` bytes
-/// on.
-__device__ __forceinline__ uint64_t columns_descriptor(uint32_t address, uint32_t stride) {
-  return (uint64_t)(address >> 4 & 0x3fff) | (uint64_t)(stride >> 4) << 16 | (uint64_t)(1024 >> 4) << 32 | 1ull << 62;
+/// on; groups of eight rows `groups` bytes apart.
+__device__ __forceinline__ uint64_t columns_descriptor(uint32_t address, uint32_t stride, uint32_t groups = 1024) {
+  return (uint64_t)(address >> 4 & 0x3fff) | (uint64_t)(stride >> 4) << 16 | (uint64_t)(groups >> 4) << 32 |
+         1ull << 62;
 }
 
 /// Before the first product on registers that other instructions wrote.
@@ -380,6 +439,41 @@ template <> struct warpgroup_product<__half, 128> {
                    "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]), "+f"(d[57]),
                    "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+#endif
+  }
+};
+template <> struct warpgroup_product<bf16, 256> {
+  static __device__ __forceinline__ void run(float (&d)[128], uint64_t a, uint64_t b, bool adds) {
+#if MK_HOPPER
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %130, 0;\nwgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 "
+                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
+                 "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, "
+                 "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, "
+                 "%59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, "
+                 "%78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, "
+                 "%97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, "
+                 "%113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, %128, "
+                 "%129, p, 1, 1, 0, 0;\n}"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
+                   "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]),
+                   "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]),
+                   "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]),
+                   "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]),
+                   "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]), "+f"(d[42]),
+                   "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]), "+f"(d[49]),
+                   "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]),
+                   "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63]),
+                   "+f"(d[64]), "+f"(d[65]), "+f"(d[66]), "+f"(d[67]), "+f"(d[68]), "+f"(d[69]), "+f"(d[70]),
+                   "+f"(d[71]), "+f"(d[72]), "+f"(d[73]), "+f"(d[74]), "+f"(d[75]), "+f"(d[76]), "+f"(d[77]),
+                   "+f"(d[78]), "+f"(d[79]), "+f"(d[80]), "+f"(d[81]), "+f"(d[82]), "+f"(d[83]), "+f"(d[84]),
+                   "+f"(d[85]), "+f"(d[86]), "+f"(d[87]), "+f"(d[88]), "+f"(d[89]), "+f"(d[90]), "+f"(d[91]),
+                   "+f"(d[92]), "+f"(d[93]), "+f"(d[94]), "+f"(d[95]), "+f"(d[96]), "+f"(d[97]), "+f"(d[98]),
+                   "+f"(d[99]), "+f"(d[100]), "+f"(d[101]), "+f"(d[102]), "+f"(d[103]), "+f"(d[104]), "+f"(d[105]),
+                   "+f"(d[106]), "+f"(d[107]), "+f"(d[108]), "+f"(d[109]), "+f"(d[110]), "+f"(d[111]), "+f"(d[112]),
+                   "+f"(d[113]), "+f"(d[114]), "+f"(d[115]), "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119]),
+                   "+f"(d[120]), "+f"(d[121]), "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]),
+                   "+f"(d[127])
+                 : "l"(a), "l"(b), "r"((int)adds));
 #endif
   }
 };

@@ -532,6 +532,22 @@ uint32_t rows_at_once(const linear_work &work, const linear_space &space) {
   return (uint32_t)(rows > 256 ? rows / 256 * 256 : rows);
 }
 
+/// All rows at once, with the gates in the product itself: none pass through the workspace.
+mk_status multiply_with_gates(mk_stream *stream, const linear_work &work, const linear_space &space) {
+  if (stream->is_deterministic || !is_gated(work.output)) return MK_UNSUPPORTED;
+  const auto both = [](const linear_work &of) {
+    uint32_t s = 0, offset = 0;
+    return next_product(of, &s, &offset);
+  };
+  product p = both(work);
+  if (p.dtype != MK_BF16 || p.segment_count != 2 || !gated_product_pays(stream, &p)) return MK_UNSUPPORTED;
+  linear_work ready;
+  const mk_status status = prepare(stream, work, space, MK_BF16, &ready);
+  if (status != MK_OK) return status;
+  p = both(ready);
+  return gated_product(stream, &p);
+}
+
 /// All but what is left for a norm after it.
 mk_status multiply_all(mk_stream *stream, const linear_work &work, void *workspace, size_t workspace_bytes) {
   if (!work.norm_weight && !work.squares && !takes_tiles(stream, work) && streams(stream, work)) {
@@ -546,6 +562,8 @@ mk_status multiply_all(mk_stream *stream, const linear_work &work, void *workspa
   space.gates = space.activations + space.activation_bytes;
   space.weights = space.gates + space.gate_bytes;
   space.weight_bytes = workspace_bytes - space.activation_bytes - space.gate_bytes;
+  const mk_status status = multiply_with_gates(stream, work, space);
+  if (status != MK_UNSUPPORTED) return status;
   const uint32_t piece = rows_at_once(work, space);
   if (piece == 0) return MK_INVALID_ARGUMENT;
   for (uint32_t first = 0; first < work.rows; first += piece) {

@@ -64,6 +64,11 @@ constexpr uint32_t most_tile_rows = 128;
 mk_status packed_tile_product(mk_stream *stream, const product *p);
 constexpr uint32_t most_packed_rows = 128;
 
+/// Gated products of many rows on Hopper, all in bf16 and without bias; MK_UNSUPPORTED for anything else. `pays`:
+/// cuBLASLt's and a gate of its own are slower.
+bool gated_product_pays(const mk_stream *stream, const product *p);
+mk_status gated_product(mk_stream *stream, const product *p);
+
 /// Any dense dtype, shape and alignment, in float; meant for few rows. No gates.
 mk_status plain_product(mk_stream *stream, const product *p);
 

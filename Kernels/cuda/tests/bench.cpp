@@ -455,6 +455,12 @@ void bench(harness &h, const std::string &only) {
       bench_layer(h, "Llama-3.1-8B", 4096, 14336, 32, 8, 128, batch, 256);
     }
   }
+  if (wants("many")) {
+    const std::vector<uint32_t> rows = {512, 768, 1024, 1280, 1536, 2048, 3072, 4096};
+    bench_linear(h, MK_BF16, "8B gate+up", 4096, {14336, 14336}, rows, false, MK_OUTPUT_SILU);
+    bench_linear(h, MK_BF16, "1B gate+up", 2048, {8192, 8192}, rows, false, MK_OUTPUT_SILU);
+  }
+  if (wants("prefill")) bench_prefill(h);
   if (wants("rest")) {
     for (uint32_t rows : {1u, 64u, 256u, 4096u}) bench_rest(h, rows);
   }

@@ -187,9 +187,11 @@ std::vector<uint8_t> random_weights(harness &h, mk_dtype dtype, uint32_t rows, u
 
 void test_pointwise(harness &h);
 void test_embedding_and_linear(harness &h);
+void test_many_rows(harness &h);
 void test_fp8(harness &h);
 void test_attention(harness &h);
 void test_sampling(harness &h);
 void test_deterministic_linear(harness &h);
 void test_deterministic_attention(harness &h);
 void bench(harness &h, const std::string &only);
+void bench_prefill(harness &h);

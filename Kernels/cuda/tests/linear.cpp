@@ -340,3 +340,17 @@ void test_embedding_and_linear(harness &h) {
   test_linear(h, {{MK_Q4_K, "Q4_K"}, {MK_Q4_K, "Q4_K"}, {MK_Q6_K, "Q6_K"}},
               {100, 512, {64, 32, 32}, false, 0, MK_BF16});
 }
+
+/// Products that end in their gates: more tiles than clusters, and rows, columns and outputs that end within a tile.
+void test_many_rows(harness &h) {
+  const std::vector<format_name> bf16 = {{MK_BF16, "BF16"}};
+  if (h.is_quick) return;
+  test_linear(h, bf16, {2500, 456, {1624, 1624}, false, 0, MK_F32, MK_BF16, true, MK_OUTPUT_SILU});
+  test_linear(h, bf16, {2500, 520, {1624, 1624}, false, 8, MK_BF16, MK_BF16, false, MK_OUTPUT_GELU_TANH});
+  // What these leave to others: biases, strides that are not aligned, few columns, floats.
+  test_linear(h, bf16, {2500, 456, {1624, 1624}, true, 0, MK_BF16, MK_BF16, false, MK_OUTPUT_SILU});
+  test_linear(h, bf16, {2500, 456, {1624, 1624}, false, 1, MK_BF16, MK_BF16, false, MK_OUTPUT_SILU});
+  for (mk_dtype y_dtype : {MK_BF16, MK_F32}) {
+    test_linear(h, bf16, {2500, 88, {1624, 1624}, false, 0, MK_BF16, y_dtype, false, MK_OUTPUT_SILU});
+  }
+}

@@ -49,6 +49,7 @@ int main(int argc, char **argv) {
       bool is_deterministic;
     } suites[] = {{"pointwise", test_pointwise, false},
                   {"linear", test_embedding_and_linear, false},
+                  {"many rows", test_many_rows, false},
                   {"fp8", test_fp8, false},
                   {"attention", test_attention, false},
                   {"sampling", test_sampling, false},
