@@ -84,12 +84,14 @@ static void *helper_main(void *opaque) {
 /// Shrinks the team when the caller waits much for helpers that do not run, and tries a larger one again later. A third
 /// is enough: the other process takes turns on the caller's core too, and that time does not show as waiting.
 ///
-/// One window may be slow for other reasons (pages come in, weights are packed in uneven pieces): two in a row count, or one
-/// of a team that shrank lately. A smaller team tries again soon; each time that this was in vain it waits four times as
-/// long, up to MOST_PATIENCE windows.
+/// A window is longer than a step of a large batch: when a step ends, the threads that send its tokens and their readers
+/// take a core for some milliseconds, which is no reason to give that core up. One window may be slow for other reasons
+/// (pages come in, weights are packed in uneven pieces): two in a row count, or one of a team that shrank lately. A smaller
+/// team tries again soon; each time that this was in vain it waits four times as long, up to MOST_PATIENCE windows.
 static void adapt(mk_stream *stream) {
-  enum { WINDOW = 64, SLOW_WINDOWS = 2, LEAST_PATIENCE = 4, MOST_PATIENCE = 64, STEADY_WINDOWS = 64 };
-  if (++stream->window_regions < WINDOW) return;
+  enum { WINDOW_REGIONS = 64, WINDOW_NANOSECONDS = 50000000 };
+  enum { SLOW_WINDOWS = 2, LEAST_PATIENCE = 2, MOST_PATIENCE = 32, STEADY_WINDOWS = 16 };
+  if (++stream->window_regions < WINDOW_REGIONS || stream->window_total < WINDOW_NANOSECONDS) return;
   const uint32_t active = atomic_load_explicit(&stream->active, memory_order_relaxed);
   const bool is_slow = stream->window_waiting * 3 > stream->window_total && active > 1;
   stream->window_regions = 0;

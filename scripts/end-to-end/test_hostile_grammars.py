@@ -54,18 +54,23 @@ def resident_kilobytes(server):
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
+MISTAKE = json.dumps({"messages": QUESTION, "regex": "("})
+CONTENTS = [json.dumps({"messages": QUESTION, "max_tokens": 1} | body) for body in bodies()]
+
+
 def attack(server):
-    """Sends every body once; the seconds that each answer took."""
-    times = []
-    for body in bodies():
-        content = json.dumps({"messages": QUESTION, "max_tokens": 1} | body)
-        start = time.monotonic()
-        reply = httpx.post(server.url + "/v1/chat/completions", content=content, timeout=30,
-                           headers={"Content-Type": "application/json"})
-        times.append(time.monotonic() - start)
-        assert reply.status_code == 400, f"{content[:200]}: {reply.status_code} {reply.text[:200]}"
-        assert len(reply.text) < 2_000 and reply.json()["message"], reply.text[:300]
-    return times
+    """Sends every body once, and a plain mistake behind each; the seconds that the answers to either took."""
+    times, plain = [], []
+    with httpx.Client(timeout=60) as client:
+        for content in CONTENTS:
+            for body, taken in ((content, times), (MISTAKE, plain)):
+                start = time.monotonic()
+                reply = client.post(server.url + "/v1/chat/completions", content=body,
+                                    headers={"Content-Type": "application/json"})
+                taken.append(time.monotonic() - start)
+                assert reply.status_code == 400, f"{body[:200]}: {reply.status_code} {reply.text[:200]}"
+                assert len(reply.text) < 2_000 and reply.json()["message"], reply.text[:300]
+    return times, plain
 
 
 def gaps(server, stop=lambda: False):
@@ -83,20 +88,24 @@ def gaps(server, stop=lambda: False):
 
 def test_hostile_grammars_are_refused_soon_and_a_neighbour_goes_on(guarded):
     alone = gaps(guarded)
-    refusals = attack(guarded)
-    count = len(refusals)
+    refusals, plain = attack(guarded)
     before = resident_kilobytes(guarded)
-    attacker = threading.Thread(target=lambda: [refusals.extend(attack(guarded)) for _ in range(3)])
+    rounds = []
+    attacker = threading.Thread(target=lambda: [rounds.append(attack(guarded)) for _ in range(3)])
     attacker.start()
     beside = []
     while attacker.is_alive():
         beside += gaps(guarded, stop=lambda: not attacker.is_alive())
     attacker.join()
-    assert len(refusals) == 4 * count, "an attack failed"
-    # The compilation has 100 ms; the rest is what a busy machine adds.
-    assert statistics.median(refusals) < 0.3 and max(refusals) < 5, sorted(refusals)
+    assert len(rounds) == 3, "an attack failed"
+    for times, mistakes in rounds:
+        refusals, plain = refusals + times, plain + mistakes
+    alone += gaps(guarded)
+    # A compilation has 90 ms; the rest is what other requests on this machine wait, too.
+    assert statistics.median(refusals) < 0.02 + 5 * statistics.median(plain), sorted(refusals)
+    assert max(refusals) < 0.2 + 20 * max(plain), sorted(refusals)
     assert resident_kilobytes(guarded) - before < 64 << 10
     # A step shares the processors with a compilation; none waits for one.
-    assert statistics.median(beside) < 3 * statistics.median(alone) + 0.02
-    assert max(beside) < max(alone) + 2
+    assert statistics.median(beside) < 3 * statistics.median(alone)
+    assert max(beside) < 0.2 + 5 * max(alone)
     guarded.wait_until_idle()

@@ -4,7 +4,8 @@ import MartletCore
 
 /// What sampling remembers for each slot, and what is done to logits before and after a draw; owned by the executor.
 struct Sampler {
-  private struct SlotState {
+  /// Shared by nobody but its slot: reading a part of it copies nothing.
+  private final class SlotState {
     let request: GenerationRequest
     let tenancy: UInt64
     /// Tokens drawn by launched steps, whether or not the host has seen them.
@@ -14,6 +15,17 @@ struct Sampler {
     var history: [Int32: UInt32]?
     /// Lags behind like `history`.
     var constraint: (any TokenConstraintState)?
+
+    init(
+      request: GenerationRequest, tenancy: UInt64, drawnCount: Int, history: [Int32: UInt32]?,
+      constraint: (any TokenConstraintState)?
+    ) {
+      self.request = request
+      self.tenancy = tenancy
+      self.drawnCount = drawnCount
+      self.history = history
+      self.constraint = constraint
+    }
   }
 
   /// Tokens that are looked for behind a draw.

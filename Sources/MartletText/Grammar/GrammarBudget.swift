@@ -11,7 +11,8 @@ package struct GrammarBudget: Sendable, Equatable {
   package var maxAlternatives = 256
   /// Threads of the parser at one place of a text.
   package var maxThreads = 4_096
-  package var compileTime = Duration.milliseconds(100)
+  /// Leaves a request 10 ms of the 100 within which it is refused.
+  package var compileTime = Duration.milliseconds(90)
   /// Cached masks of one grammar.
   package var maxMaskBytes = 32 << 20
   package init() {}

@@ -24,6 +24,8 @@ package struct GrammarCompiler: Sendable {
     }
     var automaton = GrammarAutomaton(
       graph: graph, root: root, trie: vocabulary.trie, catalog: shared.catalog, budget: budget)
+    // Every generation needs it: made here, no step waits for it.
+    _ = automaton.mask(automaton.start)
     if let budget = automaton.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
     automaton.graph.arena.limit(budget, deadline: nil)
     return CompiledGrammar(automaton, vocabulary, leavesWhitespaceFree: source.leavesWhitespaceFree)

@@ -41,9 +41,20 @@ extension GrammarSource {
   /// Whether a schema in it may have string formats.
   var mentionsFormat: Bool {
     switch self {
-    case .jsonSchema(let text, _), .structuralTag(let text): text.utf8.firstRange(of: "\"format\"".utf8) != nil
+    case .jsonSchema(let text, _), .structuralTag(let text): Self.mentionsFormat(text)
     case .behindThinking(let source, _, _), .inFinalChannel(let source): source.mentionsFormat
     case .regex, .grammar, .choice: false
     }
+  }
+
+  private static func mentionsFormat(_ text: String) -> Bool {
+    let word = Array("\"format\"".utf8)
+    var matched = 0
+    // A quote begins the word anew wherever it is not the next byte.
+    for byte in text.utf8 {
+      matched = byte == word[matched] ? matched + 1 : byte == word[0] ? 1 : 0
+      if matched == word.count { return true }
+    }
+    return false
   }
 }

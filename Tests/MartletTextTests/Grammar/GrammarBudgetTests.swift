@@ -56,7 +56,7 @@ import Testing
     ]
   }()
 
-  /// The budget of time is 100 ms; the rest is what lies between two looks at the clock.
+  /// The budget of time is 90 ms; the rest is what lies between two looks at the clock.
   @Test(arguments: (hostile + costly).map(\.name)) func hostileGrammarsEndSoon(name: String) throws {
     let source = try #require((Self.hostile + Self.costly).first { $0.name == name }?.source)
     // Classes of the vocabulary are made once.

@@ -107,14 +107,9 @@ struct GrammarAutomaton: Sendable {
     let next = target(threads, targets)
     let base = Int(rowOf[Int(state)])
     rows[base + Int(byte)] = next
-    guard threads.count <= 8 else { return next }
-    for other in 0..<256 where rows[base + other] < 0 {
-      var same = true
-      for (thread, target) in zip(threads, targets) where same {
-        same = graph.arena.step(thread.head, UInt8(other)) == target
-      }
-      if same { rows[base + other] = next }
-    }
+    var same = ByteSet.all
+    for (thread, target) in zip(threads, targets) { same &= graph.arena.bytes(from: thread.head, to: target) }
+    same.forEach { if rows[base + Int($0)] < 0 { rows[base + Int($0)] = next } }
     return next
   }
 

@@ -146,9 +146,7 @@ extension TokenTrie {
   func isDense(_ id: RegularID, _ arena: inout RegularArena) -> Bool {
     if arena.beginsWithTwoBytes(id) { return false }
     var weight = 0
-    for byte in UInt8.min...UInt8.max where weights[Int(byte)] > 0 {
-      if arena.step(id, byte) != RegularArena.nothing { weight += Int(weights[Int(byte)]) }
-    }
+    arena.liveBytes(id).forEach { weight += Int(weights[Int($0)]) }
     return weight * 64 > nodes.count
   }
 }
@@ -156,10 +154,7 @@ extension TokenTrie {
 extension RegularArena {
   /// Whether the first byte tells the texts of two expressions apart.
   mutating func areApart(_ left: RegularID, _ right: RegularID) -> Bool {
-    for byte in UInt8.min...UInt8.max where step(right, byte) != Self.nothing {
-      if step(left, byte) != Self.nothing { return false }
-    }
-    return true
+    (liveBytes(left) & liveBytes(right)).isEmpty
   }
 
   /// A loop up to a closing byte that the loop does not begin with, as in what is left of a quoted string: no text of

@@ -6,7 +6,7 @@ enum StoredMask: Sendable {
   private static let mostListed = 256
 
   init(_ mask: TokenMask) {
-    self = mask.count <= Self.mostListed ? .few(mask.tokens) : .many(mask)
+    self = mask.tokens(atMost: Self.mostListed).map { .few($0) } ?? .many(mask)
   }
 
   func mask(wordCount: Int) -> TokenMask {

@@ -9,10 +9,11 @@ struct TokenMask: Sendable, Equatable {
   var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
   var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
-  /// Ascending.
-  var tokens: [Int32] {
+  /// Ascending; nil when there are more than `limit`.
+  func tokens(atMost limit: Int) -> [Int32]? {
     var list: [Int32] = []
     for (index, word) in words.enumerated() where word != 0 {
+      guard list.count + word.nonzeroBitCount <= limit else { return nil }
       var rest = word
       while rest != 0 {
         list.append(Int32(index * 32 + rest.trailingZeroBitCount))

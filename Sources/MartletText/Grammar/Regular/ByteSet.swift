@@ -17,12 +17,16 @@ struct ByteSet: Hashable, Sendable {
     for byte in bytes { insert(byte) }
   }
 
-  /// The bytes for which `holds`.
-  init(where holds: (UInt8) -> Bool) {
+  /// The bytes whose value among the 256 from `start` is `wanted`.
+  init(_ values: Span<Int32>, from start: Int, equalTo wanted: Int32) {
     self = .none
+    precondition(start >= 0 && start + 256 <= values.count, "256 values")
     for index in 0..<4 {
       var word: UInt64 = 0
-      for bit in 0..<64 where holds(UInt8(index * 64 + bit)) { word |= 1 << UInt64(bit) }
+      for bit in 0..<64 {
+        let isEqual: UInt64 = unsafe values[unchecked: start + index * 64 + bit] == wanted ? 1 : 0
+        word |= isEqual &<< UInt64(bit)
+      }
       words[index] = word
     }
   }

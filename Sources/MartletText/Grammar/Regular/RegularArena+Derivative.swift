@@ -87,6 +87,18 @@ extension RegularArena {
     }
   }
 
+  /// The bytes that lead from a state to `target`.
+  mutating func bytes(from id: RegularID, to target: RegularID) -> ByteSet {
+    if transitions.rowOf[Int(id)] == TransitionRows.missing { addRow(id) }
+    switch transitions.rowOf[Int(id)] {
+    case TransitionRows.missing: return .none
+    case TransitionRows.literal:
+      let only = ByteSet(CollectionOfOne(transitions.literalByte[Int(id)]))
+      return target == Self.nothing ? ~only : target == transitions.literalNext[Int(id)] ? only : .none
+    case let row: return transitions.bytes(row, to: target)
+    }
+  }
+
   /// Computes one transition of a state that has no row, for states that few texts reach.
   mutating func addSingle(_ id: RegularID, _ byte: UInt8) {
     let target = derivative(id, by: byte).id

@@ -23,6 +23,7 @@ struct RegularArena: Sendable {
   var relaxations: [RegularID: RelaxedExpression] = [:]
   var completions: [RegularID: Int32?] = [:]
   var expressionLengths: [RegularID: ExpressionLengths] = [:]
+  var characters: [SpelledSet: RegularID] = [:]
 
   private(set) var maxNodes: Int
   private(set) var maxRows: Int
@@ -147,8 +148,9 @@ struct RegularArena: Sendable {
     for id in unique {
       if case .not(let inner) = nodes[Int(id)], unique.contains(inner) { return Self.nothing }
     }
-    for part in unique where unique.contains(where: { $0 != part && admits(part, $0) }) {
-      return all(unique.filter { $0 != part })
+    // Loops, as a closure here would copy the arena.
+    for part in unique {
+      for other in unique where other != part && admits(part, other) { return all(unique.filter { $0 != part }) }
     }
     return unique.count == 1 ? unique[0] : intern(.all(unique))
   }

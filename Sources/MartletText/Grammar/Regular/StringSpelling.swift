@@ -1,5 +1,5 @@
 /// How the characters of a pattern appear in the output.
-enum StringSpelling: Sendable {
+enum StringSpelling: Sendable, Hashable {
   /// As they are, in UTF-8.
   case plain
   /// Inside a JSON string: quotes, backslashes and control characters escaped in their shortest form, all else as it is.
@@ -9,6 +9,14 @@ enum StringSpelling: Sendable {
 extension RegularArena {
   /// One character of `set`.
   mutating func character(_ set: CodePointSet, _ spelling: StringSpelling) -> RegularID {
+    let key = SpelledSet(set: set, spelling: spelling)
+    if let known = characters[key] { return known }
+    let result = newCharacter(set, spelling)
+    characters[key] = result
+    return result
+  }
+
+  private mutating func newCharacter(_ set: CodePointSet, _ spelling: StringSpelling) -> RegularID {
     switch spelling {
     case .plain: return utf8(set)
     case .json:

@@ -50,9 +50,8 @@ struct TransitionRows: Sendable {
   func bytes(_ row: Int32, to target: RegularID) -> ByteSet {
     let isShared = Int(row) << 8 < sharedRows.count
     let base = isShared ? Int(row) << 8 : Int(row) << 8 - sharedRows.count
-    return unsafe (isShared ? sharedRows : ownRows).withUnsafeBufferPointer { rows in
-      ByteSet(where: { unsafe rows[base + Int($0)] == target })
-    }
+    return isShared
+      ? ByteSet(sharedRows.span, from: base, equalTo: target) : ByteSet(ownRows.span, from: base, equalTo: target)
   }
 
   /// - Parameter body: gets states of this table only.
