@@ -40,7 +40,7 @@ static const mk_table avx2_table = MK_CPU_TABLE(avx2, avx2, 1, "cpu-avx2", "AVX2
 static const mk_table avx512_table =
     MK_CPU_TABLE(avx512, avx512, 1, "cpu-avx512", "AVX-512 with VNNI integer dot products");
 static const mk_table amx_table = MK_CPU_TABLE_OF(avx512, amx, amx, mk_tiles_linear_workspace, 1, "cpu-amx",
-                                                  "AMX tiles for products of bytes and of bfloat16, and AVX-512 with VNNI");
+                                                  "AMX tiles for bfloat16, AVX-512 with VNNI for all else");
 
 static int has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
@@ -52,18 +52,18 @@ static int has_avx512(void) {
          __builtin_cpu_supports("avx512vnni");
 }
 
-/// Whether the processor has tiles of bytes and of bfloat16, and the system lets this process use them: it must be asked,
+/// Whether the processor has tiles of bfloat16, and the system lets this process use them: it must be asked,
 /// since their state is large. To ask again changes nothing.
 static int has_amx(void) {
 #if defined(MK_EMULATE_TILES)
   return has_avx512();
 #else
-  enum { BFLOAT16 = 1 << 22, TILES = 1 << 24, BYTES = 1 << 25, SAVED_EXTENDED = 1 << 27, TILE_STATE = 3 << 17 };
+  enum { BFLOAT16 = 1 << 22, TILES = 1 << 24, SAVED_EXTENDED = 1 << 27, TILE_STATE = 3 << 17 };
   enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; // ARCH_REQ_XCOMP_PERM and XFEATURE_XTILEDATA
   unsigned a, b, c, d;
   if (!has_avx512() || !__get_cpuid(1, &a, &b, &c, &d) || !(c & SAVED_EXTENDED)) return 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-  if ((d & (BFLOAT16 | TILES | BYTES)) != (BFLOAT16 | TILES | BYTES)) return 0;
+  if ((d & (BFLOAT16 | TILES)) != (BFLOAT16 | TILES)) return 0;
   __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
   return (a & TILE_STATE) == TILE_STATE && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 #endif

@@ -412,24 +412,14 @@ const mk_expand mk_avx512_expand[MK_FORMAT_COUNT] = {
 mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
   static const mk_strip_variant variant = {
       .group = MK_GROUP_MAX,
-      .groups_for_panels = 8,
+      .groups_for_panels = MK_AVX512_GROUPS_FOR_PANELS,
+      .pair_blocks = {[MK_F16] = MK_AVX512_PAIR_BLOCKS, [MK_BF16] = MK_AVX512_PAIR_BLOCKS},
       .fused = &mk_avx512_fused_ops,
       .quantize_group = mk_avx512_quantize_group,
       .encode_group = mk_avx512_encode_group,
-      .kernels = {MK_AVX512_KERNELS, [MK_BF16] = mk_avx512_tiles[MK_BF16]},
+      .kernels = {MK_AVX512_KERNELS, MK_AVX512_KERNEL(BF16)},
       .expand = mk_avx512_expand,
-      .pair_kernels = {[MK_F16] = mk_avx512_coded_pairs,
-                       [MK_BF16] = mk_avx512_coded_pairs,
-                       [MK_Q4_0] = mk_avx512_panels[0][0],
-                       [MK_Q4_1] = mk_avx512_panels[0][1],
-                       [MK_Q5_0] = mk_avx512_panels[0][0],
-                       [MK_Q5_1] = mk_avx512_panels[0][1],
-                       [MK_Q8_0] = mk_avx512_panels[0][0],
-                       [MK_Q2_K] = mk_avx512_panels[1][1],
-                       [MK_Q3_K] = mk_avx512_panels[1][0],
-                       [MK_Q4_K] = mk_avx512_panels[0][1],
-                       [MK_Q5_K] = mk_avx512_panels[0][1],
-                       [MK_Q6_K] = mk_avx512_panels[1][0]},
+      .pair_kernels = {MK_AVX512_PAIR_KERNELS, [MK_BF16] = mk_avx512_coded_pairs},
   };
   return mk_strips_linear(stream, args, &variant);
 }

@@ -9,18 +9,27 @@
 
 #define MK_AVX512_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"
 
-/// AVX-512's own kernels, by format and tokens less one.
+/// AVX-512's own kernels, by format and tokens less one, and by [sub-blocks - 1][minimum].
 extern const mk_tile_kernel mk_avx512_tiles[MK_FORMAT_COUNT][MK_GROUP_MAX];
+extern const mk_tile_kernel mk_avx512_coded_pairs[MK_GROUP_MAX];
+extern const mk_tile_kernel mk_avx512_panels[2][2][MK_GROUP_MAX];
+extern const mk_expand mk_avx512_expand[MK_FORMAT_COUNT];
+
+/// The parts of a mk_strip_variant for all formats but BF16.
 #define MK_AVX512_KERNEL(D) [MK_##D] = mk_avx512_tiles[MK_##D]
-/// Of all formats but BF16.
 #define MK_AVX512_KERNELS                                                                                             \
   MK_AVX512_KERNEL(F32), MK_AVX512_KERNEL(F16), MK_AVX512_KERNEL(Q4_0), MK_AVX512_KERNEL(Q4_1), MK_AVX512_KERNEL(Q5_0), \
       MK_AVX512_KERNEL(Q5_1), MK_AVX512_KERNEL(Q8_0), MK_AVX512_KERNEL(Q2_K), MK_AVX512_KERNEL(Q3_K),                 \
       MK_AVX512_KERNEL(Q4_K), MK_AVX512_KERNEL(Q5_K), MK_AVX512_KERNEL(Q6_K)
-extern const mk_tile_kernel mk_avx512_coded_pairs[MK_GROUP_MAX];
-/// Of formats with [sub-blocks - 1][minimum].
-extern const mk_tile_kernel mk_avx512_panels[2][2][MK_GROUP_MAX];
-extern const mk_expand mk_avx512_expand[MK_FORMAT_COUNT];
+#define MK_AVX512_PAIR_KERNELS                                                                                     \
+  [MK_F16] = mk_avx512_coded_pairs, [MK_Q4_0] = mk_avx512_panels[0][0], [MK_Q4_1] = mk_avx512_panels[0][1],         \
+  [MK_Q5_0] = mk_avx512_panels[0][0], [MK_Q5_1] = mk_avx512_panels[0][1], [MK_Q8_0] = mk_avx512_panels[0][0],       \
+  [MK_Q2_K] = mk_avx512_panels[1][1], [MK_Q3_K] = mk_avx512_panels[1][0], [MK_Q4_K] = mk_avx512_panels[0][1],       \
+  [MK_Q5_K] = mk_avx512_panels[0][1], [MK_Q6_K] = mk_avx512_panels[1][0]
+
+/// From so many groups on panels pay, and blocks of a range of a pair of 16-bit codes.
+enum { MK_AVX512_GROUPS_FOR_PANELS = 8, MK_AVX512_PAIR_BLOCKS = 6 };
+
 void mk_avx512_quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
 void mk_avx512_encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
 

@@ -21,8 +21,8 @@ enum { GROUPS_OF_PAIRS = 8 };
 /// Groups whose activations stay in the caches while strips pass that are no pairs.
 enum { GROUPS_OF_STRIPS = 8 };
 
-/// Groups whose partial sums fit the scratch behind a panel.
-enum { PAIR_GROUPS = 128, PANEL_BYTES = 48 << 10 };
+/// Blocks of a panel, of which the first-level cache holds most, and groups whose partial sums fit the scratch.
+enum { PANEL_BLOCKS = 20, PAIR_GROUPS = 128, PANEL_BYTES = 48 << 10 };
 _Static_assert(PANEL_BYTES + PAIR_GROUPS * MK_GROUP_MAX * MK_PAIR * MK_STRIP * sizeof(float) <= MK_SCRATCH_BYTES,
                "a worker has room for a panel and for partial sums");
 
@@ -111,11 +111,7 @@ static bool is_expanded(const strips_context *context, mk_dtype dtype) {
 static bool takes_pairs(const strips_context *context, const mk_matrix *matrix) {
   if (!context->variant->pair_kernels[matrix->dtype]) return false;
   if (is_expanded(context, matrix->dtype)) return context->groups >= context->variant->groups_for_panels;
-  return matrix->layout == MK_LAYOUT_TILES || context->args->rows >= TOKENS_FOR_PAIRS;
-}
-
-static void begin_pairs(const strips_context *context, const mk_matrix *matrix) {
-  if (context->variant->begin_pairs && takes_pairs(context, matrix)) context->variant->begin_pairs(matrix->dtype);
+  return context->args->rows >= TOKENS_FOR_PAIRS;
 }
 
 typedef struct {
@@ -206,7 +202,7 @@ static void multiply_pair(const strips_context *context, mk_tile tile, const mk_
   const mk_strip_variant *variant = context->variant;
   const bool expanded = is_expanded(context, matrix->dtype);
   const uint32_t blocks = quotient_up(context->cols, MK_BLOCK);
-  const uint32_t step = mk_range_of(blocks, expanded ? MK_PANEL_BLOCKS : MK_CODED_BLOCKS);
+  const uint32_t step = mk_range_of(blocks, expanded ? PANEL_BLOCKS : variant->pair_blocks[matrix->dtype]);
   const mk_tile_strip strips[MK_PAIR] = {tile.strips[0], tile.strips[1]};
   for (tile.first = 0; tile.first < blocks; tile.first = tile.end) {
     tile.end = smaller(tile.first + step, blocks);
@@ -239,7 +235,6 @@ static void multiply(const strips_context *context, const mk_linear_segment *seg
     multiply_strips(context, segment, output, strips, groups);
     return;
   }
-  begin_pairs(context, matrix);
   mk_tile tile = {.y_stride = context->args->y_stride, .adds = context->args->output == MK_OUTPUT_ADD};
   for (uint32_t strip = strips.first; strip < strips.end; strip += MK_PAIR) {
     tile.strips[0] = tile.strips[1] = strip_of(context, segment, output, strip);
@@ -257,7 +252,6 @@ static void multiply_gated_strips(const strips_context *context, range strips, r
   mk_tile tile = {.y_stride = 2 * count, .parts = groups.end - groups.first};
   for (uint32_t s = 0; s < 2; s++) {
     const mk_matrix *matrix = &segments[s].matrix;
-    begin_pairs(context, matrix);
     tile.ahead = ahead_of(context, matrix);
     for (uint32_t strip = strips.first; strip < strips.end; strip++) {
       tile.strips[0] = strip_of(context, &segments[s], 0, strip);
@@ -282,7 +276,6 @@ static void multiply_gated(const strips_context *context, range strips, range gr
     multiply_gated_strips(context, strips, groups, (float *)(void *)scratch);
     return;
   }
-  begin_pairs(context, &gate->matrix);
   for (uint32_t strip = strips.first; strip < strips.end; strip++) {
     const mk_tile tile = {
         .strips = {strip_of(context, gate, 0, strip), strip_of(context, up, 0, strip)}, .y_stride = MK_PAIR * MK_STRIP};
@@ -317,12 +310,13 @@ static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
   range groups = {.first = piece / strip_pieces * context->groups_per_piece};
   groups.end = smaller(groups.first + context->groups_per_piece, context->groups);
   uint8_t *scratch = mk_stream_scratch(context->stream, worker);
+  if (context->needs.split) context->variant->begin_tiles();
   if (is_gated(context)) {
     multiply_gated(context, strips, groups, scratch);
   } else {
     multiply_segments(context, strips, groups, scratch);
   }
-  if (context->variant->end_pairs) context->variant->end_pairs();
+  if (context->needs.split) context->variant->end_tiles();
 }
 
 /// Nanoseconds of one group of tokens on one strip, roughly: reading the strip or multiplying, whichever is longer.

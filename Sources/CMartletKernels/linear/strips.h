@@ -56,9 +56,6 @@ static inline uint32_t mk_range_of(uint32_t blocks, uint32_t most) {
   return ranges == 0 ? 0 : blocks / ranges + (blocks % ranges != 0);
 }
 
-/// Blocks of a pair, of which the first-level cache holds most.
-enum { MK_PANEL_BLOCKS = 20, MK_CODED_BLOCKS = 12 };
-
 /// Makes the panel of a tile's blocks.
 typedef void (*mk_expand)(const mk_tile *tile, uint8_t *panel);
 
@@ -67,6 +64,7 @@ typedef void (*mk_expand)(const mk_tile *tile, uint8_t *panel);
 /// panel that these read, which pays from `groups_for_panels` groups on.
 typedef struct mk_strip_variant {
   uint32_t group, groups_for_panels;
+  uint8_t pair_blocks[MK_FORMAT_COUNT]; ///< of a range, of formats with pairs that are no panels
   const mk_fused_ops *fused;
   void (*quantize_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
   void (*encode_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
@@ -75,8 +73,8 @@ typedef struct mk_strip_variant {
   const mk_tile_kernel *pair_kernels[MK_FORMAT_COUNT];
   // Of variants that multiply MK_LAYOUT_TILES, else NULL:
   void (*split_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
-  void (*begin_pairs)(mk_dtype dtype); ///< before a worker multiplies pairs of strips of a format
-  void (*end_pairs)(void);             ///< when it has
+  void (*begin_tiles)(void); ///< before a worker multiplies a piece with such a matrix
+  void (*end_tiles)(void);   ///< when it has
 } mk_strip_variant;
 
 mk_status mk_strips_linear(mk_stream *stream, const mk_linear_args *args, const mk_strip_variant *variant);

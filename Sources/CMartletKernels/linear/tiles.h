@@ -40,18 +40,6 @@ static inline void mk_tile_store(int t, void *to, size_t stride) {
     memcpy((uint8_t *)to + stride * (size_t)row, tiles.data[t][row], tiles.shapes.row_bytes[t]);
   }
 }
-static inline void mk_tile_add_byte_products(int to, int a, int b) {
-  for (int row = 0; row < tiles.shapes.rows[to]; row++) {
-    for (int column = 0; column < tiles.shapes.row_bytes[to] / 4; column++) {
-      int32_t sum;
-      memcpy(&sum, &tiles.data[to][row][4 * column], 4);
-      for (int k = 0; k < tiles.shapes.row_bytes[a]; k++) {
-        sum += (int8_t)tiles.data[a][row][k] * tiles.data[b][k / 4][4 * column + k % 4];
-      }
-      memcpy(&tiles.data[to][row][4 * column], &sum, 4);
-    }
-  }
-}
 static inline float mk_tile_bfloat(const uint8_t *from) {
   uint32_t bits = (uint32_t)from[0] << 16 | (uint32_t)from[1] << 24;
   float value;
@@ -74,15 +62,13 @@ static inline void mk_tile_add_bfloat_products(int to, int a, int b) {
 #else
 #include <immintrin.h>
 
-#define MK_TILES_TARGET ",amx-tile,amx-int8,amx-bf16"
+#define MK_TILES_TARGET ",amx-tile,amx-bf16"
 
 #define mk_tiles_begin(shapes) _tile_loadconfig(shapes)
 #define mk_tiles_end() _tile_release()
 #define mk_tile_zero(t) _tile_zero(t)
 #define mk_tile_load(t, from, stride) _tile_loadd(t, from, stride)
 #define mk_tile_store(t, to, stride) _tile_stored(t, to, stride)
-/// int32 to[r][c] += sum over k of int8 a[r][k] * uint8 b[k / 4][c][k % 4].
-#define mk_tile_add_byte_products(to, a, b) _tile_dpbsud(to, a, b)
 /// float to[r][c] += sum over k of bfloat a[r][k] * bfloat b[k / 2][c][k % 2].
 #define mk_tile_add_bfloat_products(to, a, b) _tile_dpbf16ps(to, a, b)
 #endif
