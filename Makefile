@@ -12,7 +12,7 @@ ARGS ?=
 export ARCHS ?= 90a
 PYTHON ?= python3
 
-.PHONY: help dependencies build model serve test unit check format end-to-end page-test cuda neon-test clean
+.PHONY: help dependencies build model serve test unit check format end-to-end page-test cuda neon-test tile-test clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -53,6 +53,9 @@ cuda: ## The CUDA backend and its test, no GPU needed (ARCHS="80 89 90a 100a 120
 
 neon-test: ## The Arm kernels against the scalar reference, under qemu
 	@scripts/neon-test --install
+
+tile-test: ## The kernels of matrix tiles (AMX) against the scalar reference, tiles in plain C
+	@scripts/tile-test
 
 clean: ## Remove what was built (keeps fetched models)
 	swift package clean

@@ -33,4 +33,10 @@ MK_DECLARE_OPS(neon)
 mk_status mk_neon_dot_linear(mk_stream *stream, const mk_linear_args *args);
 mk_status mk_neon_matrix_linear(mk_stream *stream, const mk_linear_args *args);
 
+/// AMX's packing and `linear`; its other ops are AVX-512's.
+mk_status mk_amx_matrix_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out);
+mk_status mk_amx_linear(mk_stream *stream, const mk_linear_args *args);
+
 size_t mk_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs);
+/// With room for activations of MK_LAYOUT_TILES.
+size_t mk_tiles_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs);

@@ -32,7 +32,7 @@ package struct DeviceSelection: Sendable {
         guard options.device.contains("/") else {
           throw MartletError(
             .machine,
-            "--device \(options.device): is not known; use auto, cpu, cuda, reference, avx2, avx512 or a library's path"
+            "--device \(options.device): is not known; use auto, cpu, cuda, reference, avx2, avx512, amx, neon or a library's path"
           )
         }
         try self.init(library: options.device)

@@ -97,7 +97,7 @@ public struct EngineOptions: Sendable {
   /// Worker threads; nil: one for each core this process may use.
   public var threads: Int?
   /// "auto" (a GPU where one can be used, else the CPU), "cpu", "cuda", one of the CPU's kernel sets ("reference",
-  /// "avx2", "avx512", "neon"), or the path of a backend library.
+  /// "avx2", "avx512", "amx", "neon"), or the path of a backend library.
   public var device = "auto"
   /// On a GPU: a request's bytes do not depend on its neighbours, on chunking or on cache hits, as on a CPU. Slower.
   public var deterministic = false

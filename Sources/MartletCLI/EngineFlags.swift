@@ -84,7 +84,7 @@ struct EngineFlags: ParsableArguments {
 
   @Option(
     help:
-      "Where the model runs: auto (a GPU if one can be used), cpu, cuda, a CPU kernel set (reference, avx2, avx512, neon), or the path of a backend library."
+      "Where the model runs: auto (a GPU if one can be used), cpu, cuda, a CPU kernel set (reference, avx2, avx512, amx, neon), or the path of a backend library."
   )
   var device = "auto"
 

@@ -5,7 +5,7 @@ import Glibc
 @safe package struct KernelTable: Sendable {
   package enum Variant: String, Sendable, CaseIterable {
     case best = "auto"
-    case reference, avx2, avx512, neon
+    case reference, avx2, avx512, amx, neon
   }
 
   // Tables are constant data that lives as long as the process; libraries are never closed.
@@ -51,6 +51,7 @@ import Glibc
     case .reference: number = MK_CPU_REFERENCE
     case .avx2: number = MK_CPU_AVX2
     case .avx512: number = MK_CPU_AVX512
+    case .amx: number = MK_CPU_AMX
     case .neon: number = MK_CPU_NEON
     }
     guard let table = unsafe mk_cpu_table(UInt32(number)) else { return nil }

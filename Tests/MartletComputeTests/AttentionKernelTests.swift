@@ -90,7 +90,7 @@ import Testing
   @Test(arguments: [MK_F32, MK_F16, MK_BF16], [UInt32(0), 20])
   func bitsDependNeitherOnChunksNorOnPages(dtype: Int, window: UInt32) throws {
     let plain: [Int32] = [0, 1, 2, 3, 4, 5], shuffled: [Int32] = [9, 3, 11, 0, 7, 5]
-    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
       guard let whole = try outputs(variant: variant, chunk: 75, dtype: dtype, window: window, order: plain) else {
         continue
       }
@@ -134,7 +134,7 @@ import Testing
         try outputs(
           variant: MK_CPU_REFERENCE, chunk: 75, dtype: cache.dtype, window: window, order: order, shape: shape))
       #expect(expected.allSatisfy { $0.isFinite })
-      for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+      for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
         guard
           let values = try outputs(
             variant: variant, chunk: 33, dtype: cache.dtype, window: window, order: order, shape: shape)

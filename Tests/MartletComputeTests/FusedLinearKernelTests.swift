@@ -99,7 +99,7 @@ import Testing
 
   /// The most rows are enough for panels.
   @Test(arguments: cases, [1, 6, 75]) func aFusedProductGivesTheBitsOfSeparateOps(format: Case, rows: Int) {
-    for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+    for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
       guard let stream = CPUStream(variant) else { continue }
       let problem = Problem(stream, format, rows: rows), width = Problem.outputs
       let product = problem.product(problem.norm(), normed: false)

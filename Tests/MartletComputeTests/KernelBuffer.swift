@@ -34,4 +34,4 @@ import Testing
 }
 
 /// Every kernel variant of a CPU; tests pass over those that this processor does not run.
-let cpuVariants = [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON]
+let cpuVariants = [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON]

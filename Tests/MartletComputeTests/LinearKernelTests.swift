@@ -108,7 +108,7 @@ import Testing
     let reference = try #require(CPUStream(MK_CPU_REFERENCE))
     let expected = try run(reference, format, weights, outputs: outputs, x: x, rows: most, bias: bias)
     #expect(expected.allSatisfy { $0.isFinite })
-    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
       guard let stream = CPUStream(variant) else { continue }
       for rows in [1, 2, 5, 7, 16, 33, most] {
         let result = try run(stream, format, weights, outputs: outputs, x: x, rows: rows, bias: bias)
@@ -133,7 +133,7 @@ import Testing
     let reference = try #require(CPUStream(MK_CPU_REFERENCE))
     let expected = try run(reference, format, weights, outputs: outputs, x: x, rows: 33, bias: bias)
     let size = (expected.map { $0 * $0 }.reduce(0, +) / Float(expected.count)).squareRoot()
-    for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+    for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
       guard let stream = CPUStream(variant) else { continue }
       let whole = try run(stream, format, weights, outputs: outputs, x: x, rows: 33, bias: bias)
       let worst = zip(whole, expected).map { abs($0 - $1) }.max() ?? .infinity
@@ -154,7 +154,7 @@ import Testing
     weights[2 * (columns + 7)] = UInt8(value.bitPattern >> 16 & 0xff)
     weights[2 * (columns + 7) + 1] = UInt8(value.bitPattern >> 24)
     let x = [Float](repeating: 1, count: columns), bias = [Float](repeating: 0, count: outputs)
-    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
       guard let stream = CPUStream(variant) else { continue }
       let y = try run(stream, format, weights, outputs: outputs, x: x, rows: 1, bias: bias)
       #expect(y.map(\.isFinite) == [true, false, true], "variant \(variant)")
@@ -185,7 +185,7 @@ import Testing
     x[10 * columns + 95] = .infinity
     let reference = try #require(CPUStream(MK_CPU_REFERENCE))
     let expected = try run(reference, format, weights, outputs: outputs, x: x, rows: rows, bias: bias)
-    for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+    for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
       guard let stream = CPUStream(variant) else { continue }
       for count in 1...rows {
         let y = try run(stream, format, weights, outputs: outputs, x: x, rows: count, bias: bias)

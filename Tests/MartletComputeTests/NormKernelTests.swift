@@ -50,7 +50,7 @@ import Testing
   func normsAgreeWithTheReference(mode: Int, columns: Int) throws {
     for rows in [1, 5] {
       let expected = try #require(try norm(MK_CPU_REFERENCE, mode: mode, rows: rows, columns: columns))
-      for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+      for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
         guard let values = try norm(variant, mode: mode, rows: rows, columns: columns) else { continue }
         for (left, right) in [(values.y, expected.y), (values.residual, expected.residual)] {
           let worst = zip(left, right).map { abs($0 - $1) / max(1, abs($1)) }.max() ?? .infinity
@@ -65,7 +65,7 @@ import Testing
   func gatesAgreeWithTheReference(activation: Int, width: Int) throws {
     for rows in [1, 3] {
       let expected = try #require(try gated(MK_CPU_REFERENCE, activation: activation, rows: rows, width: width))
-      for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+      for variant in [MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
         guard let values = try gated(variant, activation: activation, rows: rows, width: width) else { continue }
         let worst = zip(values, expected).map { abs($0 - $1) / max(1, abs($1)) }.max() ?? .infinity
         #expect(worst < 1e-5)
@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test func badSizesAreRefused() throws {
-    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON] {
+    for variant in [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON] {
       guard let stream = CPUStream(variant) else { continue }
       var empty = unsafe mk_norm_args()
       unsafe empty.rows = 1

@@ -74,7 +74,7 @@ import Testing
         row(0.8, position: position), row(1, topP: 0.9, position: position), row(1, topK: 40, position: position),
       ]
       for row in rows {
-        let tokens = [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_NEON].compactMap {
+        let tokens = [MK_CPU_REFERENCE, MK_CPU_AVX2, MK_CPU_AVX512, MK_CPU_AMX, MK_CPU_NEON].compactMap {
           CPUStream($0, threads: 1)
         }
         .map { draw($0, logits, row) }

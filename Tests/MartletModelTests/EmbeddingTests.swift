@@ -80,7 +80,7 @@ import Testing
     return difference / (expected.map(abs).max() ?? 0)
   }
 
-  @Test(arguments: FamilyGoldenTests.families, [KernelTable.Variant.reference, .avx2, .avx512, .neon])
+  @Test(arguments: FamilyGoldenTests.families, [KernelTable.Variant.reference, .avx2, .avx512, .amx, .neon])
   func hiddenStatesAgreeInFloat32(family: String, variant: KernelTable.Variant) throws {
     guard let table = KernelTable(cpu: variant) else { return }
     let folder = try #require(Bundle.module.url(forResource: "Goldens/families/\(family)", withExtension: nil))

@@ -77,7 +77,7 @@ import Testing
     return (prefill, decode)
   }
 
-  @Test(arguments: families, [KernelTable.Variant.reference, .avx2, .avx512, .neon])
+  @Test(arguments: families, [KernelTable.Variant.reference, .avx2, .avx512, .amx, .neon])
   func logitsAgreeInFloat32(family: String, variant: KernelTable.Variant) throws {
     guard KernelTable(cpu: variant) != nil else { return }
     for chunk in [64, 5] {

@@ -46,7 +46,7 @@ import Testing
     let values = FamilyGoldenTests.floats(try #require(expected[name]))
     let tensor = try #require(try Self.file().tensors["m." + name])
     #expect(tensor.shape == [3, 512])
-    for variant in [KernelTable.Variant.reference, .avx2, .avx512, .neon] {
+    for variant in [KernelTable.Variant.reference, .avx2, .avx512, .amx, .neon] {
       guard let table = KernelTable(cpu: variant) else { continue }
       let device = try Device(table: table)
       guard let base = unsafe tensor.bytes.baseAddress else { continue }

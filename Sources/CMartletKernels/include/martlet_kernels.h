@@ -298,7 +298,7 @@ typedef struct mk_device_info {
 
 typedef struct mk_table {
   uint32_t abi_version;
-  const char *name;        ///< "cpu-reference", "cpu-avx2", "cpu-avx512", "cuda" ...
+  const char *name;        ///< "cpu-reference", "cpu-avx2", "cpu-avx512", "cpu-amx", "cuda" ...
   const char *description; ///< what was found, for `martlet doctor`
   mk_dtype activation_dtype; ///< for activations that are not the residual or logits; MK_F32 on CPUs
   uint32_t fused_linear;     ///< non-zero: `linear` takes norm_weight and every output, `attention` takes rope
@@ -364,7 +364,7 @@ typedef struct mk_table {
 } mk_table;
 
 /// The CPU implementations. MK_CPU_BEST picks what this processor runs; a variant it cannot run gives NULL.
-enum { MK_CPU_BEST = 0, MK_CPU_REFERENCE = 1, MK_CPU_AVX2 = 2, MK_CPU_AVX512 = 3, MK_CPU_NEON = 4 };
+enum { MK_CPU_BEST = 0, MK_CPU_REFERENCE = 1, MK_CPU_AVX2 = 2, MK_CPU_AVX512 = 3, MK_CPU_NEON = 4, MK_CPU_AMX = 5 };
 typedef uint32_t mk_cpu_variant;
 const mk_table *mk_cpu_table(mk_cpu_variant variant);
 

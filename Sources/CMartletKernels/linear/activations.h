@@ -36,6 +36,16 @@ static inline size_t mk_coded_activation_bytes(size_t tokens, uint32_t cols) {
   return tokens * (((size_t)cols + MK_BLOCK - 1) / MK_BLOCK) * MK_CODED_TOKEN_BLOCK_BYTES;
 }
 
+/// Activations for bfloat16 matrices in tiles (MK_LAYOUT_TILES), each as the sum of two bfloat16 numbers: a block of a group
+/// is bfloat16 [2][8][32], the upper halves of eight tokens' values and then what these lack. Tokens that are not there and
+/// columns past the last are zeros.
+enum { MK_SPLIT_GROUP = 8, MK_SPLIT_BLOCK_BYTES = 2 * MK_SPLIT_GROUP * MK_BLOCK * 2 };
+
+static inline size_t mk_split_activation_bytes(size_t tokens, uint32_t cols) {
+  const size_t groups = (tokens + MK_SPLIT_GROUP - 1) / MK_SPLIT_GROUP;
+  return groups * (((size_t)cols + MK_BLOCK - 1) / MK_BLOCK) * MK_SPLIT_BLOCK_BYTES;
+}
+
 /// Floats order like these integers; the mapping is its own inverse.
 static inline int32_t mk_order_of_bits(int32_t bits) { return bits ^ ((bits >> 31) & 0x7FFFFFFF); }
 

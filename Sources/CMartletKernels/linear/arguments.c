@@ -7,6 +7,10 @@ size_t mk_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_ou
   return (max_rows * (blocks * (MK_TOKEN_BLOCK_BYTES + MK_CODED_TOKEN_BLOCK_BYTES) + row) + 63) & ~(size_t)63;
 }
 
+size_t mk_tiles_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs) {
+  return mk_linear_workspace(max_rows, max_cols, max_outputs) + 64 + mk_split_activation_bytes(max_rows, max_cols);
+}
+
 static mk_status check_output(const mk_linear_args *args, bool fused) {
   if (args->x_dtype != MK_F32 || args->y_dtype != MK_F32 || args->output > MK_OUTPUT_GELU_TANH) return MK_UNSUPPORTED;
   if (!fused && (args->norm_weight || args->output != MK_OUTPUT_STORE)) return MK_UNSUPPORTED;
@@ -23,9 +27,10 @@ mk_status mk_check_linear(const mk_linear_args *args, bool fused, mk_linear_need
     const mk_matrix *matrix = &args->segments[s].matrix;
     if (!mk_matrix_is_valid(matrix) || matrix->cols != needs->cols) return MK_INVALID_ARGUMENT;
     outputs += matrix->rows;
-    const bool quantized = mk_format_of(matrix->dtype)->quantized, packed = matrix->layout == MK_LAYOUT_STRIPS;
+    const bool quantized = mk_format_of(matrix->dtype)->quantized, packed = matrix->layout != MK_LAYOUT_FILE;
     needs->quantized |= quantized;
-    needs->coded |= mk_is_coded(matrix->dtype) && packed;
+    needs->coded |= mk_is_coded(matrix->dtype) && matrix->layout == MK_LAYOUT_STRIPS;
+    needs->split |= matrix->layout == MK_LAYOUT_TILES;
     needs->floats |= matrix->dtype == MK_F32;
     needs->packed |= packed;
     needs->unpacked |= !packed;
@@ -34,7 +39,9 @@ mk_status mk_check_linear(const mk_linear_args *args, bool fused, mk_linear_need
   const uint64_t width = args->output < MK_OUTPUT_SILU ? outputs : outputs / 2;
   if (!args->x || !args->y || args->x_stride < needs->cols || args->y_stride < width) return MK_INVALID_ARGUMENT;
   needs->coded_offset = needs->quantized ? mk_activation_bytes(args->rows, needs->cols) : 0;
-  needs->normed_offset = needs->coded_offset + (needs->coded ? mk_coded_activation_bytes(args->rows, needs->cols) : 0);
+  needs->split_offset = needs->coded_offset + (needs->coded ? mk_coded_activation_bytes(args->rows, needs->cols) : 0);
+  if (needs->split) needs->split_offset = (needs->split_offset + 63) & ~(size_t)63;
+  needs->normed_offset = needs->split_offset + (needs->split ? mk_split_activation_bytes(args->rows, needs->cols) : 0);
   const size_t normed = needs->floats && args->norm_weight ? (size_t)args->rows * needs->cols * sizeof(float) : 0;
   const size_t bytes = needs->normed_offset + normed;
   if (bytes > 0 && (!args->workspace || args->workspace_bytes < bytes)) return MK_INVALID_ARGUMENT;

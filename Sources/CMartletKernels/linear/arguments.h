@@ -8,8 +8,10 @@ typedef struct mk_linear_needs {
   bool work;             ///< false: nothing to compute
   bool quantized;        ///< some segment multiplies activations quantised to 8 bits
   bool coded;            ///< some packed segment multiplies activations of 16-bit codes
+  bool split;            ///< some segment multiplies activations split in two bfloat16
   bool floats;           ///< some segment multiplies activations as they are
   size_t coded_offset;   ///< where 16-bit codes stand in the workspace
+  size_t split_offset;   ///< where split activations stand there, a multiple of 64
   size_t normed_offset;  ///< where normed rows [rows][cols] stand there, for segments that multiply them as they are
   bool packed, unpacked; ///< the layouts among the segments
 } mk_linear_needs;

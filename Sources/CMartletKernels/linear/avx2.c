@@ -272,7 +272,7 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
 #define KERNEL(D, N, KIND) \
   static void tile_##D##_##N(const mk_tile *tile) { KIND##_tile(MK_##D, N, tile); }
 #define KERNELS(D, KIND) KERNEL(D, 1, KIND) KERNEL(D, 2, KIND) KERNEL(D, 3, KIND) KERNEL(D, 4, KIND)
-#define ENTRY(D) [MK_##D] = {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4}
+#define ENTRY(D) [MK_##D] = (const mk_tile_kernel[]){tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4}
 
 KERNELS(F32, float)
 KERNELS(F16, coded)
@@ -290,15 +290,16 @@ KERNELS(Q6_K, quantized)
 
 #pragma clang attribute pop
 
+static const mk_strip_variant strip_variant = {
+    .group = GROUP,
+    .fused = &mk_avx2_fused_ops,
+    .quantize_group = quantize_group,
+    .encode_group = encode_group,
+    .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
+                ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)},
+};
+
 mk_status mk_avx2_linear(mk_stream *stream, const mk_linear_args *args) {
-  static const mk_strip_variant variant = {
-      .group = GROUP,
-      .fused = &mk_avx2_fused_ops,
-      .quantize_group = quantize_group,
-      .encode_group = encode_group,
-      .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
-                  ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)},
-  };
-  return mk_strips_linear(stream, args, &variant);
+  return mk_strips_linear(stream, args, &strip_variant);
 }
 #endif

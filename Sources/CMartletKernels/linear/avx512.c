@@ -1,9 +1,7 @@
 /// `linear` for processors with AVX-512 (F, BW, DQ, VL) and VNNI. A vector holds
 /// a value of each of the 16 rows of a strip.
 #if defined(__x86_64__)
-#include "strips.h"
-
-#include <immintrin.h>
+#include "avx512.h"
 
 mk_status mk_avx512_matrix_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes) {
   return mk_strips_packed_bytes(dtype, rows, cols, bytes);
@@ -13,19 +11,14 @@ mk_status mk_avx512_matrix_pack(mk_stream *stream, const mk_matrix *source, void
   return mk_strips_pack(stream, source, destination, out);
 }
 
-#pragma clang attribute push(                                                                          \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), \
-    apply_to = function)
-
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("clang loop unroll(full)")
+#pragma clang attribute push(__attribute__((target(MK_AVX512_TARGET))), apply_to = function)
 
 /// Tokens that meet a panel at a time, so that their sums stay in registers.
 enum { TOKENS = 4 };
 
 #include "activations_avx512.h"
 
-static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+void mk_avx512_quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
   for (uint32_t b = 0; b < cols / MK_BLOCK; b++, out += (size_t)count * MK_TOKEN_BLOCK_BYTES) {
     quantize_block_of_group(x + (size_t)b * MK_BLOCK, stride, count, out);
   }
@@ -33,7 +26,7 @@ static void quantize_group(const float *x, uint32_t stride, uint32_t cols, uint3
 
 #include "../ops/codes.h"
 
-static void encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
+void mk_avx512_encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
   mk_encode_group(x, stride, cols, count, out);
 }
 
@@ -106,18 +99,6 @@ INLINE block_header load_scales(const mk_format format, const uint8_t *halves, c
   return out;
 }
 
-INLINE __m512i broadcast_integer(const uint8_t *from) {
-  int32_t value;
-  memcpy(&value, from, 4);
-  return _mm512_set1_epi32(value);
-}
-
-INLINE __m512 broadcast_float(const uint8_t *from) {
-  float value;
-  memcpy(&value, from, 4);
-  return _mm512_set1_ps(value);
-}
-
 /// The weights' side of a pair (activations.h) over vectors [first, end). Vectors are added in 8 bits as far as they
 /// cannot overflow: 8 of up to 5 bits, 4 of 6 bits. Sums of 8-bit codes are `stored` in the strip.
 INLINE __m512i code_pair(const mk_format format, const __m512i *w, int first, int end, const uint8_t *stored) {
@@ -160,16 +141,6 @@ INLINE void dot(uint32_t n, const __m512i *w, int first, int end, __m512i pair, 
   }
 }
 
-/// Sum of a token's values in a sub-block; `fields` are the token's in a block of a group of n.
-INLINE __m512 token_sum(uint8_t sub_blocks, uint32_t n, const uint8_t *fields, int h) {
-  if (sub_blocks == 1) return broadcast_float(fields + 4 * n);
-  int32_t pair;
-  float scale;
-  memcpy(&pair, fields + 4 * n * (3 + h), 4);
-  memcpy(&scale, fields, 4);
-  return _mm512_set1_ps(scale * (float)mk_pair_sum(pair, 16));
-}
-
 /// sums[t] gains the block's share, in the order of operations of the reference.
 INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, const block_header header,
                       const uint8_t *x, __m512 *sums) {
@@ -189,14 +160,6 @@ INLINE void add_block(const mk_format format, uint32_t n, const __m512i *w, cons
       sums[t] = _mm512_fmadd_ps(header.minimum[h], token_sum(format.sub_blocks, n, fields + 4 * t, h), sums[t]);
     }
   }
-}
-
-/// Adds the bias, if any, and stores the sums of one token, or adds them to what is there.
-INLINE void store(const mk_tile_strip *strip, size_t offset, bool adds, __m512 sums) {
-  const __mmask16 lanes = (__mmask16)((1u << strip->lanes) - 1);
-  if (strip->bias) sums = _mm512_add_ps(sums, _mm512_maskz_loadu_ps(lanes, strip->bias));
-  if (adds) sums = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, strip->y + offset), sums);
-  _mm512_mask_storeu_ps(strip->y + offset, lanes, sums);
 }
 
 INLINE void store_all(const mk_tile *tile, uint32_t n, const __m512 *sums) {
@@ -251,30 +214,6 @@ INLINE void expand(mk_dtype dtype, const mk_tile *tile, uint8_t *panel) {
   }
 }
 
-/// Sums of `count` tokens from token `first` on times a pair of strips; a token's two vectors stand together.
-INLINE void begin_panel(const mk_tile *tile, uint32_t first, uint32_t count, __m512 *sums) {
-  UNROLL for (uint32_t i = 0; i < MK_PAIR * count; i++) {
-    sums[i] = _mm512_setzero_ps();
-    if (tile->first > 0) sums[i] = _mm512_loadu_ps(tile->partial + MK_STRIP * (MK_PAIR * first + i));
-  }
-}
-
-/// The last range of blocks stores products, earlier ones keep their sums.
-INLINE void end_panel(const mk_tile *tile, uint32_t first, uint32_t count, const __m512 *sums) {
-  if (tile->end < tile->cols / MK_BLOCK) {
-    UNROLL for (uint32_t i = 0; i < MK_PAIR * count; i++) {
-      _mm512_storeu_ps(tile->partial + MK_STRIP * (MK_PAIR * first + i), sums[i]);
-    }
-    return;
-  }
-  UNROLL for (int s = 0; s < MK_PAIR; s++) {
-    const mk_tile_strip strip = tile->strips[s];
-    const size_t stride = tile->y_stride;
-    const bool adds = tile->adds;
-    UNROLL for (uint32_t t = 0; t < count; t++) store(&strip, (first + t) * stride, adds, sums[MK_PAIR * t + s]);
-  }
-}
-
 /// A panel times tokens [first, first + count) of a group of n, in the order of operations of add_block.
 INLINE void panel_part(uint8_t sub_blocks, bool minimum, uint32_t n, uint32_t first, const uint32_t count,
                        const mk_tile *tile) {
@@ -315,13 +254,6 @@ INLINE void panel_part(uint8_t sub_blocks, bool minimum, uint32_t n, uint32_t fi
     }
   }
   end_panel(tile, first, count, sums);
-}
-
-/// vpdpwssd, kept one instruction: the compiler makes two of one where it sees a chain, which costs where many are
-/// independent.
-INLINE __m512i add_pairs(__m512i sums, __m512i a, __m512i b) {
-  __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
-  return sums;
 }
 
 /// Two strips of 16-bit codes times a group, in the order of operations of coded_tile. The sums of blocks stand in memory, so
@@ -417,10 +349,10 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   }
 #define PANELS(S, M)                                                                               \
   PANEL(S, M, 1) PANEL(S, M, 2) PANEL(S, M, 3) PANEL(S, M, 4) PANEL(S, M, 5) PANEL(S, M, 6)         \
-  PANEL(S, M, 7) PANEL(S, M, 8)                                                                    \
-  static const mk_tile_kernel panels_##S##_##M[MK_GROUP_MAX] = {                                   \
-      panel_##S##_##M##_1, panel_##S##_##M##_2, panel_##S##_##M##_3, panel_##S##_##M##_4,           \
-      panel_##S##_##M##_5, panel_##S##_##M##_6, panel_##S##_##M##_7, panel_##S##_##M##_8};
+  PANEL(S, M, 7) PANEL(S, M, 8)
+#define PANEL_ENTRY(S, M)                                                                          \
+  {panel_##S##_##M##_1, panel_##S##_##M##_2, panel_##S##_##M##_3, panel_##S##_##M##_4,              \
+   panel_##S##_##M##_5, panel_##S##_##M##_6, panel_##S##_##M##_7, panel_##S##_##M##_8}
 #define CODED_PAIR(N) \
   static void coded_pair_##N(const mk_tile *tile) { coded_pair(N, tile); }
 #define ENTRY(D)                                                                                   \
@@ -462,25 +394,32 @@ CODED_PAIR(5)
 CODED_PAIR(6)
 CODED_PAIR(7)
 CODED_PAIR(8)
-static const mk_tile_kernel coded_pairs[MK_GROUP_MAX] = {coded_pair_1, coded_pair_2, coded_pair_3, coded_pair_4,
-                                                         coded_pair_5, coded_pair_6, coded_pair_7, coded_pair_8};
+
+const mk_tile_kernel mk_avx512_tiles[MK_FORMAT_COUNT][MK_GROUP_MAX] = {
+    ENTRY(F32),  ENTRY(F16),  ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
+    ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)};
+const mk_tile_kernel mk_avx512_coded_pairs[MK_GROUP_MAX] = {coded_pair_1, coded_pair_2, coded_pair_3, coded_pair_4,
+                                                            coded_pair_5, coded_pair_6, coded_pair_7, coded_pair_8};
+const mk_tile_kernel mk_avx512_panels[2][2][MK_GROUP_MAX] = {{PANEL_ENTRY(1, 0), PANEL_ENTRY(1, 1)},
+                                                             {PANEL_ENTRY(2, 0), PANEL_ENTRY(2, 1)}};
+const mk_expand mk_avx512_expand[MK_FORMAT_COUNT] = {
+    [MK_Q4_0] = expand_Q4_0, [MK_Q4_1] = expand_Q4_1, [MK_Q5_0] = expand_Q5_0, [MK_Q5_1] = expand_Q5_1,
+    [MK_Q8_0] = expand_Q8_0, [MK_Q2_K] = expand_Q2_K, [MK_Q3_K] = expand_Q3_K, [MK_Q4_K] = expand_Q4_K,
+    [MK_Q5_K] = expand_Q5_K, [MK_Q6_K] = expand_Q6_K};
 
 #pragma clang attribute pop
 
 mk_status mk_avx512_linear(mk_stream *stream, const mk_linear_args *args) {
   static const mk_strip_variant variant = {
-      .group = 8,
+      .group = MK_GROUP_MAX,
+      .groups_for_panels = MK_AVX512_GROUPS_FOR_PANELS,
+      .pair_blocks = {[MK_F16] = MK_AVX512_PAIR_BLOCKS, [MK_BF16] = MK_AVX512_PAIR_BLOCKS},
       .fused = &mk_avx512_fused_ops,
-      .quantize_group = quantize_group,
-      .encode_group = encode_group,
-      .kernels = {ENTRY(F32), ENTRY(F16), ENTRY(BF16), ENTRY(Q4_0), ENTRY(Q4_1), ENTRY(Q5_0), ENTRY(Q5_1),
-                  ENTRY(Q8_0), ENTRY(Q2_K), ENTRY(Q3_K), ENTRY(Q4_K), ENTRY(Q5_K), ENTRY(Q6_K)},
-      .expand = {[MK_Q4_0] = expand_Q4_0, [MK_Q4_1] = expand_Q4_1, [MK_Q5_0] = expand_Q5_0, [MK_Q5_1] = expand_Q5_1,
-                 [MK_Q8_0] = expand_Q8_0, [MK_Q2_K] = expand_Q2_K, [MK_Q3_K] = expand_Q3_K, [MK_Q4_K] = expand_Q4_K,
-                 [MK_Q5_K] = expand_Q5_K, [MK_Q6_K] = expand_Q6_K},
-      .pair_kernels = {[MK_F16] = coded_pairs, [MK_BF16] = coded_pairs, [MK_Q4_0] = panels_1_0, [MK_Q4_1] = panels_1_1,
-                       [MK_Q5_0] = panels_1_0, [MK_Q5_1] = panels_1_1, [MK_Q8_0] = panels_1_0, [MK_Q2_K] = panels_2_1,
-                       [MK_Q3_K] = panels_2_0, [MK_Q4_K] = panels_1_1, [MK_Q5_K] = panels_1_1, [MK_Q6_K] = panels_2_0},
+      .quantize_group = mk_avx512_quantize_group,
+      .encode_group = mk_avx512_encode_group,
+      .kernels = {MK_AVX512_KERNELS, MK_AVX512_KERNEL(BF16)},
+      .expand = mk_avx512_expand,
+      .pair_kernels = {MK_AVX512_PAIR_KERNELS, [MK_BF16] = mk_avx512_coded_pairs},
   };
   return mk_strips_linear(stream, args, &variant);
 }

@@ -4,7 +4,8 @@
 bool mk_matrix_is_valid(const mk_matrix *matrix) {
   if (!matrix) return false;
   const mk_format *format = mk_format_of(matrix->dtype);
-  return format && matrix->data && matrix->cols % format->columns == 0 && matrix->layout <= MK_LAYOUT_STRIPS;
+  if (!format || !matrix->data || matrix->cols % format->columns != 0) return false;
+  return matrix->layout <= MK_LAYOUT_STRIPS || (matrix->layout == MK_LAYOUT_TILES && matrix->dtype == MK_BF16);
 }
 
 mk_status mk_strips_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes) {
@@ -212,11 +213,22 @@ static void pack_coded_strip(const mk_matrix *source, uint32_t strip, uint8_t *o
   }
 }
 
+static void pack_bfloat_strip(const mk_matrix *source, uint32_t strip, uint8_t *out) {
+  const size_t row_bytes = 2 * (size_t)source->cols;
+  const uint32_t first = strip * MK_STRIP, left = source->rows - first, cols = source->cols;
+  memset(out, 0, mk_strip_shape_of(mk_format_of(source->dtype), cols).bytes);
+  for (uint32_t lane = 0; lane < (left < MK_STRIP ? left : MK_STRIP); lane++) {
+    const uint8_t *row = (const uint8_t *)source->data + (first + lane) * row_bytes;
+    uint8_t *to = out + MK_CODED_SCALES + 4 * lane;
+    for (uint32_t k = 0; k < cols; k += 2, to += 4 * MK_STRIP) memcpy(to, row + 2 * (size_t)k, cols - k < 2 ? 2 : 4);
+  }
+}
+
 typedef struct {
   const mk_matrix *source;
   uint8_t *destination;
   size_t strip_bytes;
-  uint32_t strips, strips_per_piece;
+  uint32_t strips, strips_per_piece, layout;
 } pack_context;
 
 static void pack_piece(void *opaque, uint32_t piece, uint32_t worker) {
@@ -229,6 +241,8 @@ static void pack_piece(void *opaque, uint32_t piece, uint32_t worker) {
     uint8_t *out = context->destination + strip * context->strip_bytes;
     if (mk_format_of(dtype)->quantized) {
       pack_quantized_strip(context->source, strip, out);
+    } else if (context->layout == MK_LAYOUT_TILES) {
+      pack_bfloat_strip(context->source, strip, out);
     } else if (mk_is_coded(dtype)) {
       pack_coded_strip(context->source, strip, out);
     } else {
@@ -237,7 +251,7 @@ static void pack_piece(void *opaque, uint32_t piece, uint32_t worker) {
   }
 }
 
-mk_status mk_strips_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out) {
+static mk_status pack_as(uint32_t layout, mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out) {
   if (!stream || !mk_matrix_is_valid(source) || source->layout != MK_LAYOUT_FILE || !destination || !out) {
     return MK_INVALID_ARGUMENT;
   }
@@ -247,12 +261,21 @@ mk_status mk_strips_pack(mk_stream *stream, const mk_matrix *source, void *desti
   const size_t strip_bytes = mk_strip_shape_of(mk_format_of(source->dtype), source->cols).bytes;
   const uint32_t strips = mk_strip_count(source->rows);
   const uint32_t per_piece = strip_bytes >= 1 << 16 ? 1 : (uint32_t)((1 << 16) / (strip_bytes + 1)) + 1;
-  pack_context context = {source, destination, strip_bytes, strips, per_piece};
+  pack_context context = {source, destination, strip_bytes, strips, per_piece, layout};
   mk_parallel(stream, (strips + per_piece - 1) / per_piece, pack_piece, &context);
   *out = *source;
   out->data = destination;
-  out->layout = MK_LAYOUT_STRIPS;
+  out->layout = layout;
   return MK_OK;
+}
+
+mk_status mk_strips_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out) {
+  return pack_as(MK_LAYOUT_STRIPS, stream, source, destination, out);
+}
+
+mk_status mk_tiles_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out) {
+  const bool kept = source && source->dtype == MK_BF16;
+  return pack_as(kept ? MK_LAYOUT_TILES : MK_LAYOUT_STRIPS, stream, source, destination, out);
 }
 
 void mk_matrix_block(const mk_matrix *matrix, const mk_strip_shape *shape, uint32_t row, uint32_t index,
@@ -284,9 +307,9 @@ void mk_matrix_floats(const mk_matrix *matrix, uint32_t row, uint32_t start, uin
   float scale;
   memcpy(&scale, strip + 4 * lane, 4);
   for (uint32_t k = start; k < start + count; k++) {
-    int16_t code;
+    uint16_t code;
     memcpy(&code, strip + MK_CODED_SCALES + 2 * ((size_t)(k / 2 * MK_STRIP + lane) * 2 + k % 2), 2);
-    out[k - start] = scale * (float)code;
+    out[k - start] = matrix->layout == MK_LAYOUT_TILES ? mk_float_from_bfloat(code) : scale * (float)(int16_t)code;
   }
 }
 

@@ -21,10 +21,13 @@
 /// so that the product of a block with activations of the same kind cannot overflow 32 bits (codes.h). Products of codes
 /// are exact and twice as many a cycle as in float; what a code loses is a ten thousandth of a typical weight.
 /// float32 is plain [column][16 rows].
+///
+/// Variants with tiles for bfloat16 keep such weights as they are (MK_LAYOUT_TILES), in the same places as codes; the place of
+/// the scales is left empty.
 #pragma once
 #include "formats.h"
 
-enum { MK_LAYOUT_FILE = 0, MK_LAYOUT_STRIPS = 1, MK_STRIP = 16 };
+enum { MK_LAYOUT_FILE = 0, MK_LAYOUT_STRIPS = 1, MK_LAYOUT_TILES = 2, MK_STRIP = 16 };
 
 /// Byte counts inside a strip.
 typedef struct mk_strip_shape {
@@ -84,3 +87,5 @@ void mk_matrix_row(const mk_matrix *matrix, uint32_t row, float *out);
 /// Shared by the variants that pack.
 mk_status mk_strips_packed_bytes(mk_dtype dtype, uint32_t rows, uint32_t cols, size_t *bytes);
 mk_status mk_strips_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out);
+/// Packs bfloat16 to MK_LAYOUT_TILES, all else to MK_LAYOUT_STRIPS.
+mk_status mk_tiles_pack(mk_stream *stream, const mk_matrix *source, void *destination, mk_matrix *out);

@@ -12,14 +12,17 @@ enum {
   STRIPS_PER_PIECE = 4,
 };
 
-/// From so many groups on panels pay, from so many tokens on pairs of strips as they are.
-enum { GROUPS_FOR_PANELS = 8, TOKENS_FOR_PAIRS = 6 };
+/// From so many tokens on pairs of strips of 16-bit codes pay.
+enum { TOKENS_FOR_PAIRS = 6 };
+
+/// Groups that a piece of pairs takes at least, where there are as many.
+enum { GROUPS_OF_PAIRS = 8 };
 
 /// Groups whose activations stay in the caches while strips pass that are no pairs.
 enum { GROUPS_OF_STRIPS = 8 };
 
-/// Blocks of a pair, of which the first-level cache holds most, and groups whose partial sums fit the scratch.
-enum { PANEL_BLOCKS = 20, CODED_BLOCKS = 12, PAIR_GROUPS = 128, PANEL_BYTES = 48 << 10 };
+/// Blocks of a panel, of which the first-level cache holds most, and groups whose partial sums fit the scratch.
+enum { PANEL_BLOCKS = 20, PAIR_GROUPS = 128, PANEL_BYTES = 48 << 10 };
 _Static_assert(PANEL_BYTES + PAIR_GROUPS * MK_GROUP_MAX * MK_PAIR * MK_STRIP * sizeof(float) <= MK_SCRATCH_BYTES,
                "a worker has room for a panel and for partial sums");
 
@@ -68,6 +71,11 @@ static void code_columns(const strips_context *context, const float *x, uint32_t
     coded += mk_coded_activation_bytes(first, context->cols) + mk_coded_activation_bytes(count, start);
     context->variant->encode_group(x, stride, width, count, coded);
   }
+  if (context->needs.split) {
+    uint8_t *split = (uint8_t *)context->args->workspace + context->needs.split_offset;
+    split += mk_split_activation_bytes(first, context->cols) + mk_split_activation_bytes(count, start);
+    context->variant->split_group(x, stride, width, count, split);
+  }
 }
 
 /// Norms a group, if the product does, and makes the codes that its segments multiply.
@@ -94,11 +102,16 @@ static void prepare_piece(void *opaque, uint32_t piece, uint32_t worker) {
   }
 }
 
+/// Whether pairs of strips of a format are multiplied as a panel.
+static bool is_expanded(const strips_context *context, mk_dtype dtype) {
+  return context->variant->expand && context->variant->expand[dtype];
+}
+
 /// Whether a matrix is multiplied by pairs of strips.
 static bool takes_pairs(const strips_context *context, const mk_matrix *matrix) {
   if (!context->variant->pair_kernels[matrix->dtype]) return false;
-  return context->variant->expand[matrix->dtype] ? context->groups >= GROUPS_FOR_PANELS
-                                                 : context->args->rows >= TOKENS_FOR_PAIRS;
+  if (is_expanded(context, matrix->dtype)) return context->groups >= context->variant->groups_for_panels;
+  return context->args->rows >= TOKENS_FOR_PAIRS;
 }
 
 typedef struct {
@@ -128,15 +141,21 @@ static size_t ahead_of(const strips_context *context, const mk_matrix *matrix) {
   return context->groups > GROUPS_OF_STRIPS ? 0 : strip_bytes(matrix);
 }
 
+/// Where a group's activations stand in the workspace, in the form that a matrix takes.
+static size_t activations_of(const strips_context *context, const mk_matrix *matrix, uint32_t token) {
+  if (matrix->layout == MK_LAYOUT_TILES) {
+    return context->needs.split_offset + mk_split_activation_bytes(token, context->cols);
+  }
+  return mk_is_coded(matrix->dtype) ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
+                                    : mk_activation_bytes(token, context->cols);
+}
+
 /// Gives a tile the activations of a group.
-static void place_group(const strips_context *context, mk_tile *tile, mk_dtype dtype, uint32_t group) {
+static void place_group(const strips_context *context, mk_tile *tile, const mk_matrix *matrix, uint32_t group) {
   const mk_linear_args *args = context->args;
   const uint32_t token = group * context->variant->group;
-  const size_t before = mk_is_coded(dtype)
-                            ? context->needs.coded_offset + mk_coded_activation_bytes(token, context->cols)
-                            : mk_activation_bytes(token, context->cols);
-  const bool normed = args->norm_weight && dtype == MK_F32;
-  tile->group = (const uint8_t *)args->workspace + before;
+  const bool normed = args->norm_weight && matrix->dtype == MK_F32;
+  tile->group = (const uint8_t *)args->workspace + activations_of(context, matrix, token);
   tile->x_stride = normed ? context->cols : args->x_stride;
   tile->x = (normed ? normed_rows(context) : args->x) + (size_t)token * tile->x_stride;
   tile->cols = context->cols;
@@ -150,17 +169,17 @@ static void move_to_group(const strips_context *context, mk_tile_strip *strip, u
 /// A strip meets all groups, while the next one is fetched.
 static void multiply_strips(const strips_context *context, const mk_linear_segment *segment, uint32_t output, range strips,
                             range groups) {
-  const mk_dtype dtype = segment->matrix.dtype;
+  const mk_matrix *matrix = &segment->matrix;
   mk_tile tile = {.y_stride = context->args->y_stride, .adds = context->args->output == MK_OUTPUT_ADD};
-  tile.ahead = ahead_of(context, &segment->matrix);
+  tile.ahead = ahead_of(context, matrix);
   tile.parts = groups.end - groups.first;
   for (uint32_t strip = strips.first; strip < strips.end; strip++) {
     for (uint32_t group = groups.first; group < groups.end; group++) {
-      place_group(context, &tile, dtype, group);
+      place_group(context, &tile, matrix, group);
       tile.part = group - groups.first;
       tile.strips[0] = strip_of(context, segment, output, strip);
       move_to_group(context, &tile.strips[0], group);
-      context->variant->kernels[dtype][tokens_in_group(context, group) - 1](&tile);
+      context->variant->kernels[matrix->dtype][tokens_in_group(context, group) - 1](&tile);
     }
   }
 }
@@ -177,29 +196,30 @@ static void gate_group(const strips_context *context, uint32_t group, const floa
 
 /// Multiplies the two strips of `tile`, blocks by blocks; the next pair stands `next` bytes behind. Gated, they are a strip
 /// of gate and one of up.
-static void multiply_pair(const strips_context *context, mk_tile tile, mk_dtype dtype, range groups, size_t next,
+static void multiply_pair(const strips_context *context, mk_tile tile, const mk_matrix *matrix, range groups, size_t next,
                           uint8_t *scratch) {
   enum { SUMS = MK_GROUP_MAX * MK_PAIR * MK_STRIP };
   const mk_strip_variant *variant = context->variant;
+  const bool expanded = is_expanded(context, matrix->dtype);
   const uint32_t blocks = quotient_up(context->cols, MK_BLOCK);
-  const uint32_t parts = quotient_up(blocks, variant->expand[dtype] ? PANEL_BLOCKS : CODED_BLOCKS);
+  const uint32_t step = mk_range_of(blocks, expanded ? PANEL_BLOCKS : variant->pair_blocks[matrix->dtype]);
   const mk_tile_strip strips[MK_PAIR] = {tile.strips[0], tile.strips[1]};
   for (tile.first = 0; tile.first < blocks; tile.first = tile.end) {
-    tile.end = smaller(tile.first + quotient_up(blocks, parts), blocks);
-    if (variant->expand[dtype]) variant->expand[dtype](&tile, scratch);
+    tile.end = smaller(tile.first + step, blocks);
+    if (expanded) variant->expand[matrix->dtype](&tile, scratch);
     tile.panel = scratch;
     tile.ahead = (tile.end < blocks ? tile.end * (size_t)MK_CODED_BLOCK : next) - tile.first * (size_t)MK_CODED_BLOCK;
     tile.parts = groups.end - groups.first;
     for (uint32_t group = groups.first; group < groups.end; group++) {
       tile.part = group - groups.first;
       tile.partial = (float *)(void *)(scratch + PANEL_BYTES) + (size_t)tile.part * SUMS;
-      place_group(context, &tile, dtype, group);
+      place_group(context, &tile, matrix, group);
       for (uint32_t s = 0; s < MK_PAIR; s++) {
         tile.strips[s] = strips[s];
         move_to_group(context, &tile.strips[s], group);
         if (is_gated(context)) tile.strips[s].y = tile.partial + s * MK_STRIP;
       }
-      variant->pair_kernels[dtype][tokens_in_group(context, group) - 1](&tile);
+      variant->pair_kernels[matrix->dtype][tokens_in_group(context, group) - 1](&tile);
       if (is_gated(context) && tile.end == blocks) {
         const uint32_t output = (uint32_t)(strips[0].y - context->args->y);
         gate_group(context, group, tile.partial, tile.partial + MK_STRIP, MK_PAIR * MK_STRIP, output, MK_STRIP);
@@ -210,7 +230,8 @@ static void multiply_pair(const strips_context *context, mk_tile tile, mk_dtype 
 
 static void multiply(const strips_context *context, const mk_linear_segment *segment, uint32_t output, range strips,
                      range groups, uint8_t *scratch) {
-  if (!takes_pairs(context, &segment->matrix)) {
+  const mk_matrix *matrix = &segment->matrix;
+  if (!takes_pairs(context, matrix)) {
     multiply_strips(context, segment, output, strips, groups);
     return;
   }
@@ -220,7 +241,7 @@ static void multiply(const strips_context *context, const mk_linear_segment *seg
     // A strip that is left alone is its own partner, which stores nothing.
     tile.strips[1].lanes = 0;
     if (strip + 1 < strips.end) tile.strips[1] = strip_of(context, segment, output, strip + 1);
-    multiply_pair(context, tile, segment->matrix.dtype, groups, MK_PAIR * strip_bytes(&segment->matrix), scratch);
+    multiply_pair(context, tile, matrix, groups, MK_PAIR * strip_bytes(matrix), scratch);
   }
 }
 
@@ -230,15 +251,15 @@ static void multiply_gated_strips(const strips_context *context, range strips, r
   const uint32_t count = (strips.end - strips.first) * MK_STRIP;
   mk_tile tile = {.y_stride = 2 * count, .parts = groups.end - groups.first};
   for (uint32_t s = 0; s < 2; s++) {
-    const mk_dtype dtype = segments[s].matrix.dtype;
-    tile.ahead = ahead_of(context, &segments[s].matrix);
+    const mk_matrix *matrix = &segments[s].matrix;
+    tile.ahead = ahead_of(context, matrix);
     for (uint32_t strip = strips.first; strip < strips.end; strip++) {
       tile.strips[0] = strip_of(context, &segments[s], 0, strip);
       tile.strips[0].y = products + s * count + (size_t)(strip - strips.first) * MK_STRIP;
       for (uint32_t group = groups.first; group < groups.end; group++) {
-        place_group(context, &tile, dtype, group);
+        place_group(context, &tile, matrix, group);
         tile.part = group - groups.first;
-        context->variant->kernels[dtype][tokens_in_group(context, group) - 1](&tile);
+        context->variant->kernels[matrix->dtype][tokens_in_group(context, group) - 1](&tile);
         tile.strips[0].y += (size_t)context->variant->group * tile.y_stride;
       }
     }
@@ -258,7 +279,25 @@ static void multiply_gated(const strips_context *context, range strips, range gr
   for (uint32_t strip = strips.first; strip < strips.end; strip++) {
     const mk_tile tile = {
         .strips = {strip_of(context, gate, 0, strip), strip_of(context, up, 0, strip)}, .y_stride = MK_PAIR * MK_STRIP};
-    multiply_pair(context, tile, gate->matrix.dtype, groups, strip_bytes(&gate->matrix), scratch);
+    multiply_pair(context, tile, &gate->matrix, groups, strip_bytes(&gate->matrix), scratch);
+  }
+}
+
+/// Multiplies strips, counted over the segments, with groups.
+static void multiply_segments(const strips_context *context, range strips, range groups, uint8_t *scratch) {
+  uint32_t offset = 0, first = strips.first, left = strips.end - strips.first;
+  const mk_linear_segment *segment = context->args->segments;
+  for (; left > 0; segment++) {
+    const uint32_t count = mk_strip_count(segment->matrix.rows);
+    if (first < count) {
+      const uint32_t taken = smaller(left, count - first);
+      multiply(context, segment, offset, (range){first, first + taken}, groups, scratch);
+      left -= taken;
+      first = 0;
+    } else {
+      first -= count;
+    }
+    offset += segment->matrix.rows;
   }
 }
 
@@ -266,29 +305,18 @@ static void linear_piece(void *opaque, uint32_t piece, uint32_t worker) {
   const strips_context *context = opaque;
   // Pieces of the same groups follow each other, whose activations then stay in the second-level cache.
   const uint32_t strip_pieces = quotient_up(context->strips, context->strips_per_piece);
-  uint32_t first = piece % strip_pieces * context->strips_per_piece;
-  uint32_t left = smaller(context->strips_per_piece, context->strips - first);
+  range strips = {.first = piece % strip_pieces * context->strips_per_piece};
+  strips.end = smaller(strips.first + context->strips_per_piece, context->strips);
   range groups = {.first = piece / strip_pieces * context->groups_per_piece};
   groups.end = smaller(groups.first + context->groups_per_piece, context->groups);
   uint8_t *scratch = mk_stream_scratch(context->stream, worker);
+  if (context->needs.split) context->variant->begin_tiles();
   if (is_gated(context)) {
-    multiply_gated(context, (range){first, first + left}, groups, scratch);
-    return;
+    multiply_gated(context, strips, groups, scratch);
+  } else {
+    multiply_segments(context, strips, groups, scratch);
   }
-  uint32_t offset = 0;
-  const mk_linear_segment *segment = context->args->segments;
-  for (; left > 0; segment++) {
-    const uint32_t strips = mk_strip_count(segment->matrix.rows);
-    if (first < strips) {
-      const uint32_t count = smaller(left, strips - first);
-      multiply(context, segment, offset, (range){first, first + count}, groups, scratch);
-      left -= count;
-      first = 0;
-    } else {
-      first -= strips;
-    }
-    offset += segment->matrix.rows;
-  }
+  if (context->needs.split) context->variant->end_tiles();
 }
 
 /// Nanoseconds of one group of tokens on one strip, roughly: reading the strip or multiplying, whichever is longer.
@@ -319,7 +347,7 @@ static uint32_t plan_pieces(strips_context *context, uint32_t workers) {
   if (target < PIECE_MIN_NANOSECONDS) target = PIECE_MIN_NANOSECONDS;
   // A panel meets as many groups as the piece has time for.
   const uint32_t pair = is_gated(context) ? 1 : MK_PAIR, strips = pairs ? pair : STRIPS_PER_PIECE;
-  const uint32_t groups = pairs ? GROUPS_FOR_PANELS : 1;
+  const uint32_t groups = pairs ? GROUPS_OF_PAIRS : 1;
   if (all_groups * strips <= target) {
     context->groups_per_piece = context->groups;
     context->strips_per_piece = (uint32_t)(target / all_groups);
@@ -345,10 +373,11 @@ mk_status mk_strips_linear(mk_stream *stream, const mk_linear_args *args, const 
   if (status != MK_OK || !needs.work) return status;
   if (!stream) return MK_INVALID_ARGUMENT;
   if (needs.unpacked) return mk_reference_linear(stream, args);
+  if (needs.split && !variant->split_group) return MK_INVALID_ARGUMENT;
   strips_context context = {.stream = stream, .args = args, .variant = variant, .needs = needs, .cols = needs.cols};
   context.groups = quotient_up(args->rows, variant->group);
   const uint32_t pieces = plan_pieces(&context, mk_stream_width(stream));
-  if (needs.quantized || needs.coded || args->norm_weight) {
+  if (needs.quantized || needs.coded || needs.split || args->norm_weight) {
     if (context.groups == 1) {
       prepare_piece(&context, 0, 0);
     } else {

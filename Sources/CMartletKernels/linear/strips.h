@@ -26,7 +26,7 @@ typedef struct mk_tile {
   mk_tile_strip strips[MK_PAIR];
   uint32_t y_stride;
   bool adds;            ///< to what y holds
-  const uint8_t *group; ///< the group's activations in 8 or 16 bits
+  const uint8_t *group; ///< the group's activations, in the form that the matrix takes
   const float *x;       ///< the group's first row, for float32
   uint32_t x_stride, cols;
   /// Bytes from a block to the one in the next strip, or range of a pair, that is fetched meanwhile, or 0. Groups that meet the same
@@ -50,17 +50,31 @@ static inline __attribute__((always_inline)) void mk_fetch_ahead(const mk_tile *
 
 typedef void (*mk_tile_kernel)(const mk_tile *tile);
 
+/// Blocks of each range but the last when `blocks` are cut into equal ranges of at most `most`.
+static inline uint32_t mk_range_of(uint32_t blocks, uint32_t most) {
+  const uint32_t ranges = blocks / most + (blocks % most != 0);
+  return ranges == 0 ? 0 : blocks / ranges + (blocks % ranges != 0);
+}
+
+/// Makes the panel of a tile's blocks.
+typedef void (*mk_expand)(const mk_tile *tile, uint8_t *panel);
+
 /// `kernels[dtype][n - 1]` multiplies a strip with a group of n tokens. Full groups have `group` tokens, the last one the
 /// rest; `pair_kernels[dtype]`, where there are any, do so with a pair. `expand[dtype]`, where there is one, makes the
-/// panel that these read.
+/// panel that these read, which pays from `groups_for_panels` groups on.
 typedef struct mk_strip_variant {
-  uint32_t group;
+  uint32_t group, groups_for_panels;
+  uint8_t pair_blocks[MK_FORMAT_COUNT]; ///< of a range, of formats with pairs that are no panels
   const mk_fused_ops *fused;
   void (*quantize_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
   void (*encode_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
-  mk_tile_kernel kernels[MK_FORMAT_COUNT][MK_GROUP_MAX];
-  void (*expand[MK_FORMAT_COUNT])(const mk_tile *tile, uint8_t *panel);
+  const mk_tile_kernel *kernels[MK_FORMAT_COUNT];
+  const mk_expand *expand; ///< NULL, or for each format
   const mk_tile_kernel *pair_kernels[MK_FORMAT_COUNT];
+  // Of variants that multiply MK_LAYOUT_TILES, else NULL:
+  void (*split_group)(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
+  void (*begin_tiles)(void); ///< before a worker multiplies a piece with such a matrix
+  void (*end_tiles)(void);   ///< when it has
 } mk_strip_variant;
 
 mk_status mk_strips_linear(mk_stream *stream, const mk_linear_args *args, const mk_strip_variant *variant);

@@ -142,8 +142,10 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   KERNEL(D, 6, KIND) KERNEL(D, 7, KIND) KERNEL(D, 8, KIND)
 #define ENTRY(D) [MK_##D] = TILES(D)
 #define TILES(D)                                                                          \
-  {tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4, tile_##D##_5, tile_##D##_6,      \
-   tile_##D##_7, tile_##D##_8}
+  (const mk_tile_kernel[]) {                                                              \
+    tile_##D##_1, tile_##D##_2, tile_##D##_3, tile_##D##_4, tile_##D##_5, tile_##D##_6,     \
+        tile_##D##_7, tile_##D##_8                                                        \
+  }
 
 KERNELS(F32, float)
 KERNELS(F16, coded)
