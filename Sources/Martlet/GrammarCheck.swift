@@ -8,7 +8,7 @@ public struct GrammarCheck: Sendable {
   public let firstMaskTime: Duration
   /// One for each token of the samples, ascending.
   public let maskTimes: [Duration]
-  /// Texts from random walks under the masks; a text that was cut short is not here.
+  /// Texts from random walks under the masks; one to whose end no short way was found is not here.
   public let samples: [String]
   public let byteCount: Int
 
@@ -37,6 +37,8 @@ public struct GrammarCheck: Sendable {
     byteCount = grammar.currentByteCount
   }
 
+  /// Tokens of a walk before it takes the shortest way to the end.
+  private static let longest = 64
   /// More tokens than this stand for free text.
   private static let freeChoice = 32
 
@@ -59,7 +61,7 @@ public struct GrammarCheck: Sendable {
     let clock = ContinuousClock()
     var matcher = GrammarMatcher(grammar)
     var text: [UInt8] = []
-    for length in 0..<512 {
+    for length in 0..<longest {
       let start = clock.now
       let mask = matcher.mask()
       times.append(clock.now - start)
@@ -78,6 +80,6 @@ public struct GrammarCheck: Sendable {
       guard matcher.advance(token) else { return nil }
       text += grammar.vocabulary.spelling(of: token)
     }
-    return nil
+    return matcher.shortestCompletion().map { String(decoding: text + $0, as: UTF8.self) }
   }
 }

@@ -13,7 +13,7 @@ struct GrammarFields: Sendable {
     self.field = field
   }
 
-  /// Reads `json_schema`, `regex`, `ebnf`, `choice`, `structural_tag` and OpenAI's `response_format`; at most one may be given.
+  /// Reads `json_schema`, `regex`, `ebnf`, `choice` (or `select`), `structural_tag` and OpenAI's `response_format`; at most one may be given.
   /// - Parameter whitespace: of JSON, where the request has no `whitespace_pattern` or `any_whitespace`.
   init(_ fields: RequestFields, whitespace: JSONWhitespace) throws(InvalidField) {
     for (foreign, own) in Self.foreignNames where fields.value(foreign) != nil {
@@ -26,8 +26,8 @@ struct GrammarFields: Sendable {
     }
     if let pattern = try fields.string("regex") { found.append((.regex(pattern), fields.name("regex"))) }
     if let grammar = try fields.string("ebnf") { found.append((.grammar(grammar), fields.name("ebnf"))) }
-    if fields.value("choice") != nil, let texts = try fields.strings("choice") {
-      found.append((.choice(texts), fields.name("choice")))
+    for name in ["choice", "select"] where fields.value(name) != nil {
+      if let texts = try fields.strings(name) { found.append((.choice(texts), fields.name(name))) }
     }
     if let tag = try Self.document("structural_tag", fields) {
       found.append((.structuralTag(tag), fields.name("structural_tag")))
@@ -45,7 +45,8 @@ struct GrammarFields: Sendable {
   /// What other servers call constraints: to leave one out silently would be to answer something else.
   private static let foreignNames = [
     ("guided_json", "json_schema or response_format"), ("guided_regex", "regex"), ("guided_choice", "choice"),
-    ("guided_grammar", "ebnf"), ("structured_outputs", "json_schema, regex, choice, ebnf or response_format"),
+    ("guided_grammar", "ebnf"), ("guided_whitespace_pattern", "whitespace_pattern"), ("grammar", "ebnf"),
+    ("structured_outputs", "json_schema, regex, choice, ebnf or response_format"),
   ]
 
   /// JSON as a string, or as a value of its own.

@@ -139,7 +139,13 @@ def test_a_schema_that_cannot_be_kept_is_named_as_the_client_named_it(server, pa
     assert f'{field} cannot be enforced: uniqueItems at #/properties/a needs' in reply.text
 
 
-@pytest.mark.parametrize("name", ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"])
+@pytest.mark.parametrize("name", ["choice", "select"])
+def test_one_of_the_texts_is_chosen(server, name):
+    assert chat(server, **{name: ["heliotrope", "fuchsia"]}) in ("heliotrope", "fuchsia")
+
+
+@pytest.mark.parametrize("name", ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs",
+                                  "guided_whitespace_pattern", "grammar"])
 def test_other_servers_constraints_are_not_left_out_silently(server, name):
     reply = httpx.post(server.url + "/v1/chat/completions", json={"messages": QUESTION, name: "a", "max_tokens": 1})
     assert reply.status_code == 400 and f"{name} is another server's field; use" in reply.text

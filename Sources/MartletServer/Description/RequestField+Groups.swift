@@ -11,7 +11,7 @@ extension RequestField {
     .integer("n", 1...SamplingFields.maxChoices), RequestField("stop", .strings),
     RequestField("skip_special_tokens", .bool), RequestField("no_stop_trim", .bool),
     RequestField("json_schema", .document), RequestField("regex", .string), RequestField("ebnf", .string),
-    RequestField("structural_tag", .document), RequestField("choice", .strings),
+    RequestField("structural_tag", .document), RequestField("choice", .strings), RequestField("select", .strings),
     RequestField("whitespace_pattern", .string), RequestField("any_whitespace", .bool),
     .integer("max_thinking_tokens", limit),
     RequestField("custom_params", .object([.integer("thinking_budget", limit)])),

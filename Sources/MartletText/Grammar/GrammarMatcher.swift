@@ -93,6 +93,34 @@ package struct GrammarMatcher: Sendable {
       return forced
     }
   }
+
+  /// The shortest bytes that complete the text; nil where a search of `limit` states finds none.
+  package func shortestCompletion(limit: Int = 4_096) -> [UInt8]? {
+    grammar.withAutomaton { [state] automaton in
+      var origins: [Int32: (state: Int32, byte: UInt8)] = [:]
+      var pending = [state]
+      var next = 0
+      while next < pending.count, pending.count < limit {
+        var current = pending[next]
+        next += 1
+        if automaton.accepts(current) {
+          var bytes: [UInt8] = []
+          while let origin = origins[current] {
+            bytes.append(origin.byte)
+            current = origin.state
+          }
+          return bytes.reversed()
+        }
+        for byte in UInt8.min...UInt8.max {
+          let target = automaton.step(current, byte)
+          guard target != GrammarAutomaton.dead, target != state, origins[target] == nil else { continue }
+          origins[target] = (current, byte)
+          pending.append(target)
+        }
+      }
+      return nil
+    }
+  }
 }
 
 extension GrammarAutomaton {

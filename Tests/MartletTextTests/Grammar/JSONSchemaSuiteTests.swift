@@ -85,4 +85,26 @@ import Testing
     let error = #expect(throws: GrammarError.self) { try GrammarFixture.compile(.jsonSchema(schema, .any)) }
     #expect(error?.construct == construct && error?.location == place, "\(error?.message ?? "")")
   }
+
+  /// Counts of members that the declared ones can make up.
+  @Test(arguments: [
+    (#"{"type":"object","properties":{"a":{},"b":{},"c":{}},"minProperties":2,"additionalProperties":false}"#, 2...3),
+    (
+      #"{"type":"object","properties":{"a":{},"b":{},"c":{}},"minProperties":2,"maxProperties":2,"additionalProperties":false}"#,
+      2...2
+    ),
+    (#"{"type":"object","properties":{"a":{},"b":{},"c":{}},"required":["a"],"minProperties":2}"#, 2...3),
+    (#"{"type":"object","properties":{"a":{},"b":{},"c":{}},"required":["a","c"],"minProperties":2}"#, 2...3),
+  ])
+  func minPropertiesCountsDeclaredMembers(schema: String, counts: ClosedRange<Int>) throws {
+    let grammar = try GrammarFixture.compile(.jsonSchema(schema, .none))
+    let members = [(#""a":1"#, "a"), (#""b":1"#, "b"), (#""c":1"#, "c")]
+    let required = schema.contains(#"["a","c"]"#) ? ["a", "c"] : schema.contains(#"["a"]"#) ? ["a"] : []
+    for subset in 0..<8 {
+      let chosen = members.enumerated().filter { subset >> $0.offset & 1 == 1 }.map(\.element)
+      let text = "{" + chosen.map(\.0).joined(separator: ",") + "}"
+      let isValid = counts.contains(chosen.count) && required.allSatisfy { name in chosen.contains { $0.1 == name } }
+      #expect(GrammarFixture.matches(grammar, text.utf8) == isValid, "\(text) for \(schema)")
+    }
+  }
 }

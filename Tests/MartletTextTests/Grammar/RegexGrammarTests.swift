@@ -32,6 +32,32 @@ import Testing
     #expect(!GrammarFixture.matches(grammar, "Éa".utf8))
   }
 
+  @Test func classesHoldWhatTheStandardLibrarySays() throws {
+    let categories: [(String, Unicode.GeneralCategory)] = [
+      ("Lu", .uppercaseLetter), ("Nd", .decimalNumber), ("Cn", .unassigned), ("Co", .privateUse),
+      ("Mn", .nonspacingMark),
+    ]
+    for (name, category) in categories {
+      let set = try #require(CharacterClass.property(name))
+      let count = (UInt32(0)...0x10FFFF).count { Unicode.Scalar($0)?.properties.generalCategory == category }
+      #expect(set.ranges.reduce(0) { $0 + $1.count } == count, "\(name)")
+      #expect(
+        set.ranges.allSatisfy { Unicode.Scalar($0.lowerBound)?.properties.generalCategory == category }, "\(name)")
+    }
+    let alphabetic = try #require(CharacterClass.property("Alphabetic"))
+    let count = (UInt32(0)...0x10FFFF).count { Unicode.Scalar($0)?.properties.isAlphabetic == true }
+    #expect(alphabetic.ranges.reduce(0) { $0 + $1.count } == count)
+  }
+
+  /// A look at every character takes as long as a grammar may, and a pattern with several classes is none that is refused.
+  @Test func severalUnicodeClassesCostAFractionOfTheBudget() throws {
+    let source = GrammarSource.regex(#"\p{Lu}\p{Ll}+( [\p{L}\p{M}]+[^\p{P}]){2}"#)
+    _ = try GrammarFixture.compile(.regex(#"\p{L}"#))
+    let start = ThreadTime.milliseconds
+    _ = try GrammarFixture.compile(source)
+    #expect(ThreadTime.milliseconds - start < 45)
+  }
+
   @Test(arguments: [
     (#"(a)\1"#, GrammarError.Kind.unsupported), (#"\ba"#, .unsupported), ("(?<=a)b", .unsupported), ("(a", .invalid),
     ("a)", .invalid), ("[a", .invalid), ("*a", .invalid), ("a{2,1}", .invalid), ("a{1000000}", .tooLarge),

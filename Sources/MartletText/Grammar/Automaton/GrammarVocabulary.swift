@@ -42,6 +42,7 @@ package final class GrammarVocabulary: Sendable {
     var named = TokenMask(wordCount: trie.wordCount)
     for token in names.values { named.insert(token) }
     self.named = named
+    CharacterClass.prepare()
     (whitespaceTokens, lineBreakTokens) = Self.whitespace(spellings, special, trie.wordCount)
     plain = SharedExpressions(trie)
     formats = plain.withFormats(trie)

@@ -13,40 +13,72 @@ enum CharacterClass {
 
   /// A Unicode general category ("L", "Lu", "Letter") or binary property; nil when it is not known.
   static func property(_ name: String) -> CodePointSet? {
-    let holds: (Unicode.Scalar.Properties) -> Bool
     switch name {
     case "ASCII": return CodePointSet([0...0x7F])
     case "Any": return .all
-    case "Alphabetic", "Alpha": holds = { $0.isAlphabetic }
-    case "Lowercase", "Lower": holds = { $0.isLowercase }
-    case "Uppercase", "Upper": holds = { $0.isUppercase }
-    case "White_Space", "space": holds = { $0.isWhitespace }
-    case "Emoji": holds = { $0.isEmoji }
+    case "Alphabetic", "Alpha": return alphabetic
+    case "Lowercase", "Lower": return lowercase
+    case "Uppercase", "Upper": return uppercase
+    case "White_Space", "space": return whiteSpace
+    case "Emoji": return emoji
     default:
       let wanted = categories.filter { entry in
         entry.names.contains(name) || (name.count == 1 && entry.names[0].hasPrefix(name))
           || groups[name].map { entry.names[0].hasPrefix($0) } == true
-      }.map(\.category)
+      }
       guard !wanted.isEmpty else { return nil }
-      holds = { wanted.contains($0.generalCategory) }
+      return CodePointSet(wanted.flatMap { byCategory[$0.category]?.ranges ?? [] })
     }
-    return scan(holds)
   }
+
+  // Looked up once for all grammars: a look at every scalar value takes longer than a grammar may.
+  private static let alphabetic = scan { $0.isAlphabetic }
+  private static let lowercase = scan { $0.isLowercase }
+  private static let uppercase = scan { $0.isUppercase }
+  private static let whiteSpace = scan { $0.isWhitespace }
+  private static let emoji = scan { $0.isEmoji }
+
+  private static let byCategory: [Unicode.GeneralCategory: CodePointSet] = {
+    var ranges: [Unicode.GeneralCategory: [ClosedRange<UInt32>]] = [:]
+    var current: (category: Unicode.GeneralCategory, first: UInt32, last: UInt32)?
+    for part in assigned {
+      for value in part {
+        guard let category = Unicode.Scalar(value)?.properties.generalCategory else { continue }
+        if let run = current, run.category == category, run.last + 1 == value {
+          current?.last = value
+        } else {
+          if let run = current { ranges[run.category, default: []].append(run.first...run.last) }
+          current = (category, value, value)
+        }
+      }
+    }
+    if let run = current { ranges[run.category, default: []].append(run.first...run.last) }
+    ranges[.privateUse, default: []] += [0xF0000...0xFFFFD, 0x100000...0x10FFFD]
+    ranges[.unassigned, default: []] += [
+      0x40000...0xDFFFF, 0xE1000...0xEFFFF, 0xFFFFE...0xFFFFF, 0x10FFFE...0x10FFFF,
+    ]
+    return ranges.mapValues { CodePointSet($0) }
+  }()
+
+  /// Where characters are: the other planes are empty, or for private use as a whole.
+  private static let assigned: [ClosedRange<UInt32>] = [0...0x3FFFF, 0xE0000...0xE0FFF]
 
   private static func scan(_ holds: (Unicode.Scalar.Properties) -> Bool) -> CodePointSet {
     var ranges: [ClosedRange<UInt32>] = []
-    var start: UInt32?
-    for value in UInt32(0)...0x10FFFF {
-      let member = Unicode.Scalar(value).map { holds($0.properties) } ?? false
-      if member, start == nil { start = value }
-      if !member, let first = start {
-        ranges.append(first...(value - 1))
-        start = nil
+    for part in assigned {
+      for value in part where Unicode.Scalar(value).map({ holds($0.properties) }) == true {
+        if let last = ranges.last, last.upperBound + 1 == value {
+          ranges[ranges.count - 1] = last.lowerBound...value
+        } else {
+          ranges.append(value...value)
+        }
       }
     }
-    if let first = start { ranges.append(first...0x10FFFF) }
     return CodePointSet(ranges)
   }
+
+  /// Looks up what patterns ask for, so that none waits for it. About 20 ms.
+  static func prepare() { _ = (byCategory, alphabetic, lowercase, uppercase) }
 
   private static let groups = [
     "Letter": "L", "Mark": "M", "Number": "N", "Punctuation": "P", "punct": "P", "Symbol": "S", "Separator": "Z",

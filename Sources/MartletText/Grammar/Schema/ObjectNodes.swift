@@ -32,7 +32,9 @@ struct ObjectNodes {
     var after: [Int: GrammarNodeID] = [:]
     for index in (0...members.count).reversed() {
       var here: [Int: GrammarNodeID] = [:]
-      for count in 0...min(index, cap) {
+      // No text comes here with fewer members than are required.
+      let least = members[..<index].count(where: \.isRequired)
+      for count in min(least, cap)...min(index, cap) {
         here[count] =
           index == members.count
           ? try rest(count, &graph) : try member(index, count, cap, after, &graph)

@@ -8,6 +8,8 @@ struct SchemaCompiler {
   /// White space behind commas and colons.
   private let gap: RegularID
   private var rules: [[SchemaReference]: Int32] = [:]
+  /// Those without any instance.
+  private var impossible: Set<[SchemaReference]> = []
   private var depth = 0
 
   /// The root node of the grammar of `schema`'s instances.
@@ -41,6 +43,7 @@ struct SchemaCompiler {
   private mutating func node(
     _ schemas: [SchemaReference], _ graph: inout GrammarGraph
   ) throws(GrammarError) -> GrammarNodeID {
+    if impossible.contains(schemas) { return GrammarGraph.nothing }
     if let rule = rules[schemas] { return graph.intern(.rule(rule)) }
     depth += 1
     defer { depth -= 1 }
@@ -59,6 +62,10 @@ struct SchemaCompiler {
     let body = graph.choice(options)
     graph.setBody(rule, body)
     if let budget = graph.arena.exhausted { throw GrammarError(.tooLarge, at: "#", budget, "is over its budget") }
+    if body == GrammarGraph.nothing {
+      impossible.insert(schemas)
+      return body
+    }
     // A few literals need no rule; nothing refers to the rule yet unless the schema is recursive. Other scalars keep
     // theirs, so that they are the same expressions whatever follows them.
     if case .terminal(let scalar) = graph.nodes[Int(body)], !graph.arena.isInfinite[Int(scalar)],
