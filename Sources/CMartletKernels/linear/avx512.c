@@ -271,7 +271,8 @@ INLINE void coded_pair(uint32_t n, const mk_tile *tile) {
     UNROLL for (int s = 0; s < S; s++) mk_fetch_ahead(tile, at[s], MK_CODED_BLOCK);
     __m512i dots[S * MK_GROUP_MAX];
     UNROLL for (uint32_t i = 0; i < S * n; i++) dots[i] = _mm512_setzero_si512();
-    UNROLL for (int p = 0; p < MK_BLOCK / 2; p++) {
+    // Two at a time: all sixteen are more code than is decoded in time.
+    _Pragma("clang loop unroll_count(2)") for (int p = 0; p < MK_BLOCK / 2; p++) {
       UNROLL for (uint32_t i = 0; i < S * n; i++) {
         const __m512i w = _mm512_loadu_si512(at[i % S] + 64 * p);
         dots[i] = add_pairs(dots[i], w, broadcast_integer(x + 64 * (i / S) + 4 * p));
