@@ -259,7 +259,8 @@ INLINE void panel_part(uint8_t sub_blocks, bool minimum, uint32_t n, uint32_t fi
 /// Two strips of 16-bit codes times a group, in the order of operations of coded_tile. The sums of blocks stand in memory, so
 /// that products of sixteen pairs of a strip and a token have registers.
 INLINE void coded_pair(uint32_t n, const mk_tile *tile) {
-  enum { S = MK_PAIR };
+  // So many lines are fetched at a time; many at once hold up the loads.
+  enum { S = MK_PAIR, STEPS = 8 };
   const uint32_t blocks = mk_blocks_of(tile->cols, MK_CODED_COLUMNS);
   const uint8_t *x = tile->group + (size_t)tile->first * n * MK_CODED_TOKEN_BLOCK_BYTES, *at[S];
   UNROLL for (int s = 0; s < S; s++) {
@@ -268,14 +269,16 @@ INLINE void coded_pair(uint32_t n, const mk_tile *tile) {
   float *sums = tile->partial;
   if (tile->first == 0) memset(sums, 0, sizeof(float) * MK_STRIP * S * n);
   for (uint32_t block = tile->first; block < tile->end; block++, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
-    UNROLL for (int s = 0; s < S; s++) mk_fetch_ahead(tile, at[s], MK_CODED_BLOCK);
     __m512i dots[S * MK_GROUP_MAX];
     UNROLL for (uint32_t i = 0; i < S * n; i++) dots[i] = _mm512_setzero_si512();
-    // Two at a time: all are more code than is decoded in time.
-    _Pragma("clang loop unroll_count(2)") for (int p = 0; p < MK_CODED_COLUMNS / 2; p++) {
-      UNROLL for (uint32_t i = 0; i < S * n; i++) {
-        const __m512i w = _mm512_loadu_si512(at[i % S] + 64 * p);
-        dots[i] = add_pairs(dots[i], w, broadcast_integer(x + MK_CODED_TOKEN_BYTES * (i / S) + 4 * p));
+    for (int start = 0; start < MK_CODED_COLUMNS / 2; start += STEPS) {
+      UNROLL for (int s = 0; s < S; s++) mk_fetch_ahead(tile, at[s] + 64 * start, 64 * STEPS);
+      // Two at a time: all are more code than is decoded in time.
+      _Pragma("clang loop unroll_count(2)") for (int p = start; p < start + STEPS; p++) {
+        UNROLL for (uint32_t i = 0; i < S * n; i++) {
+          const __m512i w = _mm512_loadu_si512(at[i % S] + 64 * p);
+          dots[i] = add_pairs(dots[i], w, broadcast_integer(x + MK_CODED_TOKEN_BYTES * (i / S) + 4 * p));
+        }
       }
     }
     UNROLL for (uint32_t i = 0; i < S * n; i++) {
