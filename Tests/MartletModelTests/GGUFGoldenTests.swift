@@ -58,10 +58,10 @@ import Testing
         for index in values.indices {
           var bound = 1e-6 * max(1, abs(values[index]))
           if isPacked, name == "F16" || name == "BF16" {
-            // Packed as 16-bit codes with a scale for each row: its longest block of 32 is 32,767 long.
+            // Packed as 16-bit codes with a scale for each row: its longest block of 64 is 32,767 long.
             let row = index / 512 * 512
-            let lengths = (0..<16).map { block in
-              values[(row + 32 * block)..<(row + 32 * block + 32)].reduce(Float(0)) { $0 + $1 * $1 }.squareRoot()
+            let lengths = (0..<8).map { block in
+              values[(row + 64 * block)..<(row + 64 * block + 64)].reduce(Float(0)) { $0 + $1 * $1 }.squareRoot()
             }
             bound = 0.501 / 32_767 * (lengths.max() ?? 0)
           }

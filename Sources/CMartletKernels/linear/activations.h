@@ -28,22 +28,22 @@ static inline size_t mk_activation_bytes(size_t tokens, uint32_t cols) {
   return tokens * (cols / MK_BLOCK) * MK_TOKEN_BLOCK_BYTES;
 }
 
-/// Activations for matrices of 16-bit codes (packed.h): a block of a group of n tokens is int16 codes[n][32], float
-/// scale[n]; the last block is padded with zeros.
-enum { MK_CODED_TOKEN_BLOCK_BYTES = MK_BLOCK * 2 + 4 };
+/// Activations for matrices of 16-bit codes (packed.h): a block of 64 columns of a group of n tokens is int16 codes[n][64],
+/// float scale[n]; the last block is padded with zeros.
+enum { MK_CODED_TOKEN_BYTES = MK_CODED_COLUMNS * 2, MK_CODED_TOKEN_BLOCK_BYTES = MK_CODED_TOKEN_BYTES + 4 };
 
 static inline size_t mk_coded_activation_bytes(size_t tokens, uint32_t cols) {
-  return tokens * (((size_t)cols + MK_BLOCK - 1) / MK_BLOCK) * MK_CODED_TOKEN_BLOCK_BYTES;
+  return tokens * mk_blocks_of(cols, MK_CODED_COLUMNS) * MK_CODED_TOKEN_BLOCK_BYTES;
 }
 
-/// Activations for bfloat16 matrices in tiles (MK_LAYOUT_TILES), each as the sum of two bfloat16 numbers: a block of a group
-/// is bfloat16 [2][8][32], the upper halves of eight tokens' values and then what these lack. Tokens that are not there and
-/// columns past the last are zeros.
-enum { MK_SPLIT_GROUP = 8, MK_SPLIT_BLOCK_BYTES = 2 * MK_SPLIT_GROUP * MK_BLOCK * 2 };
+/// Activations for bfloat16 matrices in tiles (MK_LAYOUT_TILES), each as the sum of two bfloat16 numbers: a block of 64
+/// columns of a group is bfloat16 [2][2][8][32], for each half of the columns the upper halves of eight tokens' values and
+/// then what these lack. Tokens that are not there and columns past the last are zeros.
+enum { MK_SPLIT_GROUP = 8, MK_SPLIT_BLOCK_BYTES = 2 * MK_SPLIT_GROUP * MK_CODED_COLUMNS * 2 };
 
 static inline size_t mk_split_activation_bytes(size_t tokens, uint32_t cols) {
   const size_t groups = (tokens + MK_SPLIT_GROUP - 1) / MK_SPLIT_GROUP;
-  return groups * (((size_t)cols + MK_BLOCK - 1) / MK_BLOCK) * MK_SPLIT_BLOCK_BYTES;
+  return groups * mk_blocks_of(cols, MK_CODED_COLUMNS) * MK_SPLIT_BLOCK_BYTES;
 }
 
 /// Floats order like these integers; the mapping is its own inverse.

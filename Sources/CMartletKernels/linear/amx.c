@@ -14,19 +14,19 @@ mk_status mk_amx_matrix_pack(mk_stream *stream, const mk_matrix *source, void *d
 
 #pragma clang attribute push(__attribute__((target(MK_AVX512_TARGET MK_TILES_TARGET))), apply_to = function)
 
-enum { TOKENS = MK_SPLIT_GROUP, ROW = 64 };
+enum { TOKENS = MK_SPLIT_GROUP, ROW = 64, TILE = 16 * ROW };
 _Static_assert(TOKENS == MK_GROUP_MAX, "a tile holds a full group");
 
 /// Blocks of a range, which the first-level cache holds twice: it is multiplied while the next is fetched.
-enum { RANGE_BLOCKS = 8 };
+enum { RANGE_BLOCKS = 4 };
 
-/// A block of a split group and of two strips, and the sums of their products.
+/// Half a block of a split group and of two strips, and the sums of their products.
 enum { SPLIT, WEIGHTS_0, WEIGHTS_1, SUMS_0, SUMS_1, TILES };
 
 static void begin_tiles(void) {
   mk_tile_shapes shapes = {.palette = 1};
   for (int t = 0; t < TILES; t++) {
-    shapes.rows[t] = 16;
+    shapes.rows[t] = TILE / ROW;
     shapes.row_bytes[t] = ROW;
   }
   mk_tiles_begin(&shapes);
@@ -46,15 +46,15 @@ INLINE void split(__m512 x, uint8_t *upper, uint8_t *rest) {
 }
 
 static void split_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out) {
-  for (uint32_t start = 0; start < cols; start += MK_BLOCK, out += MK_SPLIT_BLOCK_BYTES) {
+  for (uint32_t start = 0; start < cols; start += MK_CODED_COLUMNS, out += MK_SPLIT_BLOCK_BYTES) {
     const uint32_t left = cols - start;
-    const __mmask32 there = left < MK_BLOCK ? (1u << left) - 1 : 0xFFFFFFFF;
+    const __mmask64 there = left < MK_CODED_COLUMNS ? ((uint64_t)1 << left) - 1 : ~(uint64_t)0;
     for (uint32_t t = 0; t < TOKENS; t++) {
       const float *from = x + (size_t)t * stride + start;
-      UNROLL for (uint32_t half = 0; half < 2; half++) {
-        uint8_t *to = out + ROW * t + 32 * half;
-        const __mmask16 lanes = t < count ? (__mmask16)(there >> 16 * half) : 0;
-        const __m512 values = lanes ? _mm512_maskz_loadu_ps(lanes, from + 16 * half) : _mm512_setzero_ps();
+      UNROLL for (uint32_t i = 0; i < MK_CODED_COLUMNS / 16; i++) {
+        uint8_t *to = out + TILE * (i / 2) + ROW * t + 32 * (i % 2);
+        const __mmask16 lanes = t < count ? (__mmask16)(there >> 16 * i) : 0;
+        const __m512 values = lanes ? _mm512_maskz_loadu_ps(lanes, from + 16 * i) : _mm512_setzero_ps();
         split(values, to, to + TOKENS * ROW);
       }
     }
@@ -73,19 +73,21 @@ INLINE void bfloat_range(int count, uint32_t n, const mk_tile *tile, float *part
     if (n > 1) {
       UNROLL for (int s = 0; s < count; s++) mk_fetch_ahead(tile, at[s], MK_CODED_BLOCK);
     }
-    mk_tile_load(SPLIT, x, ROW);
-    mk_tile_load(WEIGHTS_0, at[0], ROW);
-    mk_tile_add_bfloat_products(SUMS_0, SPLIT, WEIGHTS_0);
-    if (count > 1) {
-      mk_tile_load(WEIGHTS_1, at[1], ROW);
-      mk_tile_add_bfloat_products(SUMS_1, SPLIT, WEIGHTS_1);
+    UNROLL for (int half = 0; half < 2; half++) {
+      mk_tile_load(SPLIT, x + TILE * half, ROW);
+      mk_tile_load(WEIGHTS_0, at[0] + TILE * half, ROW);
+      mk_tile_add_bfloat_products(SUMS_0, SPLIT, WEIGHTS_0);
+      if (count > 1) {
+        mk_tile_load(WEIGHTS_1, at[1] + TILE * half, ROW);
+        mk_tile_add_bfloat_products(SUMS_1, SPLIT, WEIGHTS_1);
+      }
     }
     UNROLL for (int s = 0; s < count; s++) at[s] += MK_CODED_BLOCK;
   }
   _Alignas(64) float parts[MK_PAIR][2][TOKENS][MK_STRIP];
   mk_tile_store(SUMS_0, parts[0][0], ROW);
   if (count > 1) mk_tile_store(SUMS_1, parts[1][0], ROW);
-  const bool ends = tile->end == (tile->cols + MK_BLOCK - 1) / MK_BLOCK, adds = tile->adds;
+  const bool ends = tile->end == mk_blocks_of(tile->cols, MK_CODED_COLUMNS), adds = tile->adds;
   const size_t stride = tile->y_stride;
   UNROLL for (int s = 0; s < count; s++) {
     const mk_tile_strip strip = tile->strips[s];
@@ -105,7 +107,7 @@ INLINE void bfloat_range(int count, uint32_t n, const mk_tile *tile, float *part
 /// A strip alone meets its blocks in the ranges of a pair.
 INLINE void bfloat_strip(uint32_t n, const mk_tile *tile) {
   float partial[MK_PAIR * TOKENS * MK_STRIP];
-  const uint32_t blocks = (tile->cols + MK_BLOCK - 1) / MK_BLOCK, step = mk_range_of(blocks, RANGE_BLOCKS);
+  const uint32_t blocks = mk_blocks_of(tile->cols, MK_CODED_COLUMNS), step = mk_range_of(blocks, RANGE_BLOCKS);
   mk_tile range = *tile;
   for (range.first = 0; range.first < blocks; range.first = range.end) {
     range.end = range.first + step < blocks ? range.first + step : blocks;

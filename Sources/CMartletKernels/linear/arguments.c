@@ -3,8 +3,9 @@
 
 size_t mk_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs) {
   (void)max_outputs;
-  const size_t blocks = (size_t)max_cols / MK_BLOCK + 1, row = (size_t)max_cols * sizeof(float);
-  return (max_rows * (blocks * (MK_TOKEN_BLOCK_BYTES + MK_CODED_TOKEN_BLOCK_BYTES) + row) + 63) & ~(size_t)63;
+  const size_t row = (size_t)max_cols * sizeof(float);
+  const size_t bytes = mk_activation_bytes(max_rows, max_cols) + mk_coded_activation_bytes(max_rows, max_cols) + max_rows * row;
+  return (bytes + 63) & ~(size_t)63;
 }
 
 size_t mk_tiles_linear_workspace(uint32_t max_rows, uint32_t max_cols, uint32_t max_outputs) {

@@ -249,18 +249,18 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
     const uint8_t *at = tile->strips[0].data + MK_CODED_SCALES + 32 * half, *x = tile->group;
     __m256 sums[GROUP];
     UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm256_setzero_ps();
-    for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+    for (uint32_t k = 0; k < tile->cols; k += MK_CODED_COLUMNS, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
       if (n > 1 && half == 0) mk_fetch_ahead(tile, at, MK_CODED_BLOCK);
       __m256i dots[GROUP];
       UNROLL for (uint32_t t = 0; t < n; t++) dots[t] = _mm256_setzero_si256();
-      UNROLL for (int p = 0; p < MK_BLOCK / 2; p++) {
+      _Pragma("clang loop unroll_count(4)") for (int p = 0; p < MK_CODED_COLUMNS / 2; p++) {
         const __m256i w = load_bytes(at + 64 * p);
         UNROLL for (uint32_t t = 0; t < n; t++) {
-          dots[t] = _mm256_add_epi32(dots[t], _mm256_madd_epi16(w, broadcast_integer(x + 64 * t + 4 * p)));
+          dots[t] = _mm256_add_epi32(dots[t], _mm256_madd_epi16(w, broadcast_integer(x + MK_CODED_TOKEN_BYTES * t + 4 * p)));
         }
       }
       UNROLL for (uint32_t t = 0; t < n; t++) {
-        sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[t]), broadcast_float(x + 64 * n + 4 * t), sums[t]);
+        sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[t]), broadcast_float(x + MK_CODED_TOKEN_BYTES * n + 4 * t), sums[t]);
       }
     }
     const __m256 scale = _mm256_loadu_ps((const float *)(const void *)tile->strips[0].data + 8 * half);

@@ -259,8 +259,9 @@ INLINE void panel_part(uint8_t sub_blocks, bool minimum, uint32_t n, uint32_t fi
 /// Two strips of 16-bit codes times a group, in the order of operations of coded_tile. The sums of blocks stand in memory, so
 /// that products of sixteen pairs of a strip and a token have registers.
 INLINE void coded_pair(uint32_t n, const mk_tile *tile) {
-  enum { S = MK_PAIR };
-  const uint32_t blocks = (tile->cols + MK_BLOCK - 1) / MK_BLOCK;
+  // So many lines are fetched at a time; many at once hold up the loads.
+  enum { S = MK_PAIR, STEPS = 8 };
+  const uint32_t blocks = mk_blocks_of(tile->cols, MK_CODED_COLUMNS);
   const uint8_t *x = tile->group + (size_t)tile->first * n * MK_CODED_TOKEN_BLOCK_BYTES, *at[S];
   UNROLL for (int s = 0; s < S; s++) {
     at[s] = tile->strips[s].data + MK_CODED_SCALES + (size_t)tile->first * MK_CODED_BLOCK;
@@ -268,18 +269,21 @@ INLINE void coded_pair(uint32_t n, const mk_tile *tile) {
   float *sums = tile->partial;
   if (tile->first == 0) memset(sums, 0, sizeof(float) * MK_STRIP * S * n);
   for (uint32_t block = tile->first; block < tile->end; block++, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
-    UNROLL for (int s = 0; s < S; s++) mk_fetch_ahead(tile, at[s], MK_CODED_BLOCK);
     __m512i dots[S * MK_GROUP_MAX];
     UNROLL for (uint32_t i = 0; i < S * n; i++) dots[i] = _mm512_setzero_si512();
-    UNROLL for (int p = 0; p < MK_BLOCK / 2; p++) {
-      UNROLL for (uint32_t i = 0; i < S * n; i++) {
-        const __m512i w = _mm512_loadu_si512(at[i % S] + 64 * p);
-        dots[i] = add_pairs(dots[i], w, broadcast_integer(x + 64 * (i / S) + 4 * p));
+    for (int start = 0; start < MK_CODED_COLUMNS / 2; start += STEPS) {
+      UNROLL for (int s = 0; s < S; s++) mk_fetch_ahead(tile, at[s] + 64 * start, 64 * STEPS);
+      // Two at a time: all are more code than is decoded in time.
+      _Pragma("clang loop unroll_count(2)") for (int p = start; p < start + STEPS; p++) {
+        UNROLL for (uint32_t i = 0; i < S * n; i++) {
+          const __m512i w = _mm512_loadu_si512(at[i % S] + 64 * p);
+          dots[i] = add_pairs(dots[i], w, broadcast_integer(x + MK_CODED_TOKEN_BYTES * (i / S) + 4 * p));
+        }
       }
     }
     UNROLL for (uint32_t i = 0; i < S * n; i++) {
       float *sum = sums + MK_STRIP * i;
-      const __m512 scale = broadcast_float(x + 64 * n + 4 * (i / S));
+      const __m512 scale = broadcast_float(x + MK_CODED_TOKEN_BYTES * n + 4 * (i / S));
       _mm512_storeu_ps(sum, _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[i]), scale, _mm512_loadu_ps(sum)));
     }
     UNROLL for (int s = 0; s < S; s++) at[s] += MK_CODED_BLOCK;
@@ -317,17 +321,17 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
   const uint8_t *at = tile->strips[0].data + MK_CODED_SCALES, *x = tile->group;
   __m512 sums[MK_GROUP_MAX];
   UNROLL for (uint32_t t = 0; t < n; t++) sums[t] = _mm512_setzero_ps();
-  for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+  for (uint32_t k = 0; k < tile->cols; k += MK_CODED_COLUMNS, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
     __m512i dots[MK_GROUP_MAX];
     UNROLL for (uint32_t t = 0; t < n; t++) dots[t] = _mm512_setzero_si512();
-    UNROLL for (int p = 0; p < MK_BLOCK / 2; p++) {
+    _Pragma("clang loop unroll_count(4)") for (int p = 0; p < MK_CODED_COLUMNS / 2; p++) {
       const __m512i w = _mm512_loadu_si512(at + 64 * p);
       UNROLL for (uint32_t t = 0; t < n; t++) {
-        dots[t] = _mm512_dpwssd_epi32(dots[t], w, broadcast_integer(x + 64 * t + 4 * p));
+        dots[t] = _mm512_dpwssd_epi32(dots[t], w, broadcast_integer(x + MK_CODED_TOKEN_BYTES * t + 4 * p));
       }
     }
     UNROLL for (uint32_t t = 0; t < n; t++) {
-      sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), broadcast_float(x + 64 * n + 4 * t), sums[t]);
+      sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), broadcast_float(x + MK_CODED_TOKEN_BYTES * n + 4 * t), sums[t]);
     }
   }
   const __m512 scale = _mm512_loadu_ps(tile->strips[0].data);

@@ -28,7 +28,7 @@ extern const mk_expand mk_avx512_expand[MK_FORMAT_COUNT];
   [MK_Q5_K] = mk_avx512_panels[0][1], [MK_Q6_K] = mk_avx512_panels[1][0]
 
 /// From so many groups on panels pay, and blocks of a range of a pair of 16-bit codes.
-enum { MK_AVX512_GROUPS_FOR_PANELS = 8, MK_AVX512_PAIR_BLOCKS = 6 };
+enum { MK_AVX512_GROUPS_FOR_PANELS = 8, MK_AVX512_PAIR_BLOCKS = 3 };
 
 void mk_avx512_quantize_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
 void mk_avx512_encode_group(const float *x, uint32_t stride, uint32_t cols, uint32_t count, uint8_t *out);
@@ -82,7 +82,7 @@ INLINE void begin_panel(const mk_tile *tile, uint32_t first, uint32_t count, __m
 
 /// The last range of blocks stores products, earlier ones keep their sums.
 INLINE void end_panel(const mk_tile *tile, uint32_t first, uint32_t count, const __m512 *sums) {
-  if (tile->end < (tile->cols + MK_BLOCK - 1) / MK_BLOCK) {
+  if (tile->end < tile->cols / MK_BLOCK) {
     UNROLL for (uint32_t i = 0; i < MK_PAIR * count; i++) {
       _mm512_storeu_ps(tile->partial + MK_STRIP * (MK_PAIR * first + i), sums[i]);
     }

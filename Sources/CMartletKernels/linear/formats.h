@@ -6,6 +6,12 @@
 
 enum { MK_BLOCK = 32 };
 
+/// Columns that share a scale in 16-bit codes (packed.h). Fewer would be finer, and more sums to scale.
+enum { MK_CODED_COLUMNS = 64 };
+
+/// Blocks of so many columns that a row has, the last one padded.
+static inline uint32_t mk_blocks_of(uint32_t cols, uint32_t block) { return cols / block + (cols % block != 0); }
+
 /// What a format is made of. `bits` is the width of a code; `sub_blocks` is how many scales a block of 32 has (1 or 2);
 /// `super` formats multiply a half-precision scale of 256 columns with small integers per sub-block.
 typedef struct mk_format {

@@ -157,12 +157,12 @@ static void pack_float_strip(const mk_matrix *source, uint32_t strip, uint8_t *o
   }
 }
 
-/// Values of 32 columns from `start` on, zeros past the last; vectorises. Infinities and NaNs become NaN.
+/// Values of 64 columns from `start` on, zeros past the last; vectorises. Infinities and NaNs become NaN.
 static void load_coded_block(const mk_matrix *source, const uint8_t *row, uint32_t start, float *out) {
-  uint16_t bits[MK_BLOCK] = {0};
+  uint16_t bits[MK_CODED_COLUMNS] = {0};
   const uint32_t left = source->cols - start;
-  memcpy(bits, row + 2 * (size_t)start, 2 * (left < MK_BLOCK ? left : MK_BLOCK));
-  for (int i = 0; i < MK_BLOCK; i++) {
+  memcpy(bits, row + 2 * (size_t)start, 2 * (left < MK_CODED_COLUMNS ? left : MK_CODED_COLUMNS));
+  for (int i = 0; i < MK_CODED_COLUMNS; i++) {
     const bool half = source->dtype == MK_F16;
     // A half's exponent and mantissa, moved to their places in a float, lack 112 in the exponent.
     const uint32_t magnitude = bits[i] & 0x7fffu, sign = (uint32_t)(bits[i] & 0x8000u) << 16;
@@ -173,12 +173,12 @@ static void load_coded_block(const mk_matrix *source, const uint8_t *row, uint32
 }
 
 static void pack_coded_row(const mk_matrix *source, const uint8_t *row, uint8_t *strip, uint32_t lane) {
-  float values[MK_BLOCK], longest = 0;
+  float values[MK_CODED_COLUMNS], longest = 0;
   bool finite = true;
-  for (uint32_t start = 0; start < source->cols; start += MK_BLOCK) {
+  for (uint32_t start = 0; start < source->cols; start += MK_CODED_COLUMNS) {
     float squares[4] = {0};
     load_coded_block(source, row, start, values);
-    for (int i = 0; i < MK_BLOCK; i++) squares[i % 4] += values[i] * values[i];
+    for (int i = 0; i < MK_CODED_COLUMNS; i++) squares[i % 4] += values[i] * values[i];
     const float length = __builtin_sqrtf((squares[0] + squares[1]) + (squares[2] + squares[3]));
     finite &= length < 1e30f;
     longest = length > longest ? length : longest;
@@ -187,11 +187,11 @@ static void pack_coded_row(const mk_matrix *source, const uint8_t *row, uint8_t 
   const float scale = usable ? longest / 32767.0f : finite ? 0.0f : __builtin_nanf("");
   const float inverse = usable ? 32767.0f / longest : 0.0f;
   memcpy(strip + 4 * lane, &scale, 4);
-  for (uint32_t start = 0; start < source->cols; start += MK_BLOCK) {
-    int16_t codes[MK_BLOCK];
+  for (uint32_t start = 0; start < source->cols; start += MK_CODED_COLUMNS) {
+    int16_t codes[MK_CODED_COLUMNS];
     uint8_t *to = strip + MK_CODED_SCALES + (size_t)start * MK_STRIP * 2 + 4 * lane;
     load_coded_block(source, row, start, values);
-    for (int i = 0; i < MK_BLOCK; i++) {
+    for (int i = 0; i < MK_CODED_COLUMNS; i++) {
       // Rounds to the nearest; see mk_nearest in activations.h.
       const float shifted = (usable ? values[i] * inverse : 0.0f) + 12582912.0f;
       int32_t code;
@@ -199,7 +199,7 @@ static void pack_coded_row(const mk_matrix *source, const uint8_t *row, uint8_t 
       code -= 0x4B400000;
       codes[i] = (int16_t)(code > 32767 ? 32767 : code);
     }
-    for (int i = 0; i < MK_BLOCK; i += 2) memcpy(to + (size_t)i * MK_STRIP * 2, codes + i, 4);
+    for (int i = 0; i < MK_CODED_COLUMNS; i += 2) memcpy(to + (size_t)i * MK_STRIP * 2, codes + i, 4);
   }
 }
 

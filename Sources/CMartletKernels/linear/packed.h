@@ -17,7 +17,7 @@
 /// product takes, where narrower codes are added in bytes. They also bring the codes to whole cache lines.
 ///
 /// Matrices of 16-bit floats become signed 16-bit codes with one float scale a row, which the strip begins with: pairs of
-/// columns [cols / 2][16 rows][2], columns padded with zeros to blocks. A row's scale makes its longest block 32767 long,
+/// columns [cols / 2][16 rows][2], columns padded with zeros to blocks of 64. A row's scale makes its longest block 32767 long,
 /// so that the product of a block with activations of the same kind cannot overflow 32 bits (codes.h). Products of codes
 /// are exact and twice as many a cycle as in float; what a code loses is a ten thousandth of a typical weight.
 /// float32 is plain [column][16 rows].
@@ -41,13 +41,13 @@ typedef struct mk_strip_shape {
 /// Whether packing turns the format to 16-bit codes.
 static inline bool mk_is_coded(mk_dtype dtype) { return dtype == MK_F16 || dtype == MK_BF16; }
 
-enum { MK_CODED_SCALES = MK_STRIP * 4, MK_CODED_BLOCK = MK_STRIP * MK_BLOCK * 2 };
+enum { MK_CODED_SCALES = MK_STRIP * 4, MK_CODED_BLOCK = MK_STRIP * MK_CODED_COLUMNS * 2 };
 
 static inline mk_strip_shape mk_strip_shape_of(const mk_format *format, uint32_t cols) {
   mk_strip_shape shape = {0};
   if (!format->quantized && format->bytes == 2) {
     shape.block = MK_CODED_BLOCK;
-    shape.bytes = MK_CODED_SCALES + ((size_t)cols + MK_BLOCK - 1) / MK_BLOCK * MK_CODED_BLOCK;
+    shape.bytes = MK_CODED_SCALES + (size_t)mk_blocks_of(cols, MK_CODED_COLUMNS) * MK_CODED_BLOCK;
   } else if (!format->quantized) {
     shape.bytes = (size_t)cols * MK_STRIP * format->bytes;
   } else {

@@ -201,7 +201,7 @@ static void multiply_pair(const strips_context *context, mk_tile tile, const mk_
   enum { SUMS = MK_GROUP_MAX * MK_PAIR * MK_STRIP };
   const mk_strip_variant *variant = context->variant;
   const bool expanded = is_expanded(context, matrix->dtype);
-  const uint32_t blocks = quotient_up(context->cols, MK_BLOCK);
+  const uint32_t blocks = quotient_up(context->cols, expanded ? MK_BLOCK : MK_CODED_COLUMNS);
   const uint32_t step = mk_range_of(blocks, expanded ? PANEL_BLOCKS : variant->pair_blocks[matrix->dtype]);
   const mk_tile_strip strips[MK_PAIR] = {tile.strips[0], tile.strips[1]};
   for (tile.first = 0; tile.first < blocks; tile.first = tile.end) {

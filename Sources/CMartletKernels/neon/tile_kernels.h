@@ -106,16 +106,16 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
     const uint8_t *at = tile->strips[0].data + MK_CODED_SCALES + 32 * half, *x = tile->group;
     float32x4_t sums[2][MK_GROUP_MAX];
     UNROLL for (uint32_t t = 0; t < n; t++) sums[0][t] = sums[1][t] = vdupq_n_f32(0);
-    for (uint32_t k = 0; k < tile->cols; k += MK_BLOCK, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
+    for (uint32_t k = 0; k < tile->cols; k += MK_CODED_COLUMNS, at += MK_CODED_BLOCK, x += n * MK_CODED_TOKEN_BLOCK_BYTES) {
       if (n > 1 && half == 0) mk_fetch_ahead(tile, at, MK_CODED_BLOCK);
       int32x4_t dots[MK_GROUP_MAX][2];
       UNROLL for (uint32_t t = 0; t < n; t++) dots[t][0] = dots[t][1] = vdupq_n_s32(0);
-      UNROLL for (int part = 0; part < MK_BLOCK / 8; part++) {
+      for (int part = 0; part < MK_CODED_COLUMNS / 8; part++) {
         // Even and odd columns of eight rows, four times.
         int16x8x2_t w[4];
         UNROLL for (int p = 0; p < 4; p++) w[p] = vld2q_s16((const int16_t *)(const void *)(at + 64 * (4 * part + p)));
         UNROLL for (uint32_t t = 0; t < n; t++) {
-          const int16x8_t codes = vreinterpretq_s16_u8(vld1q_u8(x + 2 * MK_BLOCK * t + 16 * part));
+          const int16x8_t codes = vreinterpretq_s16_u8(vld1q_u8(x + MK_CODED_TOKEN_BYTES * t + 16 * part));
           ADD_PAIR(0)
           ADD_PAIR(1)
           ADD_PAIR(2)
@@ -123,7 +123,7 @@ INLINE void coded_tile(mk_dtype dtype, uint32_t n, const mk_tile *tile) {
         }
       }
       UNROLL for (uint32_t t = 0; t < n; t++) {
-        const float scale = load_float(x + 2 * MK_BLOCK * n + 4 * t);
+        const float scale = load_float(x + MK_CODED_TOKEN_BYTES * n + 4 * t);
         UNROLL for (int q = 0; q < 2; q++) sums[q][t] = vfmaq_n_f32(sums[q][t], vcvtq_f32_s32(dots[t][q]), scale);
       }
     }

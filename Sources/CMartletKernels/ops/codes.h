@@ -66,10 +66,10 @@ MK_INLINE void mk_encode_group(const float *x, uint32_t stride, uint32_t cols, u
   for (uint32_t token = 0; token < count; token++) {
     const float *row = x + (size_t)token * stride;
     uint8_t *block = out;
-    for (uint32_t start = 0; start < cols; start += MK_BLOCK, block += (size_t)count * MK_CODED_TOKEN_BLOCK_BYTES) {
-      const uint32_t width = cols - start < MK_BLOCK ? cols - start : MK_BLOCK;
-      int16_t codes[MK_BLOCK];
-      const float scale = mk_encode(row + start, width, MK_BLOCK, mk_length(row + start, width), codes);
+    for (uint32_t start = 0; start < cols; start += MK_CODED_COLUMNS, block += (size_t)count * MK_CODED_TOKEN_BLOCK_BYTES) {
+      const uint32_t width = cols - start < MK_CODED_COLUMNS ? cols - start : MK_CODED_COLUMNS;
+      int16_t codes[MK_CODED_COLUMNS];
+      const float scale = mk_encode(row + start, width, MK_CODED_COLUMNS, mk_length(row + start, width), codes);
       memcpy(block + (size_t)token * sizeof codes, codes, sizeof codes);
       memcpy(block + (size_t)count * sizeof codes + 4 * token, &scale, sizeof scale);
     }
