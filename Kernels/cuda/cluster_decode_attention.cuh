@@ -174,7 +174,7 @@ template <typename T, int dim, uint32_t teams> __global__ void __launch_bounds__
 
 constexpr uint32_t most_sequences = 512;
 
-template <typename T, int dim, uint32_t teams> mk_status start(mk_stream *stream, const cluster_parameters &t) {
+template <typename T, int dim, uint32_t teams> mk_status start(mk_stream *stream, cluster_parameters t) {
   using L = layout<dim>;
   static const cudaError_t prepared =
       cudaFuncSetAttribute(cluster_decode_kernel<T, dim, teams>, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -182,10 +182,9 @@ template <typename T, int dim, uint32_t teams> mk_status start(mk_stream *stream
   if (prepared != cudaSuccess) return status_of(prepared);
   const attention_parameters &p = t.common.decode.attention;
   const uint32_t blocks = ceil_div((uint64_t)p.sequence_count * p.kv.kv_heads, teams) * t.split;
-  cluster_parameters own = t;
-  own.releases = blocks <= (uint32_t)stream->multiprocessors;
+  t.releases = blocks <= (uint32_t)stream->multiprocessors;
   return launch_clusters(stream, cluster_decode_kernel<T, dim, teams>, blocks, block_threads,
-                         L::shared_bytes(block_warps, p.sequence_count), t.split, own);
+                         L::shared_bytes(block_warps, p.sequence_count), t.split, t);
 }
 
 /// `runs`: room for what is kept of them.

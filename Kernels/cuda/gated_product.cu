@@ -49,22 +49,10 @@ __device__ __forceinline__ tile_place place_of(const gated_product_parameters &t
   return {first + within % size, within / size};
 }
 
-/// A walk over the stages of the ring; `parity` is that of the phase to wait for.
-struct ring_place {
-  uint32_t stage, parity;
-  __device__ __forceinline__ void advance() {
-    if (++stage == stages) {
-      stage = 0;
-      parity ^= 1;
-    }
-  }
-};
-
 /// All copies, by one thread of each block.
 __device__ __forceinline__ void produce(const gated_product_parameters &t, uint32_t base, uint32_t full,
                                         uint32_t empty) {
   const uint32_t rank = cluster_rank();
-  // The first round finds the stages empty, as if a phase of the other parity had ended.
   ring_place place = {0, 1};
   for (uint32_t tile = blockIdx.x / cluster; tile < t.pairs * t.tiles_across; tile += gridDim.x / cluster) {
     const tile_place at = place_of(t, tile);
@@ -77,7 +65,7 @@ __device__ __forceinline__ void produce(const gated_product_parameters &t, uint3
       copy_tile(to, &t.x, barrier, column, row);
       copy_tile_to_all(to + x_bytes + rank * weight_bytes, rank ? &t.up : &t.gate, barrier, column, output,
                        (1 << cluster) - 1);
-      place.advance();
+      place.advance(stages);
     }
   }
 }
@@ -158,7 +146,7 @@ template <uint32_t activation> __device__ __forceinline__ void consume(const gat
       release(previous);
     }
     previous = place.stage;
-    place.advance();
+    place.advance(stages);
   };
   for (uint32_t tile = blockIdx.x / cluster; tile < t.pairs * t.tiles_across; tile += gridDim.x / cluster) {
 #pragma unroll

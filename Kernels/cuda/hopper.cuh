@@ -59,6 +59,18 @@ __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) 
 #endif
 }
 
+/// A walk over the stages of a ring; `parity` is that of the phase to wait for. Who fills stages begins with a parity of
+/// 1: the first round finds them empty, as if a phase of the other parity had ended.
+struct ring_place {
+  uint32_t stage = 0, parity = 0;
+  __device__ __forceinline__ void advance(uint32_t stages) {
+    if (++stage == stages) {
+      stage = 0;
+      parity ^= 1;
+    }
+  }
+};
+
 /// A barrier among all threads of a cluster.
 __device__ __forceinline__ void cluster_barrier() {
 #if MK_HOPPER
@@ -197,16 +209,14 @@ __device__ __forceinline__ void copy_bytes(uint32_t to, const void *from, uint32
 #endif
 }
 
-/// A swizzled tile whose rows run along the reduced dimension: [rows][64] of 16 bits, groups of eight rows `groups` bytes
-/// apart.
-__device__ __forceinline__ uint64_t rows_descriptor(uint32_t address, uint32_t groups = 1024) {
-  return (uint64_t)(address >> 4 & 0x3fff) | 1ull << 16 | (uint64_t)(groups >> 4) << 32 | 1ull << 62;
+/// A swizzled tile whose rows run along the reduced dimension: [rows][64] of 16 bits.
+__device__ __forceinline__ uint64_t rows_descriptor(uint32_t address) {
+  return (uint64_t)(address >> 4 & 0x3fff) | 1ull << 16 | (uint64_t)(1024 >> 4) << 32 | 1ull << 62;
 }
 /// A swizzled tile whose rows run across the reduced dimension: [reduced][64], and the next 64 across `stride` bytes
-/// on; groups of eight rows `groups` bytes apart.
-__device__ __forceinline__ uint64_t columns_descriptor(uint32_t address, uint32_t stride, uint32_t groups = 1024) {
-  return (uint64_t)(address >> 4 & 0x3fff) | (uint64_t)(stride >> 4) << 16 | (uint64_t)(groups >> 4) << 32 |
-         1ull << 62;
+/// on.
+__device__ __forceinline__ uint64_t columns_descriptor(uint32_t address, uint32_t stride) {
+  return (uint64_t)(address >> 4 & 0x3fff) | (uint64_t)(stride >> 4) << 16 | (uint64_t)(1024 >> 4) << 32 | 1ull << 62;
 }
 
 /// Before the first product on registers that other instructions wrote.

@@ -85,7 +85,7 @@ __device__ __forceinline__ unit_range units_of(const packed_parameters &t) {
 }
 
 /// A walk over the stages of a ring, `step` at a time; `parity` is that of the phase to wait for.
-struct ring_place {
+struct strided_place {
   uint32_t stage, parity;
   __device__ __forceinline__ void advance(uint32_t step, uint32_t stages) {
     stage += step;
@@ -99,7 +99,7 @@ struct ring_place {
 /// Calls `copy(unit, stage)` for each stage to be filled, once its former contents have been read.
 template <typename Copy> __device__ __forceinline__ void fill(const packed_parameters &t, uint32_t empty, Copy copy) {
   // The first round finds the stages empty, as if a phase of the other parity had ended.
-  ring_place place = {0, 1};
+  strided_place place = {0, 1};
   const unit_range range = units_of(t);
   for (uint32_t unit = range.begin; unit < range.end; unit++) {
     barrier_wait(empty + place.stage * 8, place.parity);
@@ -228,7 +228,7 @@ __device__ __forceinline__ bool multiply(const packed_parameters &t, const uint8
   const uint8_t *codes = memory + 2 * n * row_bytes + (group * group_tiles + warp % 4) * unit_bytes(F::format);
   const unit_range range = units_of(t);
   const uint32_t begin = range.begin + first;
-  ring_place place = {first, 0};
+  strided_place place = {first, 0};
   uint32_t previous = 0;
   uint32_t a[2][4][4] = {};
   lane_codes<F> data;

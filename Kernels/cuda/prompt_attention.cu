@@ -72,17 +72,6 @@ __device__ __forceinline__ bool find_work(const attention_parameters &p, uint32_
   return true;
 }
 
-/// Where the pieces of a ring stand.
-struct ring_place {
-  uint32_t stage = 0, parity = 0;
-  __device__ __forceinline__ void next() {
-    if (++stage == stages) {
-      stage = 0;
-      parity ^= 1;
-    }
-  }
-};
-
 template <int dim>
 __device__ __forceinline__ void produce(const prompt_parameters &t, uint32_t base, uint32_t full, uint32_t empty) {
   using L = layout<dim>;
@@ -110,7 +99,7 @@ __device__ __forceinline__ void produce(const prompt_parameters &t, uint32_t bas
                             block * L::block_bytes + group * 16 * 128;
         hopper::copy_tile(to, &t.kv, full + barrier, (int32_t)(block * 64), (int32_t)(row + is_value * p.kv.page_size));
       }
-      at.next();
+      at.advance(stages);
     };
     // Scores run one tile ahead of outputs, and pages are looked up one tile ahead of those.
     uint32_t row = keys_of(work.tiles - 1), next = work.tiles > 1 ? keys_of(work.tiles - 2) : 0;
@@ -286,11 +275,11 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
         take_turn();
         pass_turn();
         release(0, key_place);
-        key_place.next();
+        key_place.advance(stages);
       }
       if (left < tiles) {
         release(1, value_place);
-        value_place.next();
+        value_place.advance(stages);
       }
       if (left == 0) break;
     }
@@ -339,7 +328,7 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
     products_wait<0>();
     pin(scores);
     release(0, key_place);
-    key_place.next();
+    key_place.advance(stages);
     if (has_rows) {
       weigh<dim>(scores, state, start, is_masked(start), factor);
       pack(scores, weights);
@@ -364,14 +353,14 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
       products_wait<1>();
       pin(scores);
       release(0, key_place);
-      key_place.next();
+      key_place.advance(stages);
       start -= tile;
       float2 shrink = {1, 1};
       if (has_rows) shrink = weigh<dim>(scores, state, start, is_masked(start), factor);
       products_wait<0>();
       pin(state.output);
       release(1, value_place);
-      value_place.next();
+      value_place.advance(stages);
       if (__any_sync(~0u, shrink.x != 1 || shrink.y != 1)) {
 #pragma unroll
         for (int i = 0; i < dim / 2; i++) state.output[i] *= i / 2 % 2 ? shrink.y : shrink.x;
@@ -385,7 +374,7 @@ template <int dim> __device__ __forceinline__ void consume(const prompt_paramete
     products_wait<0>();
     pin(state.output);
     release(1, value_place);
-    value_place.next();
+    value_place.advance(stages);
     store<dim>(p, work, state, group);
     // The next item's queries take these ones' place.
     named_barrier(group_barrier + group, 128);

@@ -29,29 +29,18 @@ struct tile_parameters {
   uint32_t outputs;      ///< of all segments
   uint32_t tiles, steps; ///< pieces of the outputs, and stages of the reduced dimension
   uint32_t stages;
-  uint32_t x_rows;   ///< of x in a stage, zero past its last
+  uint32_t x_rows;      ///< of x in a stage, zero past its last
   uint32_t sums_offset; ///< of a tile's sums in shared memory: behind the ring, or in it where a block has one tile
-  bool stores_fours, has_bias; ///< whether fours of neighbours in y are aligned to their size
+  bool stores_fours;    ///< fours of neighbours in y are aligned to their size
+  bool has_bias;        ///< of some segment
 };
 
 template <int n> __device__ __forceinline__ uint32_t part_bytes(const tile_parameters &t) {
   return (n + t.x_rows) * row_bytes;
 }
 
-/// A walk over the stages of a ring; `parity` is that of the phase to wait for.
-struct ring_place {
-  uint32_t stage, parity;
-  __device__ __forceinline__ void advance(uint32_t stages) {
-    if (++stage == stages) {
-      stage = 0;
-      parity ^= 1;
-    }
-  }
-};
-
 /// Calls `copy(column, tile, stage)` for each stage to be filled, once its former contents have been read.
 template <int n, typename Copy> __device__ __forceinline__ void fill(const tile_parameters &t, uint32_t empty, Copy copy) {
-  // The first round finds the stages empty, as if a phase of the other parity had ended.
   ring_place place = {0, 1};
   for (uint32_t tile = blockIdx.x; tile < t.tiles; tile += gridDim.x) {
     for (uint32_t step = 0; step < t.steps; step++) {
